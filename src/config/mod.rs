@@ -1,0 +1,200 @@
+//! The settings: where they come from, their defaults, and what is wrong with them.
+
+mod public_url;
+mod secret;
+mod table;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rocket::figment::Figment;
+use url::Url;
+
+pub use public_url::PublicUrl;
+pub use secret::Secret;
+
+use self::table::Table;
+use crate::session::Lifetimes;
+use crate::store::Location;
+
+/// Every key that may be set, for the check of misspelt ones.
+const KEYS: [&str; 14] = [
+    "redis_url",
+    "upstash_redis_rest_url",
+    "upstash_redis_rest_token",
+    "store_path",
+    "idle_timeout_secs",
+    "absolute_timeout_secs",
+    "max_sessions_per_user",
+    "public_url",
+    "sign_in",
+    "open_to_the_world",
+    "redis_timeout_ms",
+    "redis_ca_file",
+    "metrics_address",
+    "log_format",
+];
+
+/// Of these, the ones that this version knows and cannot do yet: a setting without effect would be a lie.
+const PLANNED: [&str; 3] = ["max_sessions_per_user", "redis_ca_file", "metrics_address"];
+
+/// Innkeeper's settings, checked.
+///
+/// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
+/// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
+/// the environment wins over files. An empty text is the same as none.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where sessions live. Default: a file in the folder `data`.
+    pub store: StoreChoice,
+    /// `idle_timeout_secs` (default 900) and `absolute_timeout_secs` (default 43200; 0: none).
+    pub lifetimes: Lifetimes,
+    /// The address that people type; `None`: made of scheme `http` and each request's `Host`.
+    pub public_url: Option<PublicUrl>,
+    /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
+    pub redis_timeout: Duration,
+    /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
+    pub log_format: LogFormat,
+}
+
+/// Which store, and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// `store_path`, default `data`.
+    Embedded(Location),
+    /// `redis_url`, or the pair that Upstash gives.
+    Redis {
+        /// The server.
+        address: RedisAddress,
+        /// The setting that named it, for messages.
+        source: String,
+    },
+}
+
+/// The address of a Redis server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedisAddress {
+    /// `redis://`, `rediss://`, `unix://`. Secret, because it may hold a password.
+    Url(Secret),
+    /// Upstash serves the Redis protocol, by TLS, beside its REST interface.
+    Upstash {
+        /// The name in the REST address.
+        host: String,
+        /// The port in the REST address, else 6379.
+        port: u16,
+        /// The REST token, which is the password of the user `default`.
+        token: Secret,
+    },
+}
+
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with a setting. Names the key and where it was set; never shows a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is misspelt, cannot be read, or must not be used like this.
+    pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
+        let table = Table::read(figment)?;
+        table.refuse_unknown(&KEYS)?;
+        for key in PLANNED {
+            table.refuse(key, "is not supported by this version")?;
+        }
+        table.one_of("sign_in", &["open"])?;
+        let open_to_the_world = table.flag("open_to_the_world")?.unwrap_or(false);
+        refuse_the_world(figment, open_to_the_world)?;
+        let log_format = match table.one_of("log_format", &["text", "json"])? {
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        };
+        Ok(Self {
+            store: store(&table)?,
+            lifetimes: Lifetimes {
+                idle: table
+                    .seconds("idle_timeout_secs", 1)?
+                    .unwrap_or(Duration::from_secs(900)),
+                absolute: Some(
+                    table
+                        .seconds("absolute_timeout_secs", 0)?
+                        .unwrap_or(Duration::from_secs(43_200)),
+                )
+                .filter(|limit| !limit.is_zero()),
+            },
+            public_url: table.parsed("public_url", PublicUrl::parse)?,
+            redis_timeout: table
+                .whole("redis_timeout_ms", 1..=600_000)?
+                .map_or(Duration::from_secs(1), Duration::from_millis),
+            log_format,
+        })
+    }
+}
+
+fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
+    if let Some(url) = table.text("redis_url")? {
+        return Ok(StoreChoice::Redis {
+            address: RedisAddress::Url(Secret::new(url)),
+            source: table.name("redis_url"),
+        });
+    }
+    let rest_url = table.parsed("upstash_redis_rest_url", upstash_host)?;
+    let token = table.text("upstash_redis_rest_token")?;
+    match (rest_url, token) {
+        (Some((host, port)), Some(token)) => Ok(StoreChoice::Redis {
+            address: RedisAddress::Upstash {
+                host,
+                port,
+                token: Secret::new(token),
+            },
+            source: table.name("upstash_redis_rest_url"),
+        }),
+        (Some(_), None) => Err(table.error(
+            "upstash_redis_rest_url",
+            "needs `upstash_redis_rest_token` beside it",
+        )),
+        (None, Some(_)) => Err(table.error(
+            "upstash_redis_rest_token",
+            "needs `upstash_redis_rest_url` beside it",
+        )),
+        (None, None) => Ok(StoreChoice::Embedded(match table.text("store_path")? {
+            Some(":memory:") => Location::Memory,
+            Some(folder) => Location::Folder(PathBuf::from(folder)),
+            None => Location::Folder(PathBuf::from("data")),
+        })),
+    }
+}
+
+fn upstash_host(text: &str) -> Result<(String, u16), &'static str> {
+    let problem = "must be an address like https://NAME.upstash.io";
+    let url = Url::parse(text).map_err(|_| problem)?;
+    let host = url.host_str().filter(|_| url.scheme() == "https");
+    Ok((host.ok_or(problem)?.to_owned(), url.port().unwrap_or(6379)))
+}
+
+/// With `open` sign-in everybody who reaches the address may be anybody.
+fn refuse_the_world(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
+    // An address that Rocket cannot read is Rocket's to report.
+    let Ok(address) = figment.extract_inner::<IpAddr>("address") else {
+        return Ok(());
+    };
+    if address.is_loopback() || open_to_the_world {
+        return Ok(());
+    }
+    Err(ConfigError(format!(
+        "`address` is {address}, which is not loopback, and `sign_in` is `open`: whoever reaches it could sign in \
+         under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you want"
+    )))
+}

@@ -1,0 +1,208 @@
+//! Looks settings up by key, and remembers where each came from.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rocket::figment::value::{Dict, Value};
+use rocket::figment::{Figment, Source};
+
+use super::ConfigError;
+
+const PREFIX: &str = "INNKEEPER_";
+
+/// The names that the tutorial and most Redis tools use, read as if they began with our prefix.
+const ALSO: [&str; 3] = [
+    "REDIS_URL",
+    "UPSTASH_REDIS_REST_URL",
+    "UPSTASH_REDIS_REST_TOKEN",
+];
+
+/// Our settings by key.
+pub(super) struct Table(BTreeMap<String, Setting>);
+
+struct Setting {
+    value: Value,
+    origin: Origin,
+}
+
+enum Origin {
+    Environment(String),
+    File(String),
+    Code,
+}
+
+impl Table {
+    pub(super) fn read(figment: &Figment) -> Result<Self, ConfigError> {
+        let configured = match figment.extract_inner::<Dict>("innkeeper") {
+            Ok(dict) => dict,
+            Err(error) if error.missing() => Dict::new(),
+            Err(_) => return Err(ConfigError("`innkeeper` must be a table".to_owned())),
+        };
+        let mut settings = BTreeMap::new();
+        for (key, value) in configured {
+            let origin = origin(figment, &key);
+            settings.insert(key, Setting { value, origin });
+        }
+        for (key, name, text) in environment() {
+            let in_code = |setting: &Setting| matches!(setting.origin, Origin::Code);
+            if !settings.get(&key).is_some_and(in_code) {
+                let setting = Setting {
+                    value: Value::from(text),
+                    origin: Origin::Environment(name),
+                };
+                settings.insert(key, setting);
+            }
+        }
+        Ok(Self(settings))
+    }
+
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), ConfigError> {
+        match self.0.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(self.error(
+                key,
+                &format!("is not a setting; there are: {}", known.join(", ")),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn refuse(&self, key: &str, why: &str) -> Result<(), ConfigError> {
+        match self.text_of(key) {
+            Some(_) => Err(self.error(key, why)),
+            None => Ok(()),
+        }
+    }
+
+    /// A text; `None` where it is not set, or empty.
+    pub(super) fn text(&self, key: &str) -> Result<Option<&str>, ConfigError> {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::String(_, text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(_) => Err(self.error(key, "must be a text, in quotes")),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn parsed<T>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.text(key)?
+            .map(|text| parse(text).map_err(|problem| self.error(key, problem)))
+            .transpose()
+    }
+
+    pub(super) fn one_of(&self, key: &str, choices: &[&str]) -> Result<Option<&str>, ConfigError> {
+        match self.text(key)? {
+            Some(text) if !choices.contains(&text) => Err(self.error(
+                key,
+                &format!("must be `{}`, and is `{text}`", choices.join("` or `")),
+            )),
+            choice => Ok(choice),
+        }
+    }
+
+    /// A number; a text from the environment is read as one.
+    pub(super) fn whole(
+        &self,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, ConfigError> {
+        let Some(text) = self.text_of(key) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => Err(self.error(
+                key,
+                &format!(
+                    "must be a whole number from {} to {}, and is `{text}`",
+                    range.start(),
+                    range.end()
+                ),
+            )),
+        }
+    }
+
+    /// A length of time in seconds, up to ten years.
+    pub(super) fn seconds(&self, key: &str, least: u64) -> Result<Option<Duration>, ConfigError> {
+        Ok(self
+            .whole(key, least..=315_360_000)?
+            .map(Duration::from_secs))
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        let Some(text) = self.text_of(key) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|_| self.error(key, &format!("must be `true` or `false`, and is `{text}`")))
+    }
+
+    /// The key and where it was set.
+    pub(super) fn name(&self, key: &str) -> String {
+        match self.0.get(key).map(|setting| &setting.origin) {
+            Some(Origin::Environment(name)) => {
+                format!("`{key}` (`{name}` in the environment or .env)")
+            }
+            Some(Origin::File(file)) => format!("`{key}` (in {file})"),
+            Some(Origin::Code) | None => format!("`{key}`"),
+        }
+    }
+
+    pub(super) fn error(&self, key: &str, problem: &str) -> ConfigError {
+        ConfigError(format!("{} {problem}", self.name(key)))
+    }
+
+    /// A setting that is no secret, as it would be typed.
+    fn text_of(&self, key: &str) -> Option<String> {
+        let text = match &self.0.get(key)?.value {
+            Value::String(_, text) => text.clone(),
+            Value::Bool(_, flag) => flag.to_string(),
+            Value::Num(_, number) => match number.to_i128() {
+                Some(whole) => whole.to_string(),
+                None => number
+                    .to_u128()
+                    .map_or_else(|| "a fraction".to_owned(), |whole| whole.to_string()),
+            },
+            Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => {
+                "neither text nor number".to_owned()
+            }
+        };
+        Some(text).filter(|text| !text.is_empty())
+    }
+}
+
+fn origin(figment: &Figment, key: &str) -> Origin {
+    let Some(metadata) = figment.find_metadata(&format!("innkeeper.{key}")) else {
+        return Origin::Code;
+    };
+    match &metadata.source {
+        Some(Source::File(path)) => Origin::File(path.display().to_string()),
+        // `ROCKET_INNKEEPER={..}`: figment marks the environment by name only.
+        _ if metadata.name.contains("environment") => Origin::File(metadata.name.to_string()),
+        _ => Origin::Code,
+    }
+}
+
+/// Our variables as (key, name, text), the ones with our prefix last so that they win.
+fn environment() -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for name in ALSO {
+        if let Ok(text) = env::var(name) {
+            found.push((name.to_ascii_lowercase(), name.to_owned(), text));
+        }
+    }
+    for (name, text) in env::vars_os() {
+        let (Ok(name), Ok(text)) = (name.into_string(), text.into_string()) else {
+            continue;
+        };
+        if let Some(key) = name.strip_prefix(PREFIX) {
+            found.push((key.to_ascii_lowercase(), name, text));
+        }
+    }
+    found
+}

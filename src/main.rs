@@ -1,0 +1,52 @@
+//! The program: reads `.env`, starts logging, serves.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use innkeeper::Config;
+use rocket::error::ErrorKind;
+
+#[rocket::main]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Not by the log: whoever switched that off must learn all the same why nothing runs.
+            let told = writeln!(io::stderr(), "innkeeper does not start: {problem}");
+            ExitCode::from(if told.is_ok() { 1 } else { 2 })
+        }
+    }
+}
+
+async fn serve() -> Result<(), String> {
+    read_env_file()?;
+    let rocket = innkeeper::rocket();
+    let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
+    innkeeper::start_logging(config.log_format);
+    let Err(error) = rocket.launch().await else {
+        return Ok(());
+    };
+    Err(if let ErrorKind::Bind(cause) = error.kind() {
+        format!("its address and port cannot be had ({cause}); see `address` and `port`")
+    } else if let ErrorKind::Config(cause) = error.kind() {
+        cause.to_string()
+    } else if let ErrorKind::FailedFairings(_) = error.kind() {
+        "the error above says why".to_owned()
+    } else {
+        error.kind().to_string()
+    })
+}
+
+/// Puts what `.env` says into the environment, where the environment does not say it already.
+fn read_env_file() -> Result<(), String> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        // The error itself would show the line, and with it perhaps a password.
+        Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
+        Err(_) => Err(
+            ".env has a line that is not NAME=value (a value with spaces or # needs quotes)"
+                .to_owned(),
+        ),
+    }
+}

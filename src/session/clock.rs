@@ -1,0 +1,34 @@
+//! The clock that every lifetime is measured by.
+
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+/// Tells the time; copies of one clock agree.
+///
+/// It is the later of the wall clock and of tokio's clock counted from the moment of its making.
+/// The wall clock goes on while a machine sleeps; tokio's neither goes back when somebody sets the
+/// wall clock back, nor stands still in a test that pauses and advances it.
+/// So no session lives longer because a clock was changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Clock {
+    /// Starts a clock at the present.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            steady: Instant::now(),
+        }
+    }
+
+    /// Tells the present.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        SystemTime::now().max(self.wall + self.steady.elapsed())
+    }
+}

@@ -1,0 +1,52 @@
+//! How long a session lives.
+
+use std::time::{Duration, SystemTime};
+
+/// The two limits of a session's life (OWASP: idle and absolute timeout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// A session ends after so long without a request.
+    pub idle: Duration,
+    /// And in any case so long after sign-in; `None`: no such limit.
+    pub absolute: Option<Duration>,
+}
+
+impl Lifetimes {
+    /// How long a session that is used at `now` may live on; `None` once its absolute limit is reached.
+    ///
+    /// The one place that decides. A session without a known beginning has no absolute limit.
+    #[must_use]
+    pub fn left(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
+        let (Some(absolute), Some(created_at)) = (self.absolute, created_at) else {
+            return Some(self.idle);
+        };
+        let end = created_at + absolute;
+        match end.duration_since(now) {
+            Ok(left) if left > Duration::ZERO => Some(left.min(self.idle)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_absolute_limit_cuts_the_idle_one() {
+        let second = Duration::from_secs(1);
+        let lifetimes = Lifetimes {
+            idle: 900 * second,
+            absolute: Some(1000 * second),
+        };
+        let born = SystemTime::UNIX_EPOCH;
+        let left = |age| lifetimes.left(Some(born), born + age * second);
+        assert_eq!(left(0), Some(900 * second));
+        assert_eq!(left(100), Some(900 * second));
+        assert_eq!(left(101), Some(899 * second));
+        assert_eq!(left(999), Some(second));
+        assert_eq!(left(1000), None);
+        assert_eq!(left(5000), None);
+        assert_eq!(lifetimes.left(None, born), Some(900 * second));
+    }
+}

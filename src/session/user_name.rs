@@ -1,0 +1,147 @@
+//! The name under which somebody signs in.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// A user name that may sign in: 1 to 64 characters in Unicode's NFC.
+///
+/// Any script is welcome. Refused are characters that cannot be seen or that make two names look alike:
+/// control, bidi, zero-width and replacement characters, and white space at either end.
+///
+/// ```
+/// use innkeeper::{NameError, UserName};
+///
+/// assert_eq!(UserName::parse("Zoe\u{308}").unwrap().as_str(), "Zo\u{eb}");
+/// assert_eq!(UserName::parse(" zoe"), Err(NameError::OuterSpace));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName(String);
+
+/// Why a text is no user name. `Display` is written for the person who typed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// No character at all.
+    #[error("User name should have at least 1 character")]
+    Empty,
+    /// More than 64 characters after normalization.
+    #[error("User name should have at most 64 characters")]
+    TooLong,
+    /// White space before or after the name.
+    #[error("User name should not begin or end with white space")]
+    OuterSpace,
+    /// A character that is invisible, or that changes how the others are read.
+    #[error("User name should not contain control, invisible or replacement characters")]
+    Forbidden,
+}
+
+impl UserName {
+    /// The most characters that a name may have.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Normalizes and checks a name.
+    ///
+    /// # Errors
+    ///
+    /// The first of [`NameError`]'s rules that the text breaks.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        let name: String = text.nfc().take(Self::MAX_CHARS + 1).collect();
+        if name.chars().count() > Self::MAX_CHARS {
+            return Err(NameError::TooLong);
+        }
+        if name.chars().any(is_forbidden) {
+            return Err(NameError::Forbidden);
+        }
+        if name.trim() != name {
+            return Err(NameError::OuterSpace);
+        }
+        Ok(Self(name))
+    }
+
+    /// The name, in NFC.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// Unicode's variation selectors stay allowed: emoji are written with them.
+fn is_forbidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'   // zero-width space and joiners, bidi marks
+            | '\u{2028}'..='\u{202e}'   // line and paragraph separator, bidi embeddings and overrides
+            | '\u{2060}'..='\u{206f}'   // word joiner, invisible operators, bidi isolates
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffd}'   // interlinear annotation, object and character replacement
+            | '\u{e0000}'..='\u{e007f}' // tags
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_script_pass_unchanged() {
+        for name in [
+            "a",
+            "abdullah",
+            "Ada Lovelace",
+            "\u{5d9}\u{5d5}\u{5e1}\u{5e3}",
+            "\u{738b}\u{5c0f}\u{660e}",
+            "\u{2764}\u{fe0f}",
+            "O'Brien <b>&amp;</b>",
+            "{user}:*?[]",
+        ] {
+            assert_eq!(UserName::parse(name).map(|n| n.0), Ok(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_length_is_counted_in_characters_after_normalization() {
+        let decomposed = "e\u{301}".repeat(64);
+        assert_eq!(
+            UserName::parse(&decomposed).map(|n| n.0),
+            Ok("\u{e9}".repeat(64))
+        );
+        assert_eq!(UserName::parse(&"x".repeat(65)), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_refused() {
+        for name in [
+            "a\0b",
+            "a\nb",
+            "a\u{7f}b",
+            "a\u{85}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{200b}b",
+            "a\u{200d}b",
+            "a\u{feff}b",
+            "a\u{fffd}b",
+            "\u{2028}",
+        ] {
+            assert_eq!(UserName::parse(name), Err(NameError::Forbidden), "{name:?}");
+        }
+        for name in [" ", " a", "a ", "a\u{3000}", "\u{a0}a"] {
+            assert_eq!(
+                UserName::parse(name),
+                Err(NameError::OuterSpace),
+                "{name:?}"
+            );
+        }
+        assert_eq!(UserName::parse(""), Err(NameError::Empty));
+    }
+}

@@ -1,0 +1,65 @@
+//! How a session is written: JSON, so that a later version can add fields and still read the old rows.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::{Session, StoreError, Visitor};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    user: String,
+    status: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+}
+
+impl Record {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(bytes).map_err(|error| StoreError::Unreadable(error.into()))
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec(self).map_err(|error| StoreError::Unreadable(error.into()))
+    }
+}
+
+impl From<&Session> for Record {
+    fn from(session: &Session) -> Self {
+        Self {
+            user: session.user.clone(),
+            status: session.status.clone(),
+            data: session.data.clone(),
+            created: session
+                .created_at
+                .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
+                .map(|since| since.as_secs()),
+            ip: session.visitor.ip.clone(),
+            agent: session.visitor.agent.clone(),
+        }
+    }
+}
+
+impl From<Record> for Session {
+    fn from(record: Record) -> Self {
+        Self {
+            user: record.user,
+            status: record.status,
+            data: record.data,
+            created_at: record
+                .created
+                .map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+            visitor: Visitor {
+                ip: record.ip,
+                agent: record.agent,
+            },
+        }
+    }
+}

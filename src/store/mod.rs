@@ -1,0 +1,32 @@
+//! Where sessions live: implements [`SessionStore`], knows no HTTP.
+
+mod embedded;
+mod redis;
+
+use std::sync::Arc;
+
+pub use embedded::{EmbeddedStore, Location, OpenError};
+pub use redis::{AddressError, RedisStore};
+
+use crate::config::{Config, StoreChoice};
+use crate::session::{Clock, SessionStore};
+
+/// Opens the store that the configuration asks for.
+///
+/// Redis need not be there: it is connected to when the first request needs it.
+///
+/// # Errors
+///
+/// A sentence for the operator, without secrets: the folder cannot be used, or the address is none.
+pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore>, String> {
+    match &config.store {
+        StoreChoice::Embedded(location) => EmbeddedStore::open(location, config.lifetimes, clock)
+            .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
+            .map_err(|error| error.to_string()),
+        StoreChoice::Redis { address, source } => {
+            RedisStore::open(address, config.redis_timeout, config.lifetimes, clock)
+                .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
+                .map_err(|error| format!("{source}: {error}"))
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! HTTP: requests, answers and guards are known only here.
+
+mod assets;
+mod body;
+mod catchers;
+mod cookie;
+mod current_session;
+mod headers;
+mod logging;
+mod method;
+mod negotiate;
+mod next;
+mod pages;
+mod refusal;
+mod routes;
+mod same_origin;
+mod stage;
+mod visitor;
+
+pub use current_session::CurrentSession;
+pub use logging::start as start_logging;
+pub use pages::templates;
+pub use refusal::Refusal;
+pub use same_origin::SameOrigin;
+pub use stage::{rocket, stage, stage_with_own_templates};

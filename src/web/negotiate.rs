@@ -1,0 +1,130 @@
+//! HTML or JSON: which one a request is answered in, and the answers that come in both.
+
+use rocket::Request;
+use rocket::http::{ContentType, Cookie, MediaType, QMediaType, Status};
+use rocket::response::{self, Responder, Response};
+use serde::Serialize;
+
+use super::pages::render;
+
+/// The two forms of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Html,
+    Json,
+}
+
+impl Format {
+    /// HTML for a posted form, and where `Accept` prefers `text/html` to `application/json`; else JSON.
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        let form = request
+            .content_type()
+            .is_some_and(|declared| declared.is_form());
+        if form && request.method().supports_payload() {
+            return Self::Html;
+        }
+        let Some(accept) = request.accept() else {
+            return Self::Json;
+        };
+        let ranges: Vec<_> = accept.iter().collect();
+        let html = preference(&ranges, &MediaType::HTML);
+        let json = preference(&ranges, &MediaType::JSON);
+        if html > json { Self::Html } else { Self::Json }
+    }
+}
+
+/// How much a client wants a type: by weight, then by how exactly it was named, then by its place in the list
+/// (RFC 9110, 12.5.1; the place is our tie-break). `None`: not at all.
+fn preference(ranges: &[&QMediaType], wanted: &MediaType) -> Option<(u32, usize, usize)> {
+    let (place, range) = ranges
+        .iter()
+        .enumerate()
+        .filter(|(_, range)| {
+            (range.top() == "*" || range.top() == wanted.top())
+                && (range.sub() == "*" || range.sub() == wanted.sub())
+        })
+        .max_by_key(|(place, range)| (exactness(range), usize::MAX - place))?;
+    let weight = (range.weight_or(1.0).clamp(0.0, 1.0) * 1000.0).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a weight has three digits and lies between 0 and 1"
+    )]
+    let weight = weight as u32;
+    (weight > 0).then(|| (weight, exactness(range), usize::MAX - place))
+}
+
+fn exactness(range: &MediaType) -> usize {
+    usize::from(range.top() != "*") + usize::from(range.sub() != "*")
+}
+
+/// A page for people, the same in JSON for programs.
+///
+/// `view` is what the template prints and `body` what the program reads. They differ, because the contract
+/// fixes every name in the body, and some of it (the session's id) must not stand in a page.
+pub(super) struct Page<V, B> {
+    pub(super) status: Status,
+    pub(super) template: &'static str,
+    pub(super) view: V,
+    pub(super) body: B,
+}
+
+impl<'r, V: Serialize, B: Serialize> Responder<'r, 'static> for Page<V, B> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        answer(request, self.status, self.template, self.view, &self.body)
+    }
+}
+
+/// After a change: a redirect for people, 200 and a body for programs.
+pub(super) struct SeeOther<B> {
+    pub(super) location: String,
+    pub(super) body: B,
+    /// The session cookie, set or removed.
+    pub(super) cookie: Option<Cookie<'static>>,
+}
+
+impl<'r, B: Serialize> Responder<'r, 'static> for SeeOther<B> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = match Format::of(request) {
+            Format::Html => see_other(&self.location),
+            Format::Json => json(request, Status::Ok, &self.body)?,
+        };
+        if let Some(cookie) = &self.cookie {
+            response.adjoin_header(cookie);
+        }
+        Ok(response)
+    }
+}
+
+pub(super) fn answer(
+    request: &Request<'_>,
+    status: Status,
+    template: &'static str,
+    view: impl Serialize,
+    body: &impl Serialize,
+) -> response::Result<'static> {
+    match Format::of(request) {
+        Format::Html => {
+            let mut response = render(request, status, template, view)?;
+            response.set_raw_header("Vary", "Accept");
+            Ok(response)
+        }
+        Format::Json => json(request, status, body),
+    }
+}
+
+/// 303 with `Vary`: only where the same address answers programs differently.
+pub(super) fn see_other(location: &str) -> Response<'static> {
+    Response::build()
+        .status(Status::SeeOther)
+        .raw_header("Location", location.to_owned())
+        .raw_header("Vary", "Accept")
+        .finalize()
+}
+
+fn json(request: &Request<'_>, status: Status, body: &impl Serialize) -> response::Result<'static> {
+    let text = serde_json::to_string(body).map_err(|_| Status::InternalServerError)?;
+    let mut response = (status, (ContentType::JSON, text)).respond_to(request)?;
+    response.set_raw_header("Vary", "Accept");
+    Ok(response)
+}

@@ -1,0 +1,157 @@
+//! The pages: their templates, and how one is rendered.
+
+use std::io::Cursor;
+
+use rocket::Request;
+use rocket::http::{ContentType, Status};
+use rocket::response::{self, Responder};
+use rocket_dyn_templates::{Engines, Template, tera};
+use serde::Serialize;
+
+macro_rules! compiled_in {
+    ($($name:literal),+ $(,)?) => {
+        [$((
+            concat!("innkeeper/", $name),
+            include_str!(concat!("../../templates/innkeeper/", $name, ".html.tera")),
+        )),+]
+    };
+}
+
+/// Our templates, so that the program is one file and a library's user needs none of them.
+const TEMPLATES: [(&str, &str); 8] = compiled_in![
+    "layout",
+    "partials/notice",
+    "partials/sign_out",
+    "error",
+    "login",
+    "profile",
+    "logout",
+    "signed_out",
+];
+
+/// What the template engine escapes by default; naming more means naming these again.
+const ESCAPED_BY_DEFAULT: [&str; 6] = [
+    ".html.tera",
+    ".htm.tera",
+    ".xml.tera",
+    ".html",
+    ".htm",
+    ".xml",
+];
+
+/// Gives the template engine our pages, `innkeeper/login` and so on; for
+/// [`stage_with_own_templates`](super::stage_with_own_templates).
+///
+/// A page that the engine has already, because the application's template folder has a file such as
+/// `innkeeper/login.html.tera`, stays as it is: so a page is replaced. (A replaced page that extends the layout
+/// needs `innkeeper/layout.html.tera` in that folder too.)
+///
+/// # Errors
+///
+/// A page of ours refers to a replaced one that lacks what it needs.
+pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
+    let known: Vec<String> = engines
+        .tera
+        .get_template_names()
+        .map(str::to_owned)
+        .collect();
+    let missing = TEMPLATES
+        .into_iter()
+        .filter(|(name, _)| !known.iter().any(|known| known == name));
+    engines.tera.add_raw_templates(missing)?;
+    // The engine decides by a file's ending whether to escape, and ours are no files.
+    let names = TEMPLATES.iter().map(|(name, _)| *name);
+    engines
+        .tera
+        .autoescape_on(ESCAPED_BY_DEFAULT.into_iter().chain(names).collect());
+    Ok(())
+}
+
+/// A page, in HTML whatever the request prefers.
+pub(super) struct HtmlPage<V> {
+    pub(super) template: &'static str,
+    pub(super) view: V,
+}
+
+impl<'r, V: Serialize> Responder<'r, 'static> for HtmlPage<V> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        render(request, Status::Ok, self.template, self.view)
+    }
+}
+
+pub(super) fn render(
+    request: &Request<'_>,
+    status: Status,
+    template: &'static str,
+    view: impl Serialize,
+) -> response::Result<'static> {
+    let mut response =
+        Template::render(format!("innkeeper/{template}"), view).respond_to(request)?;
+    response.set_status(status);
+    response.set_header(ContentType::HTML);
+    Ok(response)
+}
+
+/// What an error's page says. Written for the visitor: the operator has the log.
+#[derive(Serialize)]
+pub(super) struct ErrorPage {
+    code: u16,
+    title: &'static str,
+    message: String,
+}
+
+impl ErrorPage {
+    pub(super) fn of(status: Status) -> Self {
+        let (title, message) = match status.code {
+            400 => ("Bad request", "We could not make sense of this request."),
+            403 => ("Not allowed", "You may not do this here."),
+            404 => ("Page not found", "There is no page at this address."),
+            405 => (
+                "That does not work here",
+                "This address exists, but not for this kind of request.",
+            ),
+            413 => (
+                "Too much at once",
+                "What you sent is larger than we accept.",
+            ),
+            415 => (
+                "Not a form",
+                "What you sent is in a format that we do not read.",
+            ),
+            422 => ("Something is missing", "What you sent could not be used."),
+            429 => ("Too many requests", "Please wait a moment, then try again."),
+            500 => (
+                "Something went wrong",
+                "The fault is ours, and it has been noted. Please try again.",
+            ),
+            503 => (
+                "We cannot reach your session",
+                "You are still signed in: only the place where sessions are kept does not answer at the moment. \
+                 Please try again shortly.",
+            ),
+            _ => (status.reason().unwrap_or("Error"), "This did not work."),
+        };
+        Self {
+            code: status.code,
+            title,
+            message: message.to_owned(),
+        }
+    }
+
+    pub(super) fn saying(self, message: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+            ..self
+        }
+    }
+
+    /// For the case that a template itself is the problem.
+    pub(super) fn plain(&self, status: Status) -> rocket::Response<'static> {
+        let text = format!("{} {}\n{}\n", self.code, self.title, self.message);
+        rocket::Response::build()
+            .status(status)
+            .header(ContentType::Plain)
+            .sized_body(text.len(), Cursor::new(text))
+            .finalize()
+    }
+}

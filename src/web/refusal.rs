@@ -1,0 +1,179 @@
+//! Why a visitor is not served, and the answer that says so.
+
+use rocket::Request;
+use rocket::http::{Method, Status};
+use rocket::response::{self, Responder};
+use serde::Serialize;
+
+use super::cookie::SessionCookie;
+use super::negotiate::{Format, answer, see_other};
+use super::next::Next;
+use super::pages::ErrorPage;
+use crate::session::StoreError;
+
+/// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody is signed in: 403, or for a page a redirect to the sign-in.
+    NoSession,
+    /// The session has ended, or there never was one: 404 or a redirect, and the cookie is removed.
+    SessionEnded,
+    /// The request brought several session cookies: 400.
+    AmbiguousCookie,
+    /// Another site made the browser send the request: 403.
+    CrossSite,
+    /// The body is not declared as JSON or as a form: 415.
+    UnsupportedMediaType,
+    /// The body is over 8 KiB: 413.
+    TooLarge,
+    /// The body does not say what it must: 422.
+    Invalid(Invalid),
+    /// The store cannot say, or cannot do it: 503, and the cookie stays as it is.
+    StoreDown,
+}
+
+/// What is wrong with a sign-in's user name, in the words of FastAPI's validation errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Pydantic's name of the error, for programs.
+    pub kind: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl Invalid {
+    pub(super) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn detail(&self) -> Detail<[ValidationError<'_>; 1]> {
+        Detail {
+            detail: [ValidationError {
+                kind: self.kind,
+                loc: ["body", "username"],
+                msg: &self.message,
+            }],
+        }
+    }
+}
+
+/// The body of every JSON error, as FastAPI writes it.
+#[derive(Serialize)]
+pub(super) struct Detail<T> {
+    pub(super) detail: T,
+}
+
+/// One entry of FastAPI's validation errors, in its order.
+#[derive(Serialize)]
+pub(super) struct ValidationError<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    loc: [&'a str; 2],
+    msg: &'a str,
+}
+
+impl Refusal {
+    /// The status of the JSON answer.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NoSession | Self::CrossSite => Status::Forbidden,
+            Self::SessionEnded => Status::NotFound,
+            Self::AmbiguousCookie => Status::BadRequest,
+            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::TooLarge => Status::PayloadTooLarge,
+            Self::Invalid(_) => Status::UnprocessableEntity,
+            Self::StoreDown => Status::ServiceUnavailable,
+        }
+    }
+
+    /// What the JSON answer says; [`Invalid`] has a form of its own.
+    fn detail(&self) -> &'static str {
+        match self {
+            Self::NoSession => "No session cookie found",
+            Self::SessionEnded => "Session expired",
+            Self::AmbiguousCookie => "More than one session cookie found",
+            Self::CrossSite => "Cross-site request refused",
+            Self::UnsupportedMediaType => {
+                "Body must be application/json or application/x-www-form-urlencoded"
+            }
+            Self::TooLarge => "Body must be at most 8 KiB",
+            Self::Invalid(_) => "Unprocessable Entity",
+            Self::StoreDown => "Sessions are unavailable at the moment, please try again",
+        }
+    }
+
+    fn page(&self) -> ErrorPage {
+        let page = ErrorPage::of(self.status());
+        match self {
+            Self::AmbiguousCookie => page.saying(
+                "Your browser sent two different session cookies, so we cannot tell which one is yours. \
+                 Delete the cookies of this site, then sign in again.",
+            ),
+            Self::CrossSite => page.saying(
+                "This request came from another site, so we did not follow it. Nothing has changed.",
+            ),
+            Self::Invalid(invalid) => page.saying(&invalid.message),
+            Self::NoSession
+            | Self::SessionEnded
+            | Self::UnsupportedMediaType
+            | Self::TooLarge
+            | Self::StoreDown => page,
+        }
+    }
+
+    /// Where a browser goes to sign in, and from there back here if this was a page.
+    fn sign_in(&self, request: &Request<'_>) -> String {
+        let next = (request.method() == Method::Get)
+            .then(|| Next::parse(&request.uri().to_string()))
+            .flatten()
+            .map(|next| format!("next={}", next.in_query()));
+        let ended = (*self == Self::SessionEnded).then(|| "ended=1".to_owned());
+        let query: Vec<_> = next.into_iter().chain(ended).collect();
+        if query.is_empty() {
+            return "/login/".to_owned();
+        }
+        format!("/login/?{}", query.join("&"))
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Refusal {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let to_sign_in = matches!(self, Self::NoSession | Self::SessionEnded)
+            && Format::of(request) == Format::Html;
+        let mut response = if to_sign_in {
+            see_other(&self.sign_in(request))
+        } else {
+            let (status, page) = (self.status(), self.page());
+            if let Self::Invalid(invalid) = &self {
+                answer(request, status, "error", page, &invalid.detail())?
+            } else {
+                let detail = self.detail();
+                answer(request, status, "error", page, &Detail { detail })?
+            }
+        };
+        if self == Self::SessionEnded
+            && let Some(cookie) = request.rocket().state::<SessionCookie>()
+        {
+            response.adjoin_header(cookie.removal());
+        }
+        if self == Self::StoreDown {
+            response.set_raw_header("Retry-After", "1");
+        }
+        if self == Self::CrossSite {
+            tracing::warn!("cross-site request refused");
+        }
+        Ok(response)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    /// Keeps the reason for the operator: the visitor reads only that he may try again.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a request could not use the session store");
+        Self::StoreDown
+    }
+}

@@ -1,0 +1,207 @@
+//! Signing in.
+
+use rocket::form::FromForm;
+use rocket::http::Status;
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, State, get, post};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::session::{NameError, Sessions, UserName, Visitor};
+use crate::web::body::Body;
+use crate::web::cookie::{Presented, SessionCookie};
+use crate::web::current_session::CurrentSession;
+use crate::web::negotiate::{Page, SeeOther};
+use crate::web::next::Next;
+use crate::web::pages::HtmlPage;
+use crate::web::refusal::{Invalid, Refusal};
+use crate::web::same_origin::SameOrigin;
+
+/// What the form shows.
+#[derive(Serialize)]
+struct Form {
+    next: Option<String>,
+    username: String,
+    problem: Option<String>,
+    ended: bool,
+}
+
+/// What a program reads after signing in.
+#[derive(Serialize)]
+pub(in crate::web) struct LoggedIn {
+    message: &'static str,
+    session_id: String,
+}
+
+/// Where the form's address may say where to go on to, and why the visitor is here.
+#[derive(FromForm)]
+pub(in crate::web) struct Query {
+    next: Option<Next>,
+    ended: Option<String>,
+}
+
+/// The form, or what stands in its place.
+pub(in crate::web) struct SignInPage {
+    next: Option<Next>,
+    signed_in: bool,
+    /// The session that the visitor still has a cookie for is over.
+    stale_cookie: bool,
+    ended: bool,
+}
+
+#[get("/login?<query..>")]
+pub(in crate::web) fn page(
+    query: Query,
+    current: Result<&CurrentSession, Refusal>,
+) -> Result<SignInPage, Refusal> {
+    let (signed_in, stale_cookie) = match current {
+        Ok(_) => (true, false),
+        Err(Refusal::NoSession) => (false, false),
+        Err(Refusal::SessionEnded) => (false, true),
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(SignInPage {
+        next: query.next,
+        signed_in,
+        stale_cookie,
+        ended: stale_cookie || query.ended.is_some(),
+    })
+}
+
+impl<'r> Responder<'r, 'static> for SignInPage {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let location = self.next.as_ref().map(Next::as_str);
+        if self.signed_in {
+            return Response::build()
+                .status(Status::SeeOther)
+                .raw_header("Location", location.unwrap_or(PROFILE).to_owned())
+                .ok();
+        }
+        let form = HtmlPage {
+            template: "login",
+            view: Form {
+                next: location.map(str::to_owned),
+                username: String::new(),
+                problem: None,
+                ended: self.ended,
+            },
+        };
+        let mut response = form.respond_to(request)?;
+        if self.stale_cookie
+            && let Some(cookie) = request.rocket().state::<SessionCookie>()
+        {
+            response.adjoin_header(cookie.removal());
+        }
+        Ok(response)
+    }
+}
+
+const PROFILE: &str = "/profile/";
+
+/// The answer to a sign-in.
+#[derive(Responder)]
+pub(in crate::web) enum Answer {
+    /// A new session.
+    SignedIn(SeeOther<LoggedIn>),
+    /// The form again, with what is wrong.
+    Mistake(Box<Mistake>),
+    /// Something that the form cannot mend.
+    Refused(Refusal),
+}
+
+/// The form as it comes back.
+pub(in crate::web) struct Mistake {
+    form: Form,
+    invalid: Invalid,
+}
+
+impl<'r> Responder<'r, 'static> for Box<Mistake> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Page {
+            status: Status::UnprocessableEntity,
+            template: "login",
+            view: &self.form,
+            body: self.invalid.detail(),
+        }
+        .respond_to(request)
+    }
+}
+
+#[post("/login", data = "<body>")]
+pub(in crate::web) async fn submit(
+    same_origin: Result<SameOrigin, Refusal>,
+    body: Result<Body, Refusal>,
+    presented: Presented,
+    visitor: Visitor,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Answer {
+    if let Err(refusal) = same_origin {
+        return Answer::Refused(refusal);
+    }
+    let user = body.as_ref().map_err(Clone::clone).and_then(user_name);
+    let next = body.as_ref().ok().and_then(next);
+    let user = match user {
+        Ok(user) => user,
+        Err(Refusal::Invalid(invalid)) => {
+            return mistake(invalid, body.ok().as_ref(), next.as_ref());
+        }
+        Err(refusal) => return Answer::Refused(refusal),
+    };
+    if presented == Presented::Ambiguous {
+        return Answer::Refused(Refusal::AmbiguousCookie);
+    }
+    match sessions
+        .start(&user, visitor, presented.id().as_ref())
+        .await
+    {
+        Ok(id) => {
+            tracing::info!(user = user.as_str(), "signed in");
+            Answer::SignedIn(SeeOther {
+                location: next.as_ref().map_or(PROFILE, Next::as_str).to_owned(),
+                cookie: Some(cookie.carrying(&id)),
+                body: LoggedIn {
+                    message: "Logged in successfully",
+                    session_id: id.to_string(),
+                },
+            })
+        }
+        Err(error) => Answer::Refused(Refusal::from(error)),
+    }
+}
+
+fn user_name(body: &Body) -> Result<UserName, Refusal> {
+    let invalid = |kind, message: &str| Err(Refusal::Invalid(Invalid::new(kind, message)));
+    match body.get("username") {
+        Some(Value::String(text)) => UserName::parse(text).or_else(|error| {
+            let kind = match error {
+                NameError::Empty => "string_too_short",
+                NameError::TooLong => "string_too_long",
+                NameError::OuterSpace | NameError::Forbidden => "value_error",
+            };
+            invalid(kind, &error.to_string())
+        }),
+        Some(_) => invalid("string_type", "Input should be a valid string"),
+        None => invalid("missing", "Field required"),
+    }
+}
+
+fn next(body: &Body) -> Option<Next> {
+    body.get("next")
+        .and_then(Value::as_str)
+        .and_then(Next::parse)
+}
+
+fn mistake(invalid: Invalid, body: Option<&Body>, next: Option<&Next>) -> Answer {
+    let typed = body
+        .and_then(|body| body.get("username"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let form = Form {
+        next: next.map(|next| next.as_str().to_owned()),
+        username: typed.to_owned(),
+        problem: Some(invalid.message.clone()),
+        ended: false,
+    };
+    Answer::Mistake(Box::new(Mistake { form, invalid }))
+}

@@ -1,0 +1,69 @@
+//! Signing out.
+
+use rocket::{State, get, post};
+use serde::Serialize;
+
+use crate::session::Sessions;
+use crate::web::cookie::{Presented, SessionCookie};
+use crate::web::current_session::CurrentSession;
+use crate::web::negotiate::SeeOther;
+use crate::web::pages::HtmlPage;
+use crate::web::refusal::Refusal;
+use crate::web::same_origin::SameOrigin;
+
+/// Who is about to sign out.
+#[derive(Serialize)]
+pub(in crate::web) struct Question {
+    user: Option<String>,
+}
+
+/// Asks, or confirms; never signs out: a link or an image must not be able to.
+#[get("/logout")]
+pub(in crate::web) fn page(
+    current: Result<&CurrentSession, Refusal>,
+) -> Result<HtmlPage<Question>, Refusal> {
+    match current {
+        Ok(current) => Ok(HtmlPage {
+            template: "logout",
+            view: Question {
+                user: Some(current.user().to_owned()),
+            },
+        }),
+        Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(HtmlPage {
+            template: "signed_out",
+            view: Question { user: None },
+        }),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// What a program reads.
+#[derive(Serialize)]
+pub(in crate::web) struct LoggedOut {
+    message: &'static str,
+}
+
+/// The body does not matter, and is not read.
+#[post("/logout")]
+pub(in crate::web) async fn submit(
+    same_origin: Result<SameOrigin, Refusal>,
+    presented: Presented,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Result<SeeOther<LoggedOut>, Refusal> {
+    same_origin?;
+    if presented == Presented::Ambiguous {
+        return Err(Refusal::AmbiguousCookie);
+    }
+    if let Some(id) = presented.id() {
+        sessions.end(&id).await?;
+        tracing::info!("signed out");
+    }
+    Ok(SeeOther {
+        location: "/logout/".to_owned(),
+        cookie: presented.came().then(|| cookie.removal()),
+        body: LoggedOut {
+            message: "Logged out successfully",
+        },
+    })
+}

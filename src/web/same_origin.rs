@@ -1,0 +1,86 @@
+//! The defence against requests that another site makes a browser send (CSRF).
+
+use rocket::http::Method;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, async_trait};
+use url::Url;
+
+use super::refusal::Refusal;
+use crate::config::PublicUrl;
+
+/// Proof that no other site made the browser send this request: a request guard for unsafe methods.
+///
+/// [`CurrentSession`](super::CurrentSession) includes it; a handler that changes something without asking for
+/// the session takes it by itself.
+///
+/// The algorithm is that of Go's `http.CrossOriginProtection` (OWASP CSRF cheat sheet, Fetch Metadata).
+/// `Sec-Fetch-Site` decides where it is present: `same-origin` and `none` pass. Else `Origin` must be our own, with
+/// scheme and port. With neither header the request is no browser's, and passes. Safe methods always pass.
+#[derive(Clone, Copy, Debug)]
+pub struct SameOrigin(());
+
+/// Where the site is, managed by Rocket.
+pub(super) struct Site(Option<PublicUrl>);
+
+impl Site {
+    pub(super) fn new(public_url: Option<PublicUrl>) -> Self {
+        Self(public_url)
+    }
+
+    /// Our origin; `None` where the request does not say which host it was sent to.
+    fn origin(&self, request: &Request<'_>) -> Option<String> {
+        if let Some(public_url) = &self.0 {
+            return Some(public_url.origin().to_owned());
+        }
+        let mut hosts = request.headers().get("Host");
+        let host = hosts.next().filter(|_| hosts.next().is_none())?;
+        let url = Url::parse(&format!("http://{host}")).ok()?;
+        Some(url.origin().ascii_serialization())
+    }
+}
+
+impl SameOrigin {
+    pub(super) fn check(request: &Request<'_>) -> Result<Self, Refusal> {
+        let safe = matches!(
+            request.method(),
+            Method::Get | Method::Head | Method::Options | Method::Trace
+        );
+        if safe || is_same_origin(request) {
+            Ok(Self(()))
+        } else {
+            Err(Refusal::CrossSite)
+        }
+    }
+}
+
+fn is_same_origin(request: &Request<'_>) -> bool {
+    let headers = request.headers();
+    if headers.contains("Sec-Fetch-Site") {
+        return headers
+            .get("Sec-Fetch-Site")
+            .all(|site| matches!(site, "same-origin" | "none"));
+    }
+    if !headers.contains("Origin") {
+        return true;
+    }
+    let ours = request
+        .rocket()
+        .state::<Site>()
+        .and_then(|site| site.origin(request));
+    ours.is_some_and(|ours| headers.get("Origin").all(|origin| origin == ours))
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for SameOrigin {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
+        match Self::check(request) {
+            Ok(proof) => Outcome::Success(proof),
+            Err(refusal) => {
+                request.local_cache(|| Some(refusal.clone()));
+                Outcome::Error((refusal.status(), refusal))
+            }
+        }
+    }
+}
