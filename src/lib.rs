@@ -51,12 +51,14 @@ mod session;
 mod store;
 mod web;
 
-pub use config::{Config, ConfigError, LogFormat, PublicUrl, RedisAddress, Secret, StoreChoice};
+pub use config::{
+    Config, ConfigError, Location, LogFormat, PublicUrl, RedisAddress, Secret, StoreChoice,
+};
 pub use session::{
     Clock, Lifetimes, NameError, Resumed, Session, SessionId, SessionStore, Sessions, StoreError,
     UserName, Visitor,
 };
-pub use store::{AddressError, EmbeddedStore, Location, OpenError, RedisStore};
+pub use store::{AddressError, EmbeddedStore, OpenError, RedisStore};
 pub use web::{
     CurrentSession, Refusal, SameOrigin, rocket, stage, stage_with_own_templates, start_logging,
     templates,

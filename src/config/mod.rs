@@ -4,6 +4,7 @@ mod public_url;
 mod secret;
 mod table;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +17,6 @@ pub use secret::Secret;
 
 use self::table::Table;
 use crate::session::Lifetimes;
-use crate::store::Location;
 
 /// Every key that may be set, for the check of misspelt ones.
 const KEYS: [&str; 14] = [
@@ -70,6 +70,24 @@ pub enum StoreChoice {
         /// The setting that named it, for messages.
         source: String,
     },
+}
+
+/// Where the embedded store keeps its sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// `:memory:`: nothing on disk, gone with the process.
+    Memory,
+    /// A file `sessions.redb` in this folder, which is made if it is not there (mode 0700, the file 0600).
+    Folder(PathBuf),
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+        }
+    }
 }
 
 /// The address of a Redis server.

@@ -5,7 +5,7 @@ mod redis;
 
 use std::sync::Arc;
 
-pub use embedded::{EmbeddedStore, Location, OpenError};
+pub use embedded::{EmbeddedStore, OpenError};
 pub use redis::{AddressError, RedisStore};
 
 use crate::config::{Config, StoreChoice};

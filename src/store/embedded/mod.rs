@@ -1,22 +1,22 @@
 //! The default store: one file in a folder, nothing to install.
 
-mod location;
+mod file;
 mod overlay;
 mod record;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
-pub use location::{Location, OpenError};
+pub use file::OpenError;
 
 use self::overlay::Overlay;
 use self::record::Record;
 use self::writer::{Change, Writer};
+use crate::config::Location;
 use crate::session::{Clock, Lifetimes, Session, SessionId, SessionStore, StoreError};
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
@@ -51,7 +51,7 @@ impl EmbeddedStore {
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let database = Arc::new(location.open()?);
+        let database = Arc::new(file::open(location)?);
         let overlay = Arc::new(Overlay::default());
         let sweep_every = lifetimes.idle.min(Duration::from_secs(60));
         let writer = Writer::start(
@@ -143,10 +143,4 @@ fn millis(moment: SystemTime) -> u64 {
 
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Failed(error.into().to_string())
-}
-
-impl From<PathBuf> for Location {
-    fn from(folder: PathBuf) -> Self {
-        Self::Folder(folder)
-    }
 }

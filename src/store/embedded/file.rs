@@ -1,25 +1,17 @@
-//! Where the embedded store's file is, and how it is opened.
+//! The embedded store's file, and how it is opened.
 
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError};
 
 use super::SESSIONS;
-
-/// Where the embedded store keeps its sessions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// `:memory:`: nothing on disk, gone with the process.
-    Memory,
-    /// A file `sessions.redb` in this folder, which is made if it is not there (mode 0700, the file 0600).
-    Folder(PathBuf),
-}
+use crate::config::Location;
 
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
@@ -64,29 +56,18 @@ impl Error for OpenError {
     }
 }
 
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::Folder(folder) => write!(f, "{}", folder.display()),
+pub(super) fn open(location: &Location) -> Result<Database, OpenError> {
+    let failed = |error: DatabaseError| OpenError::new(location, error);
+    let database = match location {
+        Location::Memory => Builder::new().create_with_backend(InMemoryBackend::new()),
+        Location::Folder(folder) => {
+            let file = private_file(folder).map_err(|error| OpenError::new(location, error))?;
+            FileBackend::new(file).and_then(|backend| Builder::new().create_with_backend(backend))
         }
     }
-}
-
-impl Location {
-    pub(super) fn open(&self) -> Result<Database, OpenError> {
-        let database = match self {
-            Self::Memory => Builder::new().create_with_backend(InMemoryBackend::new()),
-            Self::Folder(folder) => {
-                let file = private_file(folder).map_err(|error| OpenError::new(self, error))?;
-                FileBackend::new(file)
-                    .and_then(|backend| Builder::new().create_with_backend(backend))
-            }
-        }
-        .map_err(|error| OpenError::new(self, error))?;
-        make_tables(&database).map_err(|error| OpenError::new(self, error))?;
-        Ok(database)
-    }
+    .map_err(failed)?;
+    make_tables(&database).map_err(|error| OpenError::new(location, error))?;
+    Ok(database)
 }
 
 fn private_file(folder: &Path) -> io::Result<File> {
