@@ -144,16 +144,17 @@ impl SessionStore for RedisStore {
 
     async fn delete(&self, id: &SessionId) -> Result<(), StoreError> {
         let user = self.user_of(id).await?;
-        let mut transaction = Pipeline::new();
-        remove(transaction.atomic(), id, user.as_deref());
-        self.connections.run(&transaction).await
+        // No transaction: with full memory Redis refuses every command inside one, and signing out must go on.
+        let mut pipeline = Pipeline::new();
+        remove(&mut pipeline, id, user.as_deref());
+        self.connections.run(&pipeline).await
     }
 }
 
-fn remove(transaction: &mut Pipeline, id: &SessionId, user: Option<&str>) {
-    transaction.del(session_key(id)).ignore();
+fn remove(pipeline: &mut Pipeline, id: &SessionId, user: Option<&str>) {
+    pipeline.del(session_key(id)).ignore();
     if let Some(user) = user {
-        transaction.zrem(list_key(user), id.to_string()).ignore();
+        pipeline.zrem(list_key(user), id.to_string()).ignore();
     }
 }
 
