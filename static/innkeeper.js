@@ -33,7 +33,8 @@ if (countdown) {
     // The server counts whole seconds: asked a moment too early, it would find the session alive and prolong it.
     if (Date.now() > endsAt + 1500) {
       clearInterval(timer);
-      location.reload();
+      // Not a reload: the first tab to do it loses the cookie, and the others would not be told why.
+      location.replace(`/login/?next=${encodeURIComponent(location.pathname)}&ended=1`);
     }
   };
 
