@@ -1,0 +1,310 @@
+//! Settings: where they come from, which wins, and what a mistake says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::http;
+use crate::support::program::Program;
+use crate::support::redis::RedisServer;
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn with_nothing_configured_sessions_are_kept_in_a_private_file() {
+    let folder = folder_with(&[]);
+    let program = Program::start_in(folder.path(), &[]);
+    let id = http::log_in(program.port(), "abdullah");
+    assert_eq!(http::profile_status(program.port(), &id), 200);
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = folder.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    for file in fs::read_dir(&data).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(mode(&file.path()), 0o600);
+        let bytes = fs::read(file.path()).unwrap();
+        let found = bytes
+            .windows(id.len())
+            .any(|window| window == id.as_bytes());
+        assert!(!found, "the id stands in {:?}", file.path());
+    }
+}
+
+#[test]
+fn each_source_of_a_setting_works() {
+    let redis = RedisServer::start();
+    let toml = format!("[default.innkeeper]\nredis_url = \"{}\"\n", redis.url());
+    let env = format!("REDIS_URL={}\n", redis.url());
+    let prefixed = format!("INNKEEPER_REDIS_URL='{}'\n", redis.url());
+    let url = redis.url();
+    for (files, variables) in [
+        (&[("Rocket.toml", toml.as_str())][..], &[][..]),
+        (&[(".env", env.as_str())], &[]),
+        (&[(".env", prefixed.as_str())], &[]),
+        (&[], &[("REDIS_URL", url.as_str())][..]),
+        (&[], &[("INNKEEPER_REDIS_URL", url.as_str())]),
+        // The environment wins over both files, and our prefix over the general name.
+        (
+            &[(
+                "Rocket.toml",
+                "[default.innkeeper]\nredis_url = \"redis://127.0.0.1:1\"\n",
+            )],
+            &[("REDIS_URL", url.as_str())],
+        ),
+        (
+            &[(".env", "REDIS_URL=redis://127.0.0.1:1\n")],
+            &[("REDIS_URL", url.as_str())],
+        ),
+        (
+            &[],
+            &[
+                ("REDIS_URL", "redis://127.0.0.1:1"),
+                ("INNKEEPER_REDIS_URL", url.as_str()),
+            ],
+        ),
+    ] {
+        let folder = folder_with(files);
+        let program = Program::start_in(folder.path(), variables);
+        let id = http::log_in(program.port(), "abdullah");
+        let key = format!("session:{id}");
+        assert!(redis.keys().contains(&key), "{files:?} {variables:?}");
+        assert!(!folder.path().join("data").exists());
+    }
+}
+
+#[test]
+fn the_env_file_speaks_to_rocket_too() {
+    let folder = folder_with(&[(
+        ".env",
+        "ROCKET_ADDRESS=127.0.0.2\nINNKEEPER_STORE_PATH=:memory:\n",
+    )]);
+    let said = Program::refusal(folder.path(), &[("INNKEEPER_SIGN_IN", "password")]);
+    assert!(said.contains("sign_in"), "{said}");
+    let folder = folder_with(&[(".env", "ROCKET_ADDRESS=0.0.0.0\n")]);
+    let said = Program::refusal(folder.path(), &[]);
+    assert!(said.contains("0.0.0.0"), "{said}");
+}
+
+#[test]
+fn an_empty_setting_is_none() {
+    let folder = folder_with(&[]);
+    let variables = [
+        ("REDIS_URL", ""),
+        ("INNKEEPER_PUBLIC_URL", ""),
+        ("UPSTASH_REDIS_REST_URL", ""),
+    ];
+    let program = Program::start_in(folder.path(), &variables);
+    http::log_in(program.port(), "abdullah");
+    assert!(folder.path().join("data").exists());
+}
+
+#[test]
+fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
+    for (toml, variables, words) in [
+        (
+            "idle_timout_secs = 5",
+            &[][..],
+            &["`idle_timout_secs`", "Rocket.toml", "idle_timeout_secs"][..],
+        ),
+        (
+            "",
+            &[("INNKEEPER_REDISURL", "x")],
+            &["`redisurl`", "INNKEEPER_REDISURL", "redis_url"],
+        ),
+        (
+            "idle_timeout_secs = \"soon\"",
+            &[],
+            &["`idle_timeout_secs`", "Rocket.toml", "soon"],
+        ),
+        (
+            "idle_timeout_secs = 0",
+            &[],
+            &["`idle_timeout_secs`", "from 1"],
+        ),
+        (
+            "idle_timeout_secs = -1",
+            &[],
+            &["`idle_timeout_secs`", "-1"],
+        ),
+        ("idle_timeout_secs = 1.5", &[], &["`idle_timeout_secs`"]),
+        (
+            "",
+            &[("INNKEEPER_IDLE_TIMEOUT_SECS", "15m")],
+            &["INNKEEPER_IDLE_TIMEOUT_SECS", "15m"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_ABSOLUTE_TIMEOUT_SECS", "-1")],
+            &["INNKEEPER_ABSOLUTE_TIMEOUT_SECS"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_REDIS_TIMEOUT_MS", "0")],
+            &["INNKEEPER_REDIS_TIMEOUT_MS"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_LOG_FORMAT", "xml")],
+            &["INNKEEPER_LOG_FORMAT", "`text` or `json`"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_PUBLIC_URL", "inn.example")],
+            &["INNKEEPER_PUBLIC_URL"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_PUBLIC_URL", "https://inn.example/path")],
+            &["INNKEEPER_PUBLIC_URL", "without a path"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_PUBLIC_URL", "ftp://inn.example")],
+            &["INNKEEPER_PUBLIC_URL"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_OPEN_TO_THE_WORLD", "yes")],
+            &["INNKEEPER_OPEN_TO_THE_WORLD"],
+        ),
+        (
+            "sign_in = \"password\"",
+            &[],
+            &["`sign_in`", "password", "Rocket.toml"],
+        ),
+        ("store_path = 5", &[], &["`store_path`", "Rocket.toml"]),
+        (
+            "",
+            &[("UPSTASH_REDIS_REST_URL", "https://x.upstash.io")],
+            &["upstash_redis_rest_token"],
+        ),
+        (
+            "",
+            &[("UPSTASH_REDIS_REST_TOKEN", "s3cret")],
+            &["upstash_redis_rest_url"],
+        ),
+        (
+            "",
+            &[("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:9")],
+            &["`metrics_address`", "not supported"],
+        ),
+    ] {
+        let folder = folder_with(&[("Rocket.toml", &format!("[default.innkeeper]\n{toml}\n"))]);
+        let said = Program::refusal_as_given(folder.path(), variables);
+        for word in words {
+            assert!(said.contains(word), "{word} in: {said}");
+        }
+        assert!(!said.contains("s3cret"), "{said}");
+        assert!(!folder.path().join("data").exists(), "{said}");
+    }
+}
+
+#[test]
+fn a_redis_address_that_is_none_is_refused_without_its_password() {
+    for url in [
+        "127.0.0.1:6379",
+        "http://:s3cret@127.0.0.1",
+        "redis://:s3cret@",
+        "redis://user:s3cret@host:port/",
+        "redis://:s3cret@host:99999",
+        "redis://:s3cret@host/x",
+        "redis-cluster://:s3cret@host:6379",
+        "s3cret",
+    ] {
+        let folder = folder_with(&[]);
+        let said = Program::refusal(folder.path(), &[("REDIS_URL", url)]);
+        assert!(said.contains("REDIS_URL"), "{url}: {said}");
+        assert!(!said.contains("s3cret"), "{url}: {said}");
+    }
+    for url in ["http://x.upstash.io", "x.upstash.io", "https://"] {
+        let folder = folder_with(&[]);
+        let variables = [
+            ("UPSTASH_REDIS_REST_URL", url),
+            ("UPSTASH_REDIS_REST_TOKEN", "s3cret"),
+        ];
+        let said = Program::refusal(folder.path(), &variables);
+        assert!(said.contains("UPSTASH_REDIS_REST_URL"), "{url}: {said}");
+        assert!(!said.contains("s3cret"), "{url}: {said}");
+    }
+}
+
+#[test]
+fn a_broken_env_file_is_refused_without_showing_its_line() {
+    let folder = folder_with(&[(
+        ".env",
+        "REDIS_URL=redis://x\nTOKEN= s3cret with 'open quote\n",
+    )]);
+    let said = Program::refusal(folder.path(), &[]);
+    assert!(said.contains(".env"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn open_sign_in_stays_on_loopback_unless_told_otherwise() {
+    let folder = folder_with(&[]);
+    let world = [("ROCKET_ADDRESS", "0.0.0.0")];
+    let said = Program::refusal(folder.path(), &world);
+    assert!(
+        said.contains("`address`") && said.contains("open_to_the_world"),
+        "{said}"
+    );
+
+    let told = [
+        ("ROCKET_ADDRESS", "0.0.0.0"),
+        ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),
+    ];
+    let program = Program::start_in(folder.path(), &told);
+    http::log_in(program.port(), "abdullah");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said_to_be_so() {
+    let folder = folder_with(&[("file", "")]);
+    let said = Program::refusal(folder.path(), &[("INNKEEPER_STORE_PATH", "file/data")]);
+    assert!(
+        said.contains("file/data") && said.contains("store_path"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_is_pointed_to_redis() {
+    let folder = folder_with(&[]);
+    let data = folder.path().join("data");
+    let path = [("INNKEEPER_STORE_PATH", data.to_str().unwrap())];
+    let first = Program::start_in(folder.path(), &path);
+    let second = folder_with(&[]);
+    let said = Program::refusal(second.path(), &path);
+    assert!(
+        said.contains("another process") && said.contains("REDIS_URL"),
+        "{said}"
+    );
+    http::log_in(first.port(), "abdullah");
+}
+
+#[test]
+fn a_mistake_in_rockets_own_settings_is_named_too() {
+    let folder = folder_with(&[]);
+    let said = Program::refusal_as_given(folder.path(), &[("ROCKET_PORT", "http")]);
+    assert!(
+        said.contains("\"PORT\"") && said.contains("ROCKET_"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_to_be_so() {
+    let first = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let folder = folder_with(&[]);
+    let port = first.port().to_string();
+    let variables = [("ROCKET_PORT", port.as_str())];
+    let said = Program::refusal_as_given(folder.path(), &variables);
+    assert!(said.contains("`port`"), "{said}");
+}

@@ -1,0 +1,124 @@
+//! The session cookie: its policy, and what is read of the request's cookies.
+
+use serde_json::json;
+
+use crate::support::{Backend, Inn, Visitor};
+
+async fn secure_inn() -> Inn {
+    let settings = [("public_url", json!("https://inn.example"))];
+    Inn::with(Backend::Embedded, &settings).await
+}
+
+/// T11, T13, T35: browsers ignore the removal of a `__Host-` cookie without `Secure`.
+#[rocket::async_test]
+async fn behind_https_the_cookie_is_bound_to_the_host() {
+    let inn = secure_inn().await;
+    let mut browser = inn.browser();
+    let answer = browser.log_in_as("abdullah").await;
+    let id = browser.id();
+    assert_eq!(
+        answer.header("Set-Cookie"),
+        Some(format!("__Host-session_id={id}; HttpOnly; SameSite=Lax; Secure; Path=/").as_str())
+    );
+    let answer = browser.log_out().await;
+    answer.assert_removes_cookie("__Host-session_id");
+    assert!(
+        answer
+            .header("Set-Cookie")
+            .unwrap()
+            .contains("; Secure; Path=/")
+    );
+    assert!(!browser.has_cookie());
+}
+
+#[rocket::async_test]
+async fn behind_https_only_the_bound_name_is_read() {
+    let inn = secure_inn().await;
+    let mut signed_in = inn.program();
+    signed_in.log_in_as("abdullah").await;
+    assert_eq!(signed_in.profile().await.status.code, 200);
+    // A browser enforces the prefix of the name as it is written: what only decodes to it could come from anybody.
+    for name in [
+        "session_id",
+        "__Host%2Dsession_id",
+        "%5F_Host-session_id",
+        "__host-session_id",
+    ] {
+        let mut other = inn.program().with_cookie(name, &signed_in.id());
+        other
+            .profile()
+            .await
+            .assert_detail(403, "No session cookie found");
+    }
+}
+
+async fn with_header(cookies: &[&str]) -> (u16, Visitor) {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let other = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let headers: Vec<_> = cookies
+        .iter()
+        .map(|text| text.replace("ID", &program.id()).replace("OTHER", other))
+        .collect();
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|text| ("Cookie", text.as_str()))
+        .collect();
+    let answer = program
+        .send(rocket::http::Method::Get, "/profile/", &headers, "")
+        .await;
+    (answer.status.code, program)
+}
+
+#[rocket::async_test]
+async fn two_different_session_cookies_are_refused() {
+    for cookies in [
+        &["session_id=ID; session_id=OTHER"][..],
+        &["session_id=OTHER; session_id=ID"],
+        &["session_id=ID", "session_id=OTHER"],
+        &["session_id=ID; theme=dark; session_id="],
+    ] {
+        let (status, mut program) = with_header(cookies).await;
+        assert_eq!(status, 400, "{cookies:?}");
+        assert_eq!(program.profile().await.status.code, 200);
+    }
+}
+
+#[rocket::async_test]
+async fn ambiguous_cookies_neither_sign_in_nor_out() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let both = format!("session_id={}; session_id=x", program.id());
+    for path in ["/login/", "/logout/"] {
+        let headers = [
+            ("Cookie", both.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let answer = program
+            .send(
+                rocket::http::Method::Post,
+                path,
+                &headers,
+                r#"{"username":"b"}"#,
+            )
+            .await;
+        answer.assert_detail(400, "More than one session cookie found");
+        answer.assert_leaves_cookie();
+    }
+    assert_eq!(program.profile().await.status.code, 200);
+}
+
+#[rocket::async_test]
+async fn the_cookie_is_found_among_others() {
+    for cookies in [
+        &["session_id=ID"][..],
+        &["session_id=ID; session_id=ID"],
+        &["a=b; session_id=ID ;c=d;;=;x"],
+        &["a=b", " session_id = ID "],
+        &["xsession_id=OTHER; session_id=ID; session_idx=OTHER; SESSION_ID=OTHER"],
+    ] {
+        assert_eq!(with_header(cookies).await.0, 200, "{cookies:?}");
+    }
+}

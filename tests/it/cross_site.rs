@@ -1,0 +1,195 @@
+//! Requests that another site makes the browser send.
+
+use rocket::http::Method;
+use serde_json::json;
+
+use crate::support::{Backend, Inn};
+
+const HOST: (&str, &str) = ("Host", "inn.test:8000");
+
+async fn inn(public_url: &str) -> Inn {
+    let settings = [("public_url", json!(public_url))];
+    Inn::with(Backend::Embedded, &settings).await
+}
+
+#[expect(clippy::too_many_lines, reason = "one table, a line a case")]
+#[rocket::async_test]
+async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
+    for (public_url, headers, passes) in [
+        ("", &[HOST][..], true),
+        ("", &[], true),
+        ("", &[HOST, ("Sec-Fetch-Site", "same-origin")], true),
+        ("", &[HOST, ("Sec-Fetch-Site", "none")], true),
+        ("", &[HOST, ("Sec-Fetch-Site", "same-site")], false),
+        ("", &[HOST, ("Sec-Fetch-Site", "cross-site")], false),
+        ("", &[HOST, ("Sec-Fetch-Site", "")], false),
+        ("", &[HOST, ("Sec-Fetch-Site", "Same-Origin")], false),
+        (
+            "",
+            &[
+                HOST,
+                ("Sec-Fetch-Site", "none"),
+                ("Sec-Fetch-Site", "cross-site"),
+            ],
+            false,
+        ),
+        // Fetch metadata decides where it is there, whatever the origin.
+        (
+            "",
+            &[
+                HOST,
+                ("Sec-Fetch-Site", "same-origin"),
+                ("Origin", "https://evil.example"),
+            ],
+            true,
+        ),
+        (
+            "",
+            &[
+                HOST,
+                ("Sec-Fetch-Site", "cross-site"),
+                ("Origin", "http://inn.test:8000"),
+            ],
+            false,
+        ),
+        ("", &[HOST, ("Origin", "http://inn.test:8000")], true),
+        ("", &[HOST, ("Origin", "https://inn.test:8000")], false),
+        ("", &[HOST, ("Origin", "http://inn.test")], false),
+        ("", &[HOST, ("Origin", "http://inn.test:8001")], false),
+        (
+            "",
+            &[HOST, ("Origin", "http://inn.test:8000.evil.example")],
+            false,
+        ),
+        ("", &[HOST, ("Origin", "http://evil.example")], false),
+        ("", &[HOST, ("Origin", "null")], false),
+        ("", &[HOST, ("Origin", "")], false),
+        (
+            "",
+            &[("Host", "inn.test"), ("Origin", "http://inn.test")],
+            true,
+        ),
+        (
+            "",
+            &[("Host", "INN.test:80"), ("Origin", "http://inn.test")],
+            true,
+        ),
+        (
+            "",
+            &[("Host", "[::1]:8000"), ("Origin", "http://[::1]:8000")],
+            true,
+        ),
+        // T22: without one clear host there is no origin of ours.
+        ("", &[("Origin", "http://inn.test:8000")], false),
+        (
+            "",
+            &[
+                HOST,
+                ("Host", "other.test"),
+                ("Origin", "http://inn.test:8000"),
+            ],
+            false,
+        ),
+        (
+            "https://inn.example",
+            &[HOST, ("Origin", "https://inn.example")],
+            true,
+        ),
+        (
+            "https://inn.example:443",
+            &[HOST, ("Origin", "https://inn.example")],
+            true,
+        ),
+        (
+            "https://inn.example",
+            &[HOST, ("Origin", "http://inn.example")],
+            false,
+        ),
+        (
+            "https://inn.example",
+            &[HOST, ("Origin", "http://inn.test:8000")],
+            false,
+        ),
+        (
+            "https://inn.example:8443",
+            &[HOST, ("Origin", "https://inn.example")],
+            false,
+        ),
+    ] {
+        for path in ["/login/", "/logout/"] {
+            let inn = inn(public_url).await;
+            let mut headers = headers.to_vec();
+            headers.push(("Content-Type", "application/json"));
+            let answer = inn
+                .program()
+                .send(Method::Post, path, &headers, r#"{"username":"a"}"#)
+                .await;
+            let expected = if passes { 200 } else { 403 };
+            assert_eq!(answer.status.code, expected, "{public_url} {headers:?}");
+            if !passes {
+                answer.assert_leaves_cookie();
+                answer.assert_detail(403, "Cross-site request refused");
+            }
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_refused_sign_out_leaves_the_visitor_signed_in() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut browser = inn.browser();
+    browser.submit_login_form("abdullah").await;
+    let headers = [("Sec-Fetch-Site", "cross-site")];
+    let answer = browser.send(Method::Post, "/logout/", &headers, "").await;
+    answer.assert_page(403, "Not allowed");
+    assert!(answer.text().contains("another site"));
+    answer.assert_leaves_cookie();
+    browser
+        .profile()
+        .await
+        .assert_page(200, "Welcome, abdullah");
+}
+
+#[rocket::async_test]
+async fn reading_is_not_refused() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut browser = inn.browser();
+    browser.submit_login_form("abdullah").await;
+    let headers = [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Origin", "https://evil.example"),
+    ];
+    let answer = browser.send(Method::Get, "/profile/", &headers, "").await;
+    assert_eq!(answer.status.code, 200);
+}
+
+/// T9: Rocket lets the first field of a form choose the method, before any fairing runs.
+///
+/// Its local test client does not, so this talks to the program.
+#[test]
+fn a_form_field_does_not_choose_the_method() {
+    use crate::support::{http, program::Program};
+
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    for method in ["get", "GET", "delete", "put", "head"] {
+        let id = http::log_in(program.port(), "abdullah");
+        let cookie = format!("Cookie: session_id={id}");
+        let body = format!("_method={method}");
+
+        let evil = [form, &cookie, "Sec-Fetch-Site: cross-site"];
+        let answer = http::request(program.port(), "POST /logout/", &evil, &body);
+        assert_eq!(http::status(&answer), 403, "{method}");
+        assert_eq!(http::profile_status(program.port(), &id), 200);
+
+        let answer = http::request(program.port(), "POST /logout/", &[form, &cookie], &body);
+        assert!(
+            answer.contains("\r\nlocation: /logout/\r\n"),
+            "{method}: {answer}"
+        );
+        assert_eq!(http::profile_status(program.port(), &id), 404);
+    }
+    let body = "_method=put&username=abdullah";
+    let answer = http::request(program.port(), "POST /login/", &[form], body);
+    assert_eq!(http::status(&answer), 303);
+}

@@ -1,0 +1,113 @@
+//! The embedded store across crashes and restarts.
+
+use std::time::Duration;
+
+use crate::support::eventually;
+use crate::support::http;
+use crate::support::program::Program;
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut alive = Vec::new();
+    let mut ended = Vec::new();
+    for round in 0..5 {
+        let mut program = Program::start_in(folder.path(), &[]);
+        for number in 0..10 {
+            alive.push(http::log_in(
+                program.port(),
+                &format!("user {round} {number}"),
+            ));
+            let id = http::log_in(program.port(), "abdullah");
+            let cookie = format!("Cookie: session_id={id}");
+            http::request(program.port(), "POST /logout/", &[&cookie], "");
+            ended.push(id);
+        }
+        program.kill();
+        let program = Program::start_in(folder.path(), &[]);
+        for id in &alive {
+            assert_eq!(http::profile_status(program.port(), id), 200);
+        }
+        for id in &ended {
+            assert_eq!(http::profile_status(program.port(), id), 404);
+        }
+    }
+}
+
+#[test]
+fn nothing_half_done_is_found_after_a_kill_in_the_middle_of_sign_ins() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start_in(folder.path(), &[]);
+    let port = program.port();
+    let acknowledged = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut ids = Vec::new();
+                    let body = r#"{"username":"abdullah"}"#;
+                    let json = ["Content-Type: application/json"];
+                    while let answer = http::request_or_nothing(port, "POST /login/", &json, body)
+                        && let Some(rest) = answer.split("\"session_id\":\"").nth(1)
+                    {
+                        ids.push(rest.split('"').next().unwrap().to_owned());
+                    }
+                    ids
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        program.kill();
+        let ids: Vec<_> = clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect();
+        ids
+    });
+    assert!(!acknowledged.is_empty());
+    let program = Program::start_in(folder.path(), &[]);
+    for id in &acknowledged {
+        assert_eq!(http::profile_status(program.port(), id), 200);
+    }
+}
+
+#[test]
+fn an_orderly_end_is_a_success_and_writes_the_last_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let idle = [("INNKEEPER_IDLE_TIMEOUT_SECS", "4")];
+    let mut program = Program::start_in(folder.path(), &idle);
+    let id = http::log_in(program.port(), "abdullah");
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(http::profile_status(program.port(), &id), 200);
+    assert!(program.terminate().success());
+
+    let slid = std::time::Instant::now();
+    let program = Program::start_in(folder.path(), &idle);
+    std::thread::sleep(Duration::from_millis(2200).saturating_sub(slid.elapsed()));
+    assert_eq!(http::profile_status(program.port(), &id), 200);
+}
+
+#[test]
+fn sessions_that_are_over_are_swept_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let idle = [("INNKEEPER_IDLE_TIMEOUT_SECS", "1")];
+    let program = Program::start_in(folder.path(), &idle);
+    for _ in 0..20 {
+        http::log_in(program.port(), "abdullah");
+    }
+    drop(program);
+    let rows = || {
+        use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+        type Sessions = TableDefinition<'static, &'static [u8; 32], (u64, &'static [u8])>;
+        let table: Sessions = TableDefinition::new("sessions");
+        let database = Database::open(folder.path().join("data/sessions.redb")).unwrap();
+        let reading = database.begin_read().unwrap();
+        reading.open_table(table).unwrap().len().unwrap()
+    };
+    assert_eq!(rows(), 20);
+    eventually("the sweep", || {
+        let program = Program::start_in(folder.path(), &idle);
+        std::thread::sleep(Duration::from_millis(3500));
+        drop(program);
+        (rows() == 0).then_some(())
+    });
+}

@@ -1,0 +1,109 @@
+//! Fifteen minutes and twelve hours, on a paused clock; on Redis by what it says of its keys.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Backend, Inn};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_fifteen_minutes_after_its_last_request() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    for _ in 0..4 {
+        tokio::time::advance(14 * MINUTE).await;
+        assert_eq!(program.profile().await.status.code, 200);
+    }
+    tokio::time::advance(15 * MINUTE).await;
+    let answer = program.profile().await;
+    answer.assert_detail(404, "Session expired");
+    answer.assert_removes_cookie("session_id");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_twelve_hours_after_sign_in_however_active() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut browser = inn.browser();
+    browser.submit_login_form("abdullah").await;
+    for _ in 0..71 {
+        tokio::time::advance(10 * MINUTE).await;
+        assert_eq!(browser.profile().await.status.code, 200);
+    }
+    let page = browser.profile().await.body;
+    let left = page.split("data-seconds-left=\"").nth(1).unwrap();
+    let left: u64 = left.split('"').next().unwrap().parse().unwrap();
+    assert!((595..=600).contains(&left), "{left}");
+    tokio::time::advance(10 * MINUTE).await;
+    assert_eq!(browser.profile().await.status.code, 303);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limits_are_settings() {
+    let settings = [
+        ("idle_timeout_secs", json!(60)),
+        ("absolute_timeout_secs", json!(0)),
+    ];
+    let inn = Inn::with(Backend::Embedded, &settings).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    for _ in 0..2000 {
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(program.profile().await.status.code, 200);
+    }
+    tokio::time::advance(MINUTE).await;
+    assert_eq!(program.profile().await.status.code, 404);
+}
+
+#[rocket::async_test]
+async fn on_redis_the_expiry_slides_with_each_request() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let key = format!("session:{}", program.id());
+    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+
+    for path in ["/profile/", "/login/", "/"] {
+        inn.redis().run::<u64>(&format!("EXPIRE {key} 100"));
+        program.get(path).await;
+        assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn on_redis_the_absolute_limit_cuts_the_expiry() {
+    let settings = [("absolute_timeout_secs", json!(1000))];
+    let inn = Inn::with(Backend::Redis, &settings).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let key = format!("session:{}", program.id());
+    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+
+    let born: u64 = inn.redis().run(&format!("HGET {key} _created"));
+    inn.redis()
+        .run::<u64>(&format!("HSET {key} _created {}", born - 400));
+    assert_eq!(program.profile().await.status.code, 200);
+    let left = inn.redis().run::<u64>(&format!("TTL {key}"));
+    assert!((590..=600).contains(&left), "{left}");
+
+    inn.redis()
+        .run::<u64>(&format!("HSET {key} _created {}", born - 1000));
+    program
+        .profile()
+        .await
+        .assert_detail(404, "Session expired");
+    assert_eq!(inn.redis().run::<u64>(&format!("EXISTS {key}")), 0);
+}
+
+#[rocket::async_test]
+async fn on_redis_without_an_absolute_limit_the_list_lives_as_long_as_the_session() {
+    let settings = [("absolute_timeout_secs", json!(0))];
+    let inn = Inn::with(Backend::Redis, &settings).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    inn.redis().run::<u64>("EXPIRE user_sessions:abdullah 100");
+    program.profile().await;
+    assert_eq!(inn.redis().run::<u64>("TTL user_sessions:abdullah"), 900);
+}

@@ -1,0 +1,114 @@
+//! The security headers, on every answer.
+
+use rocket::http::Method;
+use serde_json::json;
+
+use crate::support::http;
+use crate::support::program::Program;
+use crate::support::{Answer, Backend, Inn};
+
+const EXPECTED: [(&str, &str); 7] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+#[track_caller]
+fn assert_hardened(answer: &Answer) {
+    for (name, value) in EXPECTED {
+        assert_eq!(answer.all(name).collect::<Vec<_>>(), [value], "{answer:?}");
+    }
+    assert_eq!(answer.header("Server"), None);
+}
+
+#[rocket::async_test]
+async fn every_answer_has_them() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut signed_in = inn.browser();
+    signed_in.submit_login_form("abdullah").await;
+    for mut visitor in [inn.program(), inn.browser(), signed_in] {
+        for path in ["/", "/login/", "/profile/", "/logout/", "/nowhere"] {
+            for method in [
+                Method::Get,
+                Method::Head,
+                Method::Post,
+                Method::Delete,
+                Method::Options,
+            ] {
+                let answer = visitor.clone().send(method, path, &[], "").await;
+                assert_hardened(&answer);
+                assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{path}");
+                assert_eq!(answer.header("Strict-Transport-Security"), None);
+            }
+        }
+        let large = "x".repeat(20_000);
+        assert_hardened(&visitor.post("/login/", "application/json", &large).await);
+        assert_hardened(&visitor.post("/login/", "text/plain", "x").await);
+        assert_hardened(&visitor.post("/login/", "application/json", "{").await);
+    }
+}
+
+#[rocket::async_test]
+async fn static_files_have_them_and_may_be_kept() {
+    let inn = Inn::open(Backend::Embedded).await;
+    for (file, kind) in [
+        ("style.css", "text/css; charset=utf-8"),
+        ("innkeeper.js", "text/javascript"),
+        ("favicon.svg", "image/svg+xml"),
+    ] {
+        let path = format!("/static/{file}");
+        let answer = inn.browser().get(&path).await;
+        assert_hardened(&answer);
+        assert_eq!(answer.header("Content-Type"), Some(kind));
+        assert_eq!(answer.header("Cache-Control"), Some("public, no-cache"));
+
+        let tag = answer.header("ETag").unwrap();
+        let known = [("If-None-Match", tag)];
+        let again = inn.browser().send(Method::Get, &path, &known, "").await;
+        assert_eq!((again.status.code, again.body.as_str()), (304, ""));
+        let other = [("If-None-Match", "\"other\"")];
+        let again = inn.browser().send(Method::Get, &path, &other, "").await;
+        assert_eq!(again.status.code, 200);
+    }
+}
+
+#[rocket::async_test]
+async fn behind_https_browsers_are_told_to_stay_there() {
+    let settings = [("public_url", json!("https://inn.example"))];
+    let inn = Inn::with(Backend::Embedded, &settings).await;
+    for path in ["/login/", "/nowhere", "/static/style.css"] {
+        assert_eq!(
+            inn.browser()
+                .get(path)
+                .await
+                .header("Strict-Transport-Security"),
+            Some("max-age=31536000")
+        );
+    }
+}
+
+/// Rocket gives what it cannot read at all to the catcher, past every response fairing.
+#[test]
+fn even_what_is_not_understood_is_answered_with_them() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    for head in ["FOO /profile/", "GET /profile/", "POST /nowhere"] {
+        let answer = http::request(program.port(), head, &[], "").to_lowercase();
+        for (name, value) in EXPECTED {
+            let line = format!("\r\n{name}: {value}\r\n").to_lowercase();
+            assert!(answer.contains(&line), "{head}: {name} in {answer}");
+        }
+        assert!(!answer.contains("\r\nserver:"), "{head}: {answer}");
+        assert!(answer.contains("{\"detail\":"), "{head}: {answer}");
+    }
+}

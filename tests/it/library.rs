@@ -1,0 +1,237 @@
+//! `stage()` in an application that is not ours.
+
+use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions};
+use rocket::http::{ContentType, Cookie, Header, Status};
+use rocket::local::blocking::{Client, LocalResponse};
+use rocket::{Build, Rocket, State, get, post, routes};
+use rocket_dyn_templates::Template;
+use serde_json::{Value, json};
+
+use crate::support::configured;
+
+#[get("/orders")]
+fn orders(current: Result<&CurrentSession, Refusal>) -> Result<String, Refusal> {
+    Ok(format!("Orders of {}", current?.user()))
+}
+
+#[get("/strict")]
+fn strict(current: &CurrentSession, again: &CurrentSession) -> String {
+    assert!(std::ptr::eq(current, again));
+    current.user().to_owned()
+}
+
+#[post("/orders")]
+fn order(current: Result<&CurrentSession, Refusal>) -> Result<&'static str, Refusal> {
+    current.map(|_| "ordered")
+}
+
+#[post("/feedback")]
+fn feedback(_proof: SameOrigin) -> &'static str {
+    "thanks"
+}
+
+#[get("/")]
+fn home() -> &'static str {
+    "our own home"
+}
+
+fn application() -> Rocket<Build> {
+    configured("", &[])
+        .attach(innkeeper::stage())
+        .mount("/", routes![orders, strict, order, feedback, home])
+}
+
+fn log_in(client: &Client, user: &str) {
+    client
+        .post("/login/")
+        .header(ContentType::JSON)
+        .body(json!({ "username": user }).to_string())
+        .dispatch();
+}
+
+fn detail(response: LocalResponse<'_>) -> Value {
+    response.into_json::<Value>().unwrap()["detail"].clone()
+}
+
+#[test]
+fn a_guarded_route_of_the_application_knows_who_is_signed_in() {
+    let client = Client::tracked(application()).unwrap();
+    for path in ["/orders", "/strict"] {
+        let response = client.get(path).dispatch();
+        assert_eq!(response.status(), Status::Forbidden);
+        assert_eq!(detail(response), "No session cookie found");
+    }
+    log_in(&client, "abdullah");
+    assert_eq!(
+        client.get("/orders").dispatch().into_string().unwrap(),
+        "Orders of abdullah"
+    );
+    assert_eq!(
+        client.get("/strict").dispatch().into_string().unwrap(),
+        "abdullah"
+    );
+    client.post("/logout/").dispatch();
+    assert!(client.cookies().get("session_id").is_none());
+    assert_eq!(client.get("/orders").dispatch().status(), Status::Forbidden);
+}
+
+/// T12: Rocket drops the cookies of a handler that ends in an error.
+#[test]
+fn the_guard_removes_a_dead_cookie_with_and_without_result() {
+    for path in ["/orders", "/strict"] {
+        let client = Client::tracked(application()).unwrap();
+        let dead = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+        let response = client
+            .get(path)
+            .cookie(Cookie::new("session_id", dead))
+            .dispatch();
+        assert_eq!(response.status(), Status::NotFound);
+        let removal = response.headers().get_one("Set-Cookie").unwrap().to_owned();
+        assert!(removal.starts_with("session_id=; "), "{removal}");
+        assert_eq!(detail(response), "Session expired");
+    }
+}
+
+#[test]
+fn a_browser_comes_back_to_the_page_that_it_wanted() {
+    let client = Client::tracked(application()).unwrap();
+    let html = Header::new("Accept", "text/html");
+    let response = client.get("/orders?page=2").header(html.clone()).dispatch();
+    assert_eq!(response.status(), Status::SeeOther);
+    let location = response.headers().get_one("Location").unwrap();
+    assert_eq!(location, "/login/?next=/orders%3Fpage%3D2");
+    let response = client.post("/orders").header(html).dispatch();
+    assert_eq!(response.headers().get_one("Location"), Some("/login/"));
+}
+
+#[test]
+fn the_guards_refuse_what_another_site_sends() {
+    let client = Client::tracked(application()).unwrap();
+    log_in(&client, "abdullah");
+    for path in ["/orders", "/feedback"] {
+        assert_eq!(client.post(path).dispatch().status(), Status::Ok);
+        let evil = Header::new("Origin", "https://evil.example");
+        let response = client.post(path).header(evil).dispatch();
+        assert_eq!(response.status(), Status::Forbidden);
+        assert_eq!(detail(response), "Cross-site request refused");
+    }
+}
+
+#[test]
+fn an_applications_own_home_page_comes_first() {
+    let client = Client::tracked(application()).unwrap();
+    assert_eq!(
+        client.get("/").dispatch().into_string().unwrap(),
+        "our own home"
+    );
+}
+
+#[test]
+fn an_applications_own_catcher_and_headers_stay() {
+    #[rocket::catch(default)]
+    fn ours(status: Status, _: &rocket::Request<'_>) -> String {
+        format!("our own {}", status.code)
+    }
+
+    #[derive(rocket::Responder)]
+    struct Own(&'static str, Header<'static>);
+
+    #[get("/own")]
+    fn own() -> Own {
+        Own(
+            "x",
+            Header::new("Content-Security-Policy", "default-src 'self'"),
+        )
+    }
+
+    let rocket = application()
+        .mount("/", routes![own])
+        .register("/", rocket::catchers![ours]);
+    let client = Client::tracked(rocket).unwrap();
+    assert_eq!(
+        client.get("/nowhere").dispatch().into_string().unwrap(),
+        "our own 404"
+    );
+    let response = client.get("/own").dispatch();
+    let policies: Vec<_> = response.headers().get("Content-Security-Policy").collect();
+    assert_eq!(policies, ["default-src 'self'"]);
+}
+
+#[test]
+fn instances_live_side_by_side_and_apart() {
+    let (one, other) = (application(), application());
+    let one = Client::tracked(one).unwrap();
+    let other = Client::tracked(other).unwrap();
+    log_in(&one, "abdullah");
+    let cookie = one.cookies().get("session_id").unwrap().clone();
+    assert_eq!(one.get("/orders").dispatch().status(), Status::Ok);
+    assert_eq!(
+        other.get("/orders").cookie(cookie).dispatch().status(),
+        Status::NotFound
+    );
+}
+
+#[test]
+fn the_life_cycle_is_there_for_handlers() {
+    #[post("/everyone-out")]
+    async fn out(
+        current: Result<&CurrentSession, Refusal>,
+        sessions: &State<Sessions>,
+    ) -> Result<String, Refusal> {
+        let current = current?;
+        sessions.end(current.id()).await?;
+        Ok(format!("{} is out", current.user()))
+    }
+
+    let client = Client::tracked(application().mount("/", routes![out])).unwrap();
+    log_in(&client, "abdullah");
+    let response = client.post("/everyone-out").dispatch();
+    assert_eq!(response.into_string().unwrap(), "abdullah is out");
+    assert_eq!(client.get("/orders").dispatch().status(), Status::NotFound);
+}
+
+#[test]
+fn an_application_with_a_template_fairing_of_its_own_gives_it_our_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let replaced = "innkeeper/signed_out.html.tera";
+    std::fs::create_dir(folder.path().join("innkeeper")).unwrap();
+    std::fs::write(folder.path().join(replaced), "bye <b>").unwrap();
+    let rocket = configured("", &[]);
+    let figment = rocket
+        .figment()
+        .clone()
+        .merge(("template_dir", folder.path()));
+    let rocket = rocket
+        .configure(figment)
+        .attach(Template::custom(|engines| {
+            innkeeper::templates(engines).unwrap();
+        }))
+        .attach(innkeeper::stage_with_own_templates());
+    let client = Client::tracked(rocket).unwrap();
+    let page = client.get("/login/").dispatch().into_string().unwrap();
+    assert!(page.contains("<h1>Sign in</h1>"), "{page}");
+    assert_eq!(
+        client.get("/logout/").dispatch().into_string().unwrap(),
+        "bye <b>"
+    );
+}
+
+#[test]
+fn a_guard_without_the_stage_does_not_launch() {
+    let rocket = configured("", &[]).mount("/", routes![strict]);
+    let error = Client::tracked(rocket).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        rocket::error::ErrorKind::SentinelAborts(_)
+    ));
+}
+
+#[test]
+fn a_wrong_setting_does_not_launch() {
+    let rocket = configured("", &[("idle_timout_secs", json!(5))]).attach(innkeeper::stage());
+    let error = Client::tracked(rocket).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        rocket::error::ErrorKind::FailedFairings(_)
+    ));
+}

@@ -1,0 +1,33 @@
+//! What Innkeeper promises, tried on every store: a real `redis-server` and the embedded one.
+//!
+//! A test that needs a program which this machine lacks fails, and says how to get it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+#[macro_use]
+mod support;
+
+mod browser;
+mod config;
+mod cookies;
+mod cross_site;
+mod durability;
+mod expiry;
+mod headers;
+mod layers;
+mod library;
+mod login;
+mod logout;
+mod logs;
+mod negotiation;
+mod outage;
+mod pages;
+mod profile;
+mod redis_layout;
+mod store_contract;
+mod tutorial;

@@ -1,0 +1,126 @@
+//! HTML or JSON: the table of Accept and Content-Type.
+
+use rocket::http::Method;
+
+use crate::support::{Backend, Inn};
+
+#[rocket::async_test]
+async fn the_profile_is_answered_in_what_accept_prefers() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut visitor = inn.program();
+    visitor.log_in_as("abdullah").await;
+    let (html, json) = ("text/html; charset=utf-8", "application/json");
+    for (accept, expected) in [
+        ("*/*", json),
+        ("application/json", json),
+        ("application/*", json),
+        ("text/html", html),
+        ("text/*", html),
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+            html,
+        ),
+        ("text/html, application/json;q=0.9", html),
+        ("text/html;q=0.9, application/json", json),
+        ("text/html;q=0.5, */*;q=0.8", json),
+        ("text/html;q=0, */*", json),
+        ("text/html;q=0", json),
+        ("application/json, text/html", json),
+        ("text/html, application/json", html),
+        ("text/plain, application/json;q=0.9", json),
+        ("application/xml, application/json", json),
+        ("application/xhtml+xml, text/html", html),
+        ("image/png", json),
+        ("nonsense", json),
+    ] {
+        let answer = visitor
+            .send(Method::Get, "/profile/", &[("Accept", accept)], "")
+            .await;
+        assert_eq!(answer.status.code, 200, "{accept}");
+        assert_eq!(answer.header("Content-Type"), Some(expected), "{accept}");
+        assert_eq!(answer.header("Vary"), Some("Accept"), "{accept}");
+    }
+}
+
+#[rocket::async_test]
+async fn a_posted_form_is_answered_with_a_page() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut program = inn.program();
+    program
+        .submit_login_form("abdullah")
+        .await
+        .assert_sees_other("/profile/");
+    assert!(program.has_cookie());
+}
+
+#[rocket::async_test]
+async fn json_is_answered_with_a_page_where_accept_prefers_one() {
+    let inn = Inn::open(Backend::Embedded).await;
+    inn.browser()
+        .log_in_as("abdullah")
+        .await
+        .assert_sees_other("/profile/");
+    inn.browser().log_out().await.assert_sees_other("/logout/");
+}
+
+#[rocket::async_test]
+async fn pages_without_a_json_form_answer_every_client() {
+    let inn = Inn::open(Backend::Embedded).await;
+    inn.program()
+        .get("/login/")
+        .await
+        .assert_page(200, "Sign in");
+    inn.program()
+        .get("/logout/")
+        .await
+        .assert_page(200, "You are signed out");
+}
+
+#[rocket::async_test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let inn = Inn::open(Backend::Embedded).await;
+    for (method, path, allow) in [
+        (Method::Put, "/profile/", "GET, HEAD"),
+        (Method::Post, "/profile", "GET, HEAD"),
+        (Method::Delete, "/login/", "GET, HEAD, POST"),
+        (Method::Patch, "/logout", "GET, HEAD, POST"),
+        (Method::Options, "/", "GET, HEAD"),
+        (Method::Post, "/static/style.css", "GET, HEAD"),
+    ] {
+        let answer = inn.program().send(method, path, &[], "").await;
+        answer.assert_detail(405, "Method Not Allowed");
+        assert_eq!(answer.header("Allow"), Some(allow), "{method} {path}");
+    }
+    let page = inn.browser().send(Method::Put, "/profile/", &[], "").await;
+    page.assert_page(405, "That does not work here");
+}
+
+#[rocket::async_test]
+async fn an_unknown_address_is_not_found_in_both_forms() {
+    let inn = Inn::open(Backend::Embedded).await;
+    for path in [
+        "/nowhere",
+        "/profile/x",
+        "/login/login",
+        "/static/",
+        "/static/../Cargo.toml",
+    ] {
+        let answer = inn.program().get(path).await;
+        answer.assert_detail(404, "Not Found");
+        assert_eq!(answer.header("Allow"), None);
+    }
+    let page = inn.browser().get("/nowhere").await;
+    page.assert_page(404, "Page not found");
+    assert!(page.body.contains(r#"<a class="button" href="/">"#));
+}
+
+#[rocket::async_test]
+async fn head_is_answered_like_get_without_the_body() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut program = inn.program();
+    let refused = program.send(Method::Head, "/profile/", &[], "").await;
+    assert_eq!((refused.status.code, refused.body.as_str()), (403, ""));
+    program.log_in_as("abdullah").await;
+    let answer = program.send(Method::Head, "/profile/", &[], "").await;
+    assert_eq!((answer.status.code, answer.body.as_str()), (200, ""));
+}

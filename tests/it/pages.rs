@@ -1,0 +1,89 @@
+//! What every page owes its readers.
+
+use crate::support::{Answer, Backend, Inn};
+
+async fn all_pages() -> Vec<(&'static str, Answer)> {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut guest = inn.browser();
+    let mut host = inn.browser();
+    let name = "<script>alert('&')</script>";
+    host.submit_login_form(name).await;
+    let mut pages = Vec::new();
+    for path in ["/login/", "/logout/", "/nowhere"] {
+        pages.push((path, guest.get(path).await));
+    }
+    pages.push(("mistake", guest.submit_login_form(" <script>").await));
+    pages.push(("large", guest.submit_login_form(&"x".repeat(9000)).await));
+    for path in ["/profile/", "/logout/", "/nowhere"] {
+        pages.push((path, host.get(path).await));
+    }
+    pages
+}
+
+#[rocket::async_test]
+async fn every_page_is_whole() {
+    for (path, page) in all_pages().await {
+        let body = &page.body;
+        assert!(
+            body.starts_with("<!doctype html>\n<html lang=\"en\">"),
+            "{path}: {body}"
+        );
+        assert!(body.trim_end().ends_with("</html>"), "{path}");
+        for part in [
+            "<meta name=\"viewport\"",
+            "<meta charset=\"utf-8\">",
+            "<title>",
+            "class=\"skip\" href=\"#main\"",
+            "<main id=\"main\"",
+            "href=\"/static/style.css\"",
+        ] {
+            assert_eq!(body.matches(part).count(), 1, "{path}: {part}");
+        }
+        assert!(!page.heading().is_empty(), "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn what_a_visitor_typed_is_never_markup() {
+    for (path, page) in all_pages().await {
+        assert_eq!(
+            page.body.matches("<script").count(),
+            1,
+            "{path}: {}",
+            page.body
+        );
+        assert!(!page.body.contains("alert('"), "{path}: {}", page.body);
+    }
+}
+
+#[rocket::async_test]
+async fn every_field_has_a_label_and_every_form_posts() {
+    for (path, page) in all_pages().await {
+        for input in page.body.split("<input").skip(1) {
+            let input = input.split('>').next().unwrap();
+            if let Some(id) = input.split("id=\"").nth(1) {
+                let id = id.split('"').next().unwrap();
+                assert!(
+                    page.body.contains(&format!("<label for=\"{id}\"")),
+                    "{path}"
+                );
+            } else {
+                assert!(input.contains("type=\"hidden\""), "{path}: {input}");
+            }
+        }
+        assert_eq!(
+            page.body.matches("<form").count(),
+            page.body
+                .matches("<form method=\"post\" action=\"/")
+                .count(),
+            "{path}"
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn the_sign_in_page_says_that_it_is_open() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let text = inn.browser().get("/login/").await.text();
+    assert!(text.contains("any user name signs you in"), "{text}");
+}

@@ -1,0 +1,147 @@
+//! The program itself, as a process.
+
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+use super::{eventually, free_port};
+
+/// A running `innkeeper` in a folder of its own; ends with this value, by its process id.
+pub(crate) struct Program {
+    process: Child,
+    port: u16,
+    folder: PathBuf,
+    temporary: Option<TempDir>,
+}
+
+impl Program {
+    /// Starts it with these variables in an environment that is otherwise empty of settings.
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut program = Self::start_in(temporary.path(), variables);
+        program.temporary = Some(temporary);
+        program
+    }
+
+    /// The same in a folder that outlives it.
+    pub(crate) fn start_in(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        for _ in 0..10 {
+            let port = free_port();
+            let mut process = command(folder, variables)
+                .env("ROCKET_PORT", port.to_string())
+                .spawn()
+                .unwrap();
+            let listening = eventually("innkeeper to listen", || {
+                if process.try_wait().unwrap().is_some() {
+                    return Some(false);
+                }
+                let log = fs::read_to_string(folder.join("log")).unwrap();
+                let up =
+                    log.contains("listening on") && TcpStream::connect(("127.0.0.1", port)).is_ok();
+                up.then_some(true)
+            });
+            if listening {
+                return Self {
+                    process,
+                    port,
+                    folder: folder.to_owned(),
+                    temporary: None,
+                };
+            }
+            let log = fs::read_to_string(folder.join("log")).unwrap();
+            assert!(log.contains("address and port"), "innkeeper ended: {log}");
+        }
+        panic!("no port for innkeeper in ten tries");
+    }
+
+    /// Starts it where it is expected to refuse, and returns what it says.
+    #[track_caller]
+    pub(crate) fn refusal(folder: &Path, variables: &[(&str, &str)]) -> String {
+        let port = free_port().to_string();
+        let mut all = vec![("ROCKET_PORT", port.as_str())];
+        all.extend(variables);
+        Self::refusal_as_given(folder, &all)
+    }
+
+    /// The same where the port is the test's own subject.
+    #[track_caller]
+    pub(crate) fn refusal_as_given(folder: &Path, variables: &[(&str, &str)]) -> String {
+        let mut process = command(folder, variables).spawn().unwrap();
+        let status = eventually("innkeeper to end", || {
+            let status = process.try_wait().unwrap();
+            let log = fs::read_to_string(folder.join("log")).unwrap();
+            if status.is_none() && log.contains("listening on") {
+                process.kill().unwrap();
+                panic!("innkeeper launched with {variables:?}");
+            }
+            status
+        });
+        let said = fs::read_to_string(folder.join("log")).unwrap();
+        assert!(!status.success(), "{said}");
+        said
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What it has written to standard output and error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    /// Ends it without any warning.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        signal(self.process.id(), "TERM");
+        eventually("innkeeper to end", || self.process.try_wait().unwrap())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let log = File::create(folder.join("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_innkeeper"));
+    let ours = |name: &str| {
+        ["INNKEEPER_", "ROCKET_", "REDIS_", "UPSTASH_", "RUST_LOG"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(folder)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    command
+}
+
+/// Sends a signal; every shell knows how.
+pub(crate) fn signal(process: u32, signal: &str) {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {process}")])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
