@@ -44,6 +44,8 @@ impl Presented {
     }
 }
 
+const SPACE: [char; 2] = [' ', '\t'];
+
 impl SessionCookie {
     fn name(&self) -> &'static str {
         if self.secure {
@@ -77,15 +79,16 @@ impl SessionCookie {
     /// Reads the `Cookie` header itself and not Rocket's jar.
     ///
     /// The jar keeps the last of several cookies, and it decodes names: `__Host%2Dsession_id` would pass for a
-    /// cookie whose prefix the browser has enforced.
+    /// cookie whose prefix the browser has enforced. For the same reason only the two characters that RFC 6265
+    /// calls white space are skipped, and not Unicode's others.
     pub(super) fn presented(&self, request: &Request<'_>) -> Presented {
         let mut values = request
             .headers()
             .get("Cookie")
             .flat_map(|header| header.split(';'))
             .filter_map(|pair| pair.split_once('='))
-            .filter(|(name, _)| name.trim() == self.name())
-            .map(|(_, value)| value.trim());
+            .filter(|(name, _)| name.trim_matches(SPACE) == self.name())
+            .map(|(_, value)| value.trim_matches(SPACE));
         // Rocket's local test client fills only the jar.
         let first = if request.headers().contains("Cookie") {
             values.next()

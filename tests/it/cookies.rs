@@ -43,6 +43,9 @@ async fn behind_https_only_the_bound_name_is_read() {
         "__Host%2Dsession_id",
         "%5F_Host-session_id",
         "__host-session_id",
+        "\u{a0}__Host-session_id",
+        "\u{2003}__Host-session_id",
+        "__Host-session_id\u{85}",
     ] {
         let mut other = inn.program().with_cookie(name, &signed_in.id());
         other
