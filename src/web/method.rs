@@ -4,13 +4,14 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Method;
 use rocket::{Data, Request, async_trait};
 
-/// The form field by which Rocket lets a form choose another method.
-const FIELD: &[u8] = b"_method=";
+/// As much of a form as Rocket looks at.
+const LOOKED_AT: usize = "_method=delete".len();
 
 /// Takes back what Rocket does to a POST whose form begins with the field `_method`.
 ///
 /// Such a form could come from another site and would pass as a GET where only unsafe methods are checked.
-/// Rocket does it before any fairing runs, and only to a POST: so that is what it was.
+/// Rocket does it before any fairing runs, and only to a POST: a request whose method is the one that its form
+/// names was one. (Or it was sent with that method and that form, which no browser does.)
 pub(super) struct PostStaysPost;
 
 #[async_trait]
@@ -23,11 +24,15 @@ impl Fairing for PostStaysPost {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let form = request
-            .content_type()
-            .is_some_and(|declared| declared.is_form());
-        if form && request.method() != Method::Post && data.peek(FIELD.len()).await == FIELD {
+        let form = request.content_type().is_some_and(|kind| kind.is_form());
+        if form && named_method(data.peek(LOOKED_AT).await) == Some(request.method()) {
             request.set_method(Method::Post);
         }
     }
+}
+
+fn named_method(form: &[u8]) -> Option<Method> {
+    let field = form.strip_prefix(b"_method=")?;
+    let value = field.split(|byte| *byte == b'&').next()?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }

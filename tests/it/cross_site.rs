@@ -189,6 +189,17 @@ fn a_form_field_does_not_choose_the_method() {
         );
         assert_eq!(http::profile_status(program.port(), &id), 404);
     }
+    // What was no POST does not become one.
+    let id = http::log_in(program.port(), "abdullah");
+    let cookie = format!("Cookie: session_id={id}");
+    for (head, body, status) in [
+        ("PUT /logout/", "_method=zzz", 405),
+        ("GET /logout/", "_method=post", 200),
+    ] {
+        let answer = http::request(program.port(), head, &[form, &cookie], body);
+        assert_eq!(http::status(&answer), status, "{head}");
+        assert_eq!(http::profile_status(program.port(), &id), 200);
+    }
     let body = "_method=put&username=abdullah";
     let answer = http::request(program.port(), "POST /login/", &[form], body);
     assert_eq!(http::status(&answer), 303);
