@@ -1,7 +1,9 @@
 //! HTML or JSON: which one a request is answered in, and the answers that come in both.
 
+use std::str::FromStr;
+
 use rocket::Request;
-use rocket::http::{ContentType, Cookie, MediaType, QMediaType, Status};
+use rocket::http::{Accept, ContentType, Cookie, MediaType, QMediaType, Status};
 use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 
@@ -23,10 +25,13 @@ impl Format {
         if form && request.method().supports_payload() {
             return Self::Html;
         }
-        let Some(accept) = request.accept() else {
-            return Self::Json;
-        };
-        let ranges: Vec<_> = accept.iter().collect();
+        // Rocket's own `accept()` reads only the first line of several.
+        let lines: Vec<_> = request
+            .headers()
+            .get("Accept")
+            .filter_map(|line| Accept::from_str(line).ok())
+            .collect();
+        let ranges: Vec<_> = lines.iter().flat_map(Accept::iter).collect();
         let html = preference(&ranges, &MediaType::HTML);
         let json = preference(&ranges, &MediaType::JSON);
         if html > json { Self::Html } else { Self::Json }

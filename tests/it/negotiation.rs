@@ -43,6 +43,17 @@ async fn the_profile_is_answered_in_what_accept_prefers() {
 }
 
 #[rocket::async_test]
+async fn several_lines_of_accept_are_one_list() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let lines = [("Accept", "image/png"), ("Accept", "text/html")];
+    let answer = inn
+        .browser()
+        .send(Method::Get, "/nowhere", &lines, "")
+        .await;
+    answer.assert_page(404, "Page not found");
+}
+
+#[rocket::async_test]
 async fn a_posted_form_is_answered_with_a_page() {
     let inn = Inn::open(Backend::Embedded).await;
     let mut program = inn.program();
