@@ -32,8 +32,9 @@ pub(super) struct HeaderPolicy {
 
 impl HeaderPolicy {
     fn apply(self, request: &Request<'_>, response: &mut Response<'_>) {
-        let stored = (!request.uri().path().starts_with("/static/"))
-            .then_some(("Cache-Control", "no-store"));
+        let file =
+            request.uri().path().starts_with("/static/") && response.status().class().is_success();
+        let stored = (!file).then_some(("Cache-Control", "no-store"));
         let hsts = self.hsts.then_some(HSTS);
         for (name, value) in HEADERS.into_iter().chain(stored).chain(hsts) {
             if !response.headers().contains(name) {
@@ -46,7 +47,8 @@ impl HeaderPolicy {
 
 /// Sets the headers; for a response fairing and for the catcher.
 ///
-/// The catcher needs it too: a request that Rocket cannot read at all goes there and nowhere else.
+/// The catcher needs it too: a request of which Rocket cannot make anything (an unknown method, say) goes there and
+/// nowhere else. What hyper refuses before (a request line that is none) is beyond both.
 pub(super) fn harden(request: &Request<'_>, response: &mut Response<'_>) {
     if let Some(policy) = request.rocket().state::<HeaderPolicy>() {
         policy.apply(request, response);

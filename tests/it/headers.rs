@@ -84,6 +84,14 @@ async fn static_files_have_them_and_may_be_kept() {
 }
 
 #[rocket::async_test]
+async fn a_file_that_is_not_there_may_not_be_kept() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let answer = inn.browser().get("/static/nope.css").await;
+    assert_eq!(answer.status.code, 404);
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+}
+
+#[rocket::async_test]
 async fn behind_https_browsers_are_told_to_stay_there() {
     let settings = [("public_url", json!("https://inn.example"))];
     let inn = Inn::with(Backend::Embedded, &settings).await;
