@@ -74,17 +74,23 @@ impl fmt::Display for UserName {
     }
 }
 
-// Unicode's variation selectors stay allowed: emoji are written with them.
+/// Control characters, and what Unicode calls default ignorable: it is not shown, so it makes names look alike.
+/// Of that only the two variation selectors that emoji are written with are allowed.
 fn is_forbidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'   // zero-width space and joiners, bidi marks
             | '\u{2028}'..='\u{202e}'   // line and paragraph separator, bidi embeddings and overrides
             | '\u{2060}'..='\u{206f}'   // word joiner, invisible operators, bidi isolates
+            | '\u{2800}'                // braille without a dot
+            | '\u{3164}' | '\u{ffa0}'   // Hangul fillers
+            | '\u{fe00}'..='\u{fe0d}'   // variation selectors
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffd}'   // interlinear annotation, object and character replacement
-            | '\u{e0000}'..='\u{e007f}' // tags
+            | '\u{fff0}'..='\u{ffff}'   // annotations, object and character replacement, no characters
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}' // tags, further variation selectors
         )
 }
 
@@ -131,6 +137,10 @@ mod tests {
             "a\u{200d}b",
             "a\u{feff}b",
             "a\u{fffd}b",
+            "\u{3164}",
+            "\u{2800}",
+            "a\u{34f}",
+            "a\u{e0100}",
             "\u{2028}",
         ] {
             assert_eq!(UserName::parse(name), Err(NameError::Forbidden), "{name:?}");
