@@ -55,11 +55,12 @@ pub use config::{
     Config, ConfigError, Location, LogFormat, PublicUrl, RedisAddress, Secret, StoreChoice,
 };
 pub use session::{
-    Clock, Lifetimes, NameError, Resumed, Session, SessionId, SessionStore, Sessions, StoreError,
-    UserName, Visitor,
+    Clock, Ending, FieldError, Handle, Lifetimes, Listed, Live, NameError, NewSession, Reason,
+    Resumed, Session, SessionId, SessionStore, Sessions, StoreError, UserName, Visitor, Which,
+    Written,
 };
 pub use store::{AddressError, EmbeddedStore, OpenError, RedisStore};
 pub use web::{
-    CurrentSession, Refusal, SameOrigin, rocket, stage, stage_with_own_templates, start_logging,
-    templates,
+    CurrentSession, PassiveSession, Refusal, SameOrigin, rocket, stage, stage_with_own_templates,
+    start_logging, templates,
 };

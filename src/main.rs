@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use innkeeper::Config;
 use rocket::error::ErrorKind;
+use rocket::{Build, Rocket};
 
-#[rocket::main]
-async fn main() -> ExitCode {
-    match serve().await {
+/// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
+fn main() -> ExitCode {
+    let outcome = prepare().and_then(|rocket| rocket::execute(serve(rocket)));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             // Not by the log: whoever switched that off must learn all the same why nothing runs.
@@ -18,20 +20,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve() -> Result<(), String> {
+fn prepare() -> Result<Rocket<Build>, String> {
     read_env_file()?;
-    let rocket = innkeeper::rocket();
+    let rocket = innkeeper::rocket()?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
     innkeeper::start_logging(config.log_format);
+    Ok(rocket)
+}
+
+async fn serve(rocket: Rocket<Build>) -> Result<(), String> {
     let Err(error) = rocket.launch().await else {
         return Ok(());
     };
     Err(if let ErrorKind::Bind(cause) = error.kind() {
         format!("its address and port cannot be had ({cause}); see `address` and `port`")
-    } else if let ErrorKind::Config(cause) = error.kind() {
-        cause.to_string()
     } else if let ErrorKind::FailedFairings(_) = error.kind() {
-        "the error above says why".to_owned()
+        "a template in the folder `template_dir` cannot be used".to_owned()
     } else {
         error.kind().to_string()
     })

@@ -19,7 +19,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 12] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -31,25 +31,25 @@ const KEYS: [&str; 14] = [
     "sign_in",
     "open_to_the_world",
     "redis_timeout_ms",
-    "redis_ca_file",
-    "metrics_address",
     "log_format",
 ];
 
-/// Of these, the ones that this version knows and cannot do yet: a setting without effect would be a lie.
-const PLANNED: [&str; 3] = ["max_sessions_per_user", "redis_ca_file", "metrics_address"];
+/// Keys that are planned, refused by name: as unknown ones they would puzzle.
+const PLANNED: [&str; 2] = ["redis_ca_file", "metrics_address"];
 
 /// Innkeeper's settings, checked.
 ///
 /// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
 /// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
-/// the environment wins over files. An empty text is the same as none.
+/// the environment wins over files. An empty variable is the same as none; so is an empty text in a program.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
     pub store: StoreChoice,
     /// `idle_timeout_secs` (default 900) and `absolute_timeout_secs` (default 43200; 0: none).
     pub lifetimes: Lifetimes,
+    /// `max_sessions_per_user`, default 100: signing in beyond it ends the oldest.
+    pub max_sessions_per_user: usize,
     /// The address that people type; `None`: made of scheme `http` and each request's `Host`.
     pub public_url: Option<PublicUrl>,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
@@ -128,10 +128,10 @@ impl Config {
     /// The first setting that is misspelt, cannot be read, or must not be used like this.
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
         let table = Table::read(figment)?;
-        table.refuse_unknown(&KEYS)?;
         for key in PLANNED {
             table.refuse(key, "is not supported by this version")?;
         }
+        table.refuse_unknown(&KEYS)?;
         table.one_of("sign_in", &["open"])?;
         let open_to_the_world = table.flag("open_to_the_world")?.unwrap_or(false);
         refuse_the_world(figment, open_to_the_world)?;
@@ -152,6 +152,10 @@ impl Config {
                 )
                 .filter(|limit| !limit.is_zero()),
             },
+            max_sessions_per_user: table
+                .whole("max_sessions_per_user", 1..=10_000)?
+                .and_then(|most| usize::try_from(most).ok())
+                .unwrap_or(100),
             public_url: table.parsed("public_url", PublicUrl::parse)?,
             redis_timeout: table
                 .whole("redis_timeout_ms", 1..=600_000)?

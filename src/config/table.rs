@@ -38,14 +38,24 @@ impl Table {
         let configured = match figment.extract_inner::<Dict>("innkeeper") {
             Ok(dict) => dict,
             Err(error) if error.missing() => Dict::new(),
-            Err(_) => return Err(ConfigError("`innkeeper` must be a table".to_owned())),
+            Err(_) => {
+                return Err(ConfigError(
+                    "`innkeeper` must be a table, `[default.innkeeper]` in Rocket.toml".to_owned(),
+                ));
+            }
         };
+        if figment.profiles().any(|profile| profile == "innkeeper") {
+            // To Rocket this is a profile of that name, whose settings nobody reads.
+            return Err(ConfigError(
+                "`[innkeeper]` in Rocket.toml must be `[default.innkeeper]`".to_owned(),
+            ));
+        }
         let mut settings = BTreeMap::new();
         for (key, value) in configured {
             let origin = origin(figment, &key);
             settings.insert(key, Setting { value, origin });
         }
-        for (key, name, text) in environment() {
+        for (key, name, text) in environment()? {
             let in_code = |setting: &Setting| matches!(setting.origin, Origin::Code);
             if !settings.get(&key).is_some_and(in_code) {
                 let setting = Setting {
@@ -188,21 +198,27 @@ fn origin(figment: &Figment, key: &str) -> Origin {
     }
 }
 
-/// Our variables as (key, name, text), the ones with our prefix last so that they win.
-fn environment() -> Vec<(String, String, String)> {
-    let mut found = Vec::new();
-    for name in ALSO {
-        if let Ok(text) = env::var(name) {
-            found.push((name.to_ascii_lowercase(), name.to_owned(), text));
-        }
-    }
+/// Our variables that are not empty as (key, name, text), the ones with our prefix last so that they win.
+fn environment() -> Result<Vec<(String, String, String)>, ConfigError> {
+    let mut general = Vec::new();
+    let mut prefixed = Vec::new();
     for (name, text) in env::vars_os() {
-        let (Ok(name), Ok(text)) = (name.into_string(), text.into_string()) else {
+        let Ok(name) = name.into_string() else {
             continue;
         };
-        if let Some(key) = name.strip_prefix(PREFIX) {
-            found.push((key.to_ascii_lowercase(), name, text));
+        let (found, key) = match name.strip_prefix(PREFIX) {
+            Some(key) => (&mut prefixed, key),
+            None if ALSO.contains(&name.as_str()) => (&mut general, name.as_str()),
+            None => continue,
+        };
+        let key = key.to_ascii_lowercase();
+        let text = text
+            .into_string()
+            .map_err(|_| ConfigError(format!("`{name}` in the environment is not UTF-8")))?;
+        if !text.is_empty() {
+            found.push((key, name, text));
         }
     }
-    found
+    general.extend(prefixed);
+    Ok(general)
 }

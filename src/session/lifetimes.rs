@@ -17,14 +17,22 @@ impl Lifetimes {
     /// The one place that decides. A session without a known beginning has no absolute limit.
     #[must_use]
     pub fn left(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
-        let (Some(absolute), Some(created_at)) = (self.absolute, created_at) else {
-            return Some(self.idle);
-        };
-        let end = created_at + absolute;
-        match end.duration_since(now) {
-            Ok(left) if left > Duration::ZERO => Some(left.min(self.idle)),
-            _ => None,
+        match self.absolute_left(created_at, now) {
+            None => Some(self.idle),
+            Some(Duration::ZERO) => None,
+            Some(left) => Some(left.min(self.idle)),
         }
+    }
+
+    /// How far away the absolute limit is, zero once it is reached; `None` where there is no such limit.
+    #[must_use]
+    pub fn absolute_left(
+        &self,
+        created_at: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Option<Duration> {
+        let end = created_at?.checked_add(self.absolute?)?;
+        Some(end.duration_since(now).unwrap_or_default())
     }
 }
 

@@ -2,6 +2,9 @@
 //! Knows nothing of HTTP, of Redis or of Rocket.
 
 mod clock;
+mod ending;
+mod field;
+mod handle;
 mod id;
 mod lifetimes;
 mod sessions;
@@ -11,11 +14,16 @@ mod user_name;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
+
 pub use clock::Clock;
+pub use ending::{Ending, Reason};
+pub use field::FieldError;
+pub use handle::Handle;
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
-pub use sessions::{Resumed, Sessions};
-pub use store::{SessionStore, StoreError};
+pub use sessions::{Listed, Resumed, Sessions};
+pub use store::{Live, NewSession, SessionStore, StoreError, Which, Written};
 pub use user_name::{NameError, UserName};
 
 /// What the server remembers about one visitor.
@@ -24,14 +32,28 @@ pub struct Session {
     /// Who signed in.
     /// A `String` and not a [`UserName`]: a session that another program began may hold any name.
     pub user: String,
-    /// `active` in every session that Innkeeper begins.
+    /// `active` in every session that Innkeeper begins; empty where another program wrote none.
     pub status: String,
-    /// The application's own fields.
+    /// The application's own fields, each value as JSON; a text that is none stands for itself.
     pub data: BTreeMap<String, String>,
     /// When the visitor signed in, to the second; `None` where another program began the session.
     pub created_at: Option<SystemTime>,
     /// The browser or program, and the address, that signed in.
     pub visitor: Visitor,
+}
+
+impl Session {
+    /// Reads one of the application's fields; `None` where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError::Form`]: what is there is not of this type.
+    pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        self.data
+            .get(name)
+            .map(|text| field::from_text(name, text))
+            .transpose()
+    }
 }
 
 /// Where a sign-in came from, as far as the request told.

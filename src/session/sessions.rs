@@ -1,16 +1,26 @@
-//! The life cycle of a session in three verbs: start, resume, end.
+//! The life cycle of a session in three verbs: start, resume, end; and a user's view of all of his.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Clock, Lifetimes, Session, SessionId, SessionStore, StoreError, UserName, Visitor};
+use serde::Serialize;
 
-/// Starts, resumes and ends sessions. Cheap to clone; clones share the store.
+use super::field::{self, FieldError};
+use super::{
+    Clock, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId, SessionStore,
+    StoreError, UserName, Visitor, Which, Written,
+};
+
+/// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
+///
+/// Every method that is `async` fails only where the store could not do its work, or did not say in time.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     lifetimes: Lifetimes,
+    most_per_user: usize,
     clock: Clock,
 }
 
@@ -23,15 +33,41 @@ pub struct Resumed {
     pub ends_at: SystemTime,
     /// How far away that is.
     pub left: Duration,
+    /// How far away its absolute limit is; `None` where it has none.
+    pub absolute_left: Option<Duration>,
+}
+
+/// One of a user's live sessions.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its public name.
+    pub handle: Handle,
+    /// What the store remembers.
+    pub session: Session,
+    /// When it was last used.
+    ///
+    /// Not stored, but derived from the time that is left; in the last stretch before the absolute limit the true
+    /// moment may be later.
+    pub last_active_at: SystemTime,
+    /// When it ends if it is not used again.
+    pub ends_at: SystemTime,
 }
 
 impl Sessions {
     /// Binds a store to the lifetimes and the clock that it was opened with.
+    ///
+    /// `most_per_user`: signing in beyond so many live sessions ends the user's oldest.
     #[must_use]
-    pub fn new(store: Arc<dyn SessionStore>, lifetimes: Lifetimes, clock: Clock) -> Self {
+    pub fn new(
+        store: Arc<dyn SessionStore>,
+        lifetimes: Lifetimes,
+        most_per_user: usize,
+        clock: Clock,
+    ) -> Self {
         Self {
             store,
             lifetimes,
+            most_per_user,
             clock,
         }
     }
@@ -43,7 +79,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// The store could not write it; nobody is signed in.
+    /// Nobody is signed in.
     pub async fn start(
         &self,
         user: &UserName,
@@ -51,14 +87,25 @@ impl Sessions {
         replaced: Option<&SessionId>,
     ) -> Result<SessionId, StoreError> {
         let id = SessionId::generate();
+        let now = self.clock.now();
+        let again = Ending::new(Reason::SignedInAgain, now, &visitor);
+        let too_many = Ending::new(Reason::TooMany, now, &visitor);
         let session = Session {
             user: user.as_str().to_owned(),
             status: "active".to_owned(),
             data: BTreeMap::new(),
-            created_at: Some(to_the_second(self.clock.now())),
+            created_at: Some(to_the_second(now)),
             visitor,
         };
-        self.store.create(&id, &session, replaced).await?;
+        self.store
+            .create(&NewSession {
+                id: &id,
+                session: &session,
+                replaced: replaced.map(|id| (id, &again)),
+                most: self.most_per_user,
+                too_many: &too_many,
+            })
+            .await?;
         Ok(id)
     }
 
@@ -66,29 +113,136 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// The store could not say. The session may well be alive.
+    /// The session may well be alive.
     pub async fn resume(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
         let Some(session) = self.store.touch(id).await? else {
             return Ok(None);
         };
-        let now = self.clock.now();
-        Ok(self
-            .lifetimes
-            .left(session.created_at, now)
-            .map(|left| Resumed {
-                session,
-                ends_at: now + left,
-                left,
-            }))
+        let left = self.lifetimes.left(session.created_at, self.clock.now());
+        Ok(left.map(|left| self.resumed(Live { session, left })))
     }
 
-    /// Ends a session; one that is over already is fine.
+    /// Finds a live session and leaves its end where it is; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// The store could not do it: the visitor is still signed in.
-    pub async fn end(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.store.delete(id).await
+    /// The session may well be alive.
+    pub async fn peek(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
+        let live = self.store.peek(id).await?;
+        Ok(live.map(|live| self.resumed(live)))
+    }
+
+    fn resumed(&self, live: Live) -> Resumed {
+        let now = self.clock.now();
+        Resumed {
+            ends_at: now + live.left,
+            left: live.left,
+            absolute_left: self.lifetimes.absolute_left(live.session.created_at, now),
+            session: live.session,
+        }
+    }
+
+    /// All live sessions of a user, the last used first. Slides none.
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    pub async fn list(&self, user: &str) -> Result<Vec<Listed>, StoreError> {
+        let now = self.clock.now();
+        let mut listed: Vec<_> = self
+            .store
+            .list(user)
+            .await?
+            .into_iter()
+            .map(|(handle, Live { session, left })| {
+                let unused = self.lifetimes.idle.saturating_sub(left);
+                let last_active_at = session
+                    .created_at
+                    .map_or(now - unused, |created_at| (now - unused).max(created_at));
+                Listed {
+                    handle,
+                    session,
+                    last_active_at,
+                    ends_at: now + left,
+                }
+            })
+            .collect();
+        listed.sort_by_key(|listed| Reverse(listed.last_active_at));
+        Ok(listed)
+    }
+
+    /// Ends a session, as its own visitor does; one that is over already is fine.
+    ///
+    /// # Errors
+    ///
+    /// The visitor is still signed in.
+    pub async fn end(&self, id: &SessionId, by: &Visitor) -> Result<(), StoreError> {
+        let why = Ending::new(Reason::SignedOut, self.clock.now(), by);
+        self.store.delete(id, &why).await
+    }
+
+    /// Ends some of a user's sessions, and says how many of them were alive.
+    ///
+    /// Nobody's but this user's: a handle of another user's session names none here.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    pub async fn end_of(
+        &self,
+        user: &str,
+        which: Which,
+        by: &Visitor,
+    ) -> Result<usize, StoreError> {
+        let why = Ending::new(Reason::Ended, self.clock.now(), by);
+        self.store.end(user, which, &why).await
+    }
+
+    /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// There may be a reason.
+    pub async fn why_ended(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<(Ending, Duration)>, StoreError> {
+        let since_1970 = self
+            .clock
+            .now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let ending = self.store.ending(id).await?;
+        Ok(ending.map(|ending| {
+            let ago = since_1970.saturating_sub(Duration::from_secs(ending.at));
+            (ending, ago)
+        }))
+    }
+
+    /// Writes (or with `None` removes) one field of the application's, and returns its text.
+    pub(crate) async fn write<T: Serialize>(
+        &self,
+        id: &SessionId,
+        name: &str,
+        value: Option<&T>,
+    ) -> Result<Option<String>, FieldError> {
+        field::check_name(name)?;
+        let text = value.map(|value| field::to_text(name, value)).transpose()?;
+        let written = self
+            .store
+            .write(id, name, text.as_deref(), field::MAX_FIELDS)
+            .await?;
+        match written {
+            Written::Done => Ok(text),
+            Written::Ended => Err(FieldError::Ended),
+            Written::Full => Err(FieldError::TooMany),
+        }
+    }
+
+    /// How long a session may go unused.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        self.lifetimes.idle
     }
 
     /// Lets the store write what it still holds in memory; for the shutdown.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Session, SessionId};
+use super::{Ending, Handle, Session, SessionId};
 
 /// Where sessions live.
 ///
@@ -19,27 +19,25 @@ use super::{Session, SessionId};
 ///
 /// 1. No record is without an end: it is written together with its expiry, in one atomic step.
 /// 2. A deleted session never comes back. Only [`create`](Self::create) makes a record.
-/// 3. What was acknowledged is kept: a session that `create` returned `Ok` for survives a crash of the
+/// 3. A session is in its user's list if and only if it is alive. (One that another program began is listed from
+///    the first touch on.)
+/// 4. Two writes to different fields of a session both last.
+/// 5. What was acknowledged is kept: a session that `create` returned `Ok` for survives a crash of the
 ///    process as far as the store is persistent at all, and so does a deletion.
 ///
 /// Every method may be called from any task at any time, and a call that is dropped half-way leaves the store
-/// whole: the step was done or it was not.
+/// whole: the step was done or it was not. Every method fails where the store could not do its work, or did not
+/// say in time.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
-    /// Writes a new session, and ends `replaced` if that is given and alive.
+    /// Writes a new session, ends the one that it replaces, and ends the user's oldest beyond the most allowed.
     ///
     /// The new session lives for the idle timeout, or until its absolute limit if that comes first.
-    /// If the call fails the caller must not hand out `id`; `replaced` may or may not have ended.
     ///
     /// # Errors
     ///
-    /// The store could not do it, or did not say in time.
-    async fn create(
-        &self,
-        id: &SessionId,
-        session: &Session,
-        replaced: Option<&SessionId>,
-    ) -> Result<(), StoreError>;
+    /// The caller must not hand out the id; what it replaces may or may not have ended.
+    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError>;
 
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
     /// its absolute limit if that comes first.
@@ -48,20 +46,122 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The store could not do both, or did not say in time.
+    /// The session may be alive.
     async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError>;
 
-    /// Ends a session. When this returns `Ok`, no later call on any instance finds it.
-    ///
-    /// An unknown id is fine: the session that it names is over.
+    /// Reads a live session and leaves its end where it is.
     ///
     /// # Errors
     ///
-    /// The store could not do it, or did not say in time: the session may be alive.
-    async fn delete(&self, id: &SessionId) -> Result<(), StoreError>;
+    /// The session may be alive.
+    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError>;
+
+    /// Reads all live sessions of a user, in any order, and slides none.
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError>;
+
+    /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
+    /// finds it. An unknown id is fine: the session that it names is over.
+    ///
+    /// # Errors
+    ///
+    /// The session may be alive.
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError>;
+
+    /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says how many there were.
+    ///
+    /// A session that is created while this runs may live on, and is then listed.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError>;
+
+    /// Why a session was ended; `None` if nobody ended it, or longer than the idle timeout ago.
+    ///
+    /// # Errors
+    ///
+    /// There may be a reason.
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError>;
+
+    /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
+    ///
+    /// `most` is the number of fields beyond which no new one is added.
+    ///
+    /// # Errors
+    ///
+    /// It may or may not have been written.
+    async fn write(
+        &self,
+        id: &SessionId,
+        field: &str,
+        value: Option<&str>,
+        most: usize,
+    ) -> Result<Written, StoreError>;
 
     /// Writes what is still only in memory; called once, at shutdown. A store that holds nothing back does nothing.
     async fn close(&self) {}
+}
+
+/// A session to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    /// Its name, never used before.
+    pub id: &'a SessionId,
+    /// What is to be remembered.
+    pub session: &'a Session,
+    /// The session that ends with it, and why it does.
+    pub replaced: Option<(&'a SessionId, &'a Ending)>,
+    /// How many live sessions the user may have with this one.
+    pub most: usize,
+    /// Why the oldest of them end.
+    pub too_many: &'a Ending,
+}
+
+/// A session that is alive, and how long it will be if it is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// What is remembered.
+    pub session: Session,
+    /// How far away its end is.
+    pub left: Duration,
+}
+
+/// Some of a user's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    One(Handle),
+    /// All but this one.
+    Others(Handle),
+    /// All.
+    All,
+}
+
+impl Which {
+    /// Whether a session is one of them.
+    #[must_use]
+    pub fn includes(self, handle: Handle) -> bool {
+        match self {
+            Self::One(one) => handle == one,
+            Self::Others(kept) => handle != kept,
+            Self::All => true,
+        }
+    }
+}
+
+/// What became of a write to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is done.
+    Done,
+    /// The session is over, and nothing was written.
+    Ended,
+    /// The session has as many fields as it may have, and nothing was written.
+    Full,
 }
 
 /// Why a store could not do its work. Written for the operator, and never names an id or a password.

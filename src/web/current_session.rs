@@ -1,14 +1,18 @@
 //! The request guard that resolves the session cookie against the store.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::cookie::{Presented, SessionCookie};
 use super::refusal::Refusal;
 use super::same_origin::SameOrigin;
-use crate::session::{Resumed, Session, SessionId, Sessions};
+use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 
 /// The live session of this request: a request guard.
 ///
@@ -19,6 +23,9 @@ use crate::session::{Resumed, Session, SessionId, Sessions};
 /// Take it as a `Result` and use `?`: the [`Refusal`] then answers, in HTML or JSON, 403 where there is no
 /// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Never take it as an
 /// `Option`: that makes a store that is down look like a visitor who is not signed in.
+///
+/// The application's own data goes into fields of the session, each read and written by itself
+/// ([`get`](Self::get), [`set`](Self::set), [`remove`](Self::remove)). `examples/basket.rs` is a whole program.
 ///
 /// ```
 /// use innkeeper::{CurrentSession, Refusal};
@@ -34,6 +41,9 @@ use crate::session::{Resumed, Session, SessionId, Sessions};
 pub struct CurrentSession {
     id: SessionId,
     resumed: Resumed,
+    sessions: Sessions,
+    /// What this request has written: a field's text, or `None` where it was removed.
+    written: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl CurrentSession {
@@ -66,6 +76,71 @@ impl CurrentSession {
     pub fn left(&self) -> Duration {
         self.resumed.left
     }
+
+    /// The present, by the clock that measures sessions.
+    pub(super) fn used_at(&self) -> SystemTime {
+        self.resumed.ends_at - self.resumed.left
+    }
+
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.sessions.idle_timeout()
+    }
+
+    /// Reads one of the application's fields, as it was when the request began or as this request has written it;
+    /// `None` where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError::Form`]: what is there is not of this type.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        let written = self.written().get(name).cloned();
+        match written {
+            Some(text) => {
+                let data = text
+                    .map(|text| (name.to_owned(), text))
+                    .into_iter()
+                    .collect();
+                let session = Session {
+                    data,
+                    ..self.resumed.session.clone()
+                };
+                session.field(name)
+            }
+            None => self.resumed.session.field(name),
+        }
+    }
+
+    /// Writes one of the application's fields, and no other: requests that write different fields at the same time
+    /// all keep their change; of two that write the same field the later one counts.
+    ///
+    /// A name has up to 64 characters, does not begin with `_` and is neither `user` nor `status`; a value has up to
+    /// 4096 bytes as JSON; a session has up to 32 fields. The user sees his fields in `session_data`.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was written, because of one of these limits or because the session is over
+    /// ([`FieldError::Ended`]: it does not come back); or the store failed.
+    pub async fn set<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FieldError> {
+        let text = self.sessions.write(&self.id, name, Some(value)).await?;
+        self.written().insert(name.to_owned(), text);
+        Ok(())
+    }
+
+    /// Removes one of the application's fields; one that is not there is fine.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`](Self::set).
+    pub async fn remove(&self, name: &str) -> Result<(), FieldError> {
+        self.sessions.write(&self.id, name, None::<&()>).await?;
+        self.written().insert(name.to_owned(), None);
+        Ok(())
+    }
+
+    // A panic while the lock was held cannot leave a map half changed.
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -73,18 +148,30 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
     type Error = Refusal;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
-        match request.local_cache_async(resolve(request)).await {
-            Ok(current) => Outcome::Success(current),
-            Err(refusal) => {
-                // For the catcher: it answers where a handler takes the guard without `Result`.
-                request.local_cache(|| Some(refusal.clone()));
-                Outcome::Error((refusal.status(), refusal.clone()))
-            }
-        }
+        let resolved = request.local_cache_async(async {
+            let (id, resumed, sessions) = resolve(request, Look::Active).await?;
+            Ok(CurrentSession {
+                id,
+                resumed,
+                sessions: sessions.clone(),
+                written: Mutex::default(),
+            })
+        });
+        Refusal::outcome(request, resolved.await)
     }
 }
 
-async fn resolve(request: &Request<'_>) -> Result<CurrentSession, Refusal> {
+/// Whether looking at a session counts as using it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Active,
+    Passive,
+}
+
+pub(super) async fn resolve<'r>(
+    request: &'r Request<'_>,
+    look: Look,
+) -> Result<(SessionId, Resumed, &'r Sessions), Refusal> {
     SameOrigin::check(request)?;
     let (Some(cookie), Some(sessions)) = (
         request.rocket().state::<SessionCookie>(),
@@ -99,11 +186,12 @@ async fn resolve(request: &Request<'_>) -> Result<CurrentSession, Refusal> {
         Presented::Malformed => return Err(Refusal::SessionEnded),
         Presented::Id(id) => id,
     };
-    match sessions.resume(&id).await {
-        Ok(Some(resumed)) => Ok(CurrentSession { id, resumed }),
-        Ok(None) => Err(Refusal::SessionEnded),
-        Err(error) => Err(Refusal::from(error)),
-    }
+    let found = match look {
+        Look::Active => sessions.resume(&id).await?,
+        Look::Passive => sessions.peek(&id).await?,
+    };
+    let resumed = found.ok_or(Refusal::SessionEnded)?;
+    Ok((id, resumed, sessions))
 }
 
 /// An application that asks for the guard and does not attach [`stage()`](super::stage()) does not launch.

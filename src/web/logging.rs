@@ -6,6 +6,7 @@ use std::time::Instant;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::LogFormat;
 
@@ -15,7 +16,13 @@ use crate::config::LogFormat;
 /// A library's user who has a log of his own leaves this out: Innkeeper's events go to whatever `tracing`
 /// subscriber there is, or without one to the `log` crate.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env();
+    let (filter, misread) = match asked {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
@@ -25,6 +32,9 @@ pub fn start(format: LogFormat) {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+    if let Some(error) = misread {
+        tracing::warn!(%error, "RUST_LOG cannot be read; `info` is used");
+    }
 }
 
 /// Writes a line for each request.

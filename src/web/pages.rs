@@ -18,13 +18,15 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, so that the program is one file and a library's user needs none of them.
-const TEMPLATES: [(&str, &str); 8] = compiled_in![
+const TEMPLATES: [(&str, &str); 10] = compiled_in![
     "layout",
-    "partials/notice",
+    "partials/refresh",
     "partials/sign_out",
+    "partials/watch",
     "error",
     "login",
     "profile",
+    "sessions",
     "logout",
     "signed_out",
 ];
@@ -125,9 +127,8 @@ impl ErrorPage {
                 "The fault is ours, and it has been noted. Please try again.",
             ),
             503 => (
-                "We cannot reach your session",
-                "You are still signed in: only the place where sessions are kept does not answer at the moment. \
-                 Please try again shortly.",
+                "We cannot look that up",
+                "The place where sessions are kept does not answer at the moment. Please try again shortly.",
             ),
             _ => (status.reason().unwrap_or("Error"), "This did not work."),
         };

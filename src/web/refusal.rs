@@ -2,14 +2,15 @@
 
 use rocket::Request;
 use rocket::http::{Method, Status};
+use rocket::request::Outcome;
 use rocket::response::{self, Responder};
 use serde::Serialize;
 
-use super::cookie::SessionCookie;
+use super::cookie::{Presented, SessionCookie};
 use super::negotiate::{Format, answer, see_other};
 use super::next::Next;
 use super::pages::ErrorPage;
-use crate::session::StoreError;
+use crate::session::{FieldError, StoreError};
 
 /// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,12 @@ pub enum Refusal {
     TooLarge,
     /// The body does not say what it must: 422.
     Invalid(Invalid),
+    /// A handle that names none of the user's sessions: 404.
+    NoSuchSession,
     /// The store cannot say, or cannot do it: 503, and the cookie stays as it is.
     StoreDown,
+    /// The application asked for something that cannot be: 500.
+    Internal,
 }
 
 /// What is wrong with a sign-in's user name, in the words of FastAPI's validation errors.
@@ -81,12 +86,13 @@ impl Refusal {
     pub fn status(&self) -> Status {
         match self {
             Self::NoSession | Self::CrossSite => Status::Forbidden,
-            Self::SessionEnded => Status::NotFound,
+            Self::SessionEnded | Self::NoSuchSession => Status::NotFound,
             Self::AmbiguousCookie => Status::BadRequest,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::Invalid(_) => Status::UnprocessableEntity,
             Self::StoreDown => Status::ServiceUnavailable,
+            Self::Internal => Status::InternalServerError,
         }
     }
 
@@ -102,13 +108,20 @@ impl Refusal {
             }
             Self::TooLarge => "Body must be at most 8 KiB",
             Self::Invalid(_) => "Unprocessable Entity",
+            Self::NoSuchSession => "No such session",
+            Self::Internal => "Internal Server Error",
             Self::StoreDown => "Sessions are unavailable at the moment, please try again",
         }
     }
 
-    fn page(&self) -> ErrorPage {
+    fn page(&self, request: &Request<'_>) -> ErrorPage {
         let page = ErrorPage::of(self.status());
         match self {
+            // Only to those who came with a session, or may have: of others it would be untrue.
+            Self::StoreDown if presented(request).id().is_some() => page.saying(
+                "You are still signed in: only the place where sessions are kept does not answer at the moment. \
+                 Please try again shortly.",
+            ),
             Self::AmbiguousCookie => page.saying(
                 "Your browser sent two different session cookies, so we cannot tell which one is yours. \
                  Delete the cookies of this site, then sign in again.",
@@ -117,11 +130,28 @@ impl Refusal {
                 "This request came from another site, so we did not follow it. Nothing has changed.",
             ),
             Self::Invalid(invalid) => page.saying(&invalid.message),
-            Self::NoSession
+            Self::NoSuchSession => page.saying("You have no such session. It may have ended already."),
+            Self::Internal
+            | Self::NoSession
             | Self::SessionEnded
             | Self::UnsupportedMediaType
             | Self::TooLarge
             | Self::StoreDown => page,
+        }
+    }
+
+    /// The outcome of a guard that asks for a session; leaves the reason for the catcher, which answers where a
+    /// handler takes the guard without `Result`.
+    pub(super) fn outcome<'r, T>(
+        request: &'r Request<'_>,
+        result: &'r Result<T, Self>,
+    ) -> Outcome<&'r T, Self> {
+        match result {
+            Ok(found) => Outcome::Success(found),
+            Err(refusal) => {
+                request.local_cache(|| Some(refusal.clone()));
+                Outcome::Error((refusal.status(), refusal.clone()))
+            }
         }
     }
 
@@ -147,7 +177,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
         let mut response = if to_sign_in {
             see_other(&self.sign_in(request))
         } else {
-            let (status, page) = (self.status(), self.page());
+            let (status, page) = (self.status(), self.page(request));
             if let Self::Invalid(invalid) = &self {
                 answer(request, status, "error", page, &invalid.detail())?
             } else {
@@ -155,7 +185,9 @@ impl<'r> Responder<'r, 'static> for Refusal {
                 answer(request, status, "error", page, &Detail { detail })?
             }
         };
+        // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.
         if self == Self::SessionEnded
+            && !to_sign_in
             && let Some(cookie) = request.rocket().state::<SessionCookie>()
         {
             response.adjoin_header(cookie.removal());
@@ -167,6 +199,27 @@ impl<'r> Responder<'r, 'static> for Refusal {
             tracing::warn!("cross-site request refused");
         }
         Ok(response)
+    }
+}
+
+fn presented(request: &Request<'_>) -> Presented {
+    let cookie = request.rocket().state::<SessionCookie>();
+    cookie.map_or(Presented::Nothing, |cookie| cookie.presented(request))
+}
+
+impl From<FieldError> for Refusal {
+    fn from(error: FieldError) -> Self {
+        match error {
+            FieldError::Ended => Self::SessionEnded,
+            FieldError::Store(error) => Self::from(error),
+            FieldError::Name(_)
+            | FieldError::TooLarge(_)
+            | FieldError::TooMany
+            | FieldError::Form { .. } => {
+                tracing::error!(%error, "a field of a session could not be used");
+                Self::Internal
+            }
+        }
     }
 }
 

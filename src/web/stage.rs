@@ -20,8 +20,14 @@ use crate::session::{Clock, Sessions};
 use crate::store;
 
 /// The whole application, as `cargo run` serves it.
-#[must_use]
-pub fn rocket() -> Rocket<Build> {
+///
+/// Its figment is Rocket's own with three differences: no `Server` header, no client address from a header, and
+/// none of Rocket's printing.
+///
+/// # Errors
+///
+/// A sentence for the operator: a setting is wrong, or the store cannot be opened.
+pub fn rocket() -> Result<Rocket<Build>, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),
         // Whoever connects could write this header; an operator with a proxy names it.
@@ -37,7 +43,12 @@ pub fn rocket() -> Rocket<Build> {
         ))
         // Not a default but a rule: Rocket's own printing shows cookies and bodies. The log is ours.
         .merge(("log_level", "off"));
-    rocket::custom(figment).attach(stage())
+    figment
+        .extract::<rocket::Config>()
+        .map_err(|error| error.to_string())?;
+    let rocket = rocket::custom(figment);
+    let prepared = Prepared::from(rocket.figment())?;
+    Ok(prepared.assemble(with_templates(rocket)))
 }
 
 /// Everything that Innkeeper gives to a Rocket application.
@@ -53,14 +64,14 @@ pub fn rocket() -> Rocket<Build> {
 /// It brings [`Template::custom`] along, which serves the application's own templates too. An application that
 /// attaches a template fairing itself uses [`stage_with_own_templates`].
 ///
-/// A form field `_method` does not change a request's method, in the whole application.
+/// Three things hold in the whole application: its own [`Shield`] gives way to Innkeeper's headers (an answer that
+/// brings a header itself keeps it), a client's address is that of its connection unless `ip_header` is set, and a
+/// form field `_method` does not change a
+/// request's method.
 #[must_use]
 pub fn stage() -> AdHoc {
     AdHoc::try_on_ignite("Innkeeper", |rocket| async {
-        let rocket = with_template_dir(rocket).attach(Template::try_custom(|engines| {
-            pages::templates(engines).map_err(Into::into)
-        }));
-        ignite(rocket)
+        ignite(with_templates(rocket))
     })
 }
 
@@ -88,15 +99,8 @@ pub fn stage_with_own_templates() -> AdHoc {
     reason = "Rocket fixes what an ignite fairing returns"
 )]
 fn ignite(rocket: Rocket<Build>) -> fairing::Result {
-    let assembled = Config::from(rocket.figment())
-        .map_err(|error| error.to_string())
-        .and_then(|config| {
-            let clock = Clock::start();
-            let store = store::open(&config, clock)?;
-            Ok((Sessions::new(store, config.lifetimes, clock), config))
-        });
-    match assembled {
-        Ok((sessions, config)) => Ok(assemble(rocket, sessions, &config)),
+    match Prepared::from(rocket.figment()) {
+        Ok(prepared) => Ok(prepared.assemble(rocket)),
         Err(problem) => {
             tracing::error!("{problem}");
             Err(rocket)
@@ -104,48 +108,84 @@ fn ignite(rocket: Rocket<Build>) -> fairing::Result {
     }
 }
 
-fn assemble(rocket: Rocket<Build>, sessions: Sessions, config: &Config) -> Rocket<Build> {
-    let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
-    let policy = HeaderPolicy { hsts: secure };
+/// The settings, and the store that they ask for.
+struct Prepared {
+    config: Config,
+    sessions: Sessions,
+}
+
+impl Prepared {
+    fn from(figment: &Figment) -> Result<Self, String> {
+        let config = Config::from(figment).map_err(|error| error.to_string())?;
+        let clock = Clock::start();
+        let store = store::open(&config, clock)?;
+        let most = config.max_sessions_per_user;
+        let sessions = Sessions::new(store, config.lifetimes, most, clock);
+        Ok(Self { config, sessions })
+    }
+
+    fn assemble(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        let Self { config, sessions } = self;
+        let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
+        let at_shutdown = sessions.clone();
+        let rocket = without_ip_header(rocket)
+            .manage(sessions)
+            .manage(SessionCookie { secure })
+            .manage(HeaderPolicy { hsts: secure })
+            // Rocket's default headers are weaker than ours, and would come first.
+            .attach(Shield::new())
+            .attach(PostStaysPost)
+            .attach(SecurityHeaders)
+            .attach(RequestLog)
+            .attach(announcement(&config))
+            .attach(AdHoc::on_shutdown("Innkeeper closes its store", |_| {
+                Box::pin(async move { at_shutdown.close().await })
+            }))
+            .manage(Site::new(config.public_url))
+            .mount("/", routes::routes())
+            .mount("/static", assets::routes());
+        let has_default_catcher = rocket
+            .catchers()
+            .any(|catcher| catcher.code.is_none() && catcher.base == "/");
+        if has_default_catcher {
+            rocket
+        } else {
+            rocket.register("/", catchers::catchers())
+        }
+    }
+}
+
+fn announcement(config: &Config) -> AdHoc {
     let kept = match &config.store {
         StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
         StoreChoice::Redis { .. } => "Redis".to_owned(),
     };
-    let at_shutdown = sessions.clone();
-    let rocket = rocket
-        .manage(sessions)
-        .manage(SessionCookie { secure })
-        .manage(Site::new(config.public_url.clone()))
-        .manage(policy)
-        // Rocket's default headers are weaker than ours, and would come first.
-        .attach(Shield::new())
-        .attach(PostStaysPost)
-        .attach(SecurityHeaders)
-        .attach(RequestLog)
-        .attach(AdHoc::on_liftoff("Innkeeper is ready", move |rocket| {
-            Box::pin(async move {
-                let config = rocket.config();
-                tracing::info!(
-                    "listening on http://{}:{}, sessions are kept in {kept}",
-                    config.address,
-                    config.port
-                );
-            })
-        }))
-        .attach(AdHoc::on_shutdown(
-            "Innkeeper closes its store",
-            move |_| Box::pin(async move { at_shutdown.close().await }),
-        ))
-        .mount("/", routes::routes())
-        .mount("/static", assets::routes());
-    let has_default_catcher = rocket
-        .catchers()
-        .any(|catcher| catcher.code.is_none() && catcher.base == "/");
-    if has_default_catcher {
-        rocket
+    AdHoc::on_liftoff("Innkeeper is ready", |rocket| {
+        Box::pin(async move {
+            let config = rocket.config();
+            let (address, port) = (config.address, config.port);
+            tracing::info!("listening on http://{address}:{port}, sessions are kept in {kept}");
+        })
+    })
+}
+
+/// Rocket believes `X-Real-IP` from whoever sends it, unless the application has said which header its proxy sets.
+fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
+    let figment = rocket.figment().clone();
+    let by_default = figment
+        .find_metadata("ip_header")
+        .is_none_or(|metadata| metadata.name.starts_with("rocket::Config"));
+    if by_default {
+        rocket.configure(figment.merge(("ip_header", false)))
     } else {
-        rocket.register("/", catchers::catchers())
+        rocket
     }
+}
+
+fn with_templates(rocket: Rocket<Build>) -> Rocket<Build> {
+    with_template_dir(rocket).attach(Template::try_custom(|engines| {
+        pages::templates(engines).map_err(Into::into)
+    }))
 }
 
 /// The template engine insists on a folder. An application that has none gets one entry that holds no template,

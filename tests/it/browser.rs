@@ -47,8 +47,84 @@ async fn a_person_signs_in_reloads_opens_a_tab_signs_out_and_goes_back() {
         // The other tab has heard of it, without being touched.
         browser.page.switch_to_window(first).await.unwrap();
         browser.wait_for_heading("Sign in").await;
+        assert_eq!(
+            browser.text(".notice").await,
+            "You signed out in another tab."
+        );
         browser.finish().await;
     }
+}
+
+#[tokio::test]
+async fn two_browsers_see_each_other_and_the_one_that_is_ended_says_why_by_itself() {
+    let redis = RedisServer::start();
+    let redis_url = redis.url();
+    for variables in [&[][..], &[("REDIS_URL", redis_url.as_str())]] {
+        let program = Program::start(variables);
+        let site = program.url();
+        let (here, there) = (
+            Browser::start(Scheme::Light).await,
+            Browser::start(Scheme::Dark).await,
+        );
+        here.sign_in(&site, "abdullah").await;
+        there.sign_in(&site, "abdullah").await;
+        let second = there.page.new_window(true).await.unwrap().handle;
+        let first = there.page.window().await.unwrap();
+        there.page.switch_to_window(second.clone()).await.unwrap();
+        there.open(&format!("{site}/sessions/")).await;
+
+        here.click("a[href='/sessions/']").await;
+        here.wait_for_heading("Your sessions").await;
+        assert_eq!(
+            here.text("li:first-child h2").await,
+            "Chrome on Linux This device"
+        );
+        here.click("li:nth-child(2) button").await;
+        here.wait_for_heading("Your sessions").await;
+        for tab in [second, first] {
+            there.page.switch_to_window(tab).await.unwrap();
+            there.wait_for_heading("Sign in").await;
+            let notice = there.text(".notice").await;
+            assert!(
+                notice.contains("You were signed out from Chrome on Linux"),
+                "{notice}"
+            );
+        }
+        there.type_into("#username", "abdullah").await;
+        there.click("main button").await;
+        there.wait_for_heading("Welcome, abdullah").await;
+        for browser in [here, there] {
+            browser.finish().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn before_the_end_there_is_a_warning_and_a_button_to_stay() {
+    let program = Program::start(&[("INNKEEPER_IDLE_TIMEOUT_SECS", "10")]);
+    let browser = Browser::start(Scheme::Light).await;
+    browser.sign_in(&program.url(), "abdullah").await;
+    assert!(!browser.is_shown("#watch").await);
+    browser.wait_for_shown("#watch").await;
+    assert!(
+        browser
+            .text("#watch")
+            .await
+            .starts_with("Your session ends in 0:0")
+    );
+    browser.picture("warning-light-desktop").await;
+    browser.click("#stay").await;
+    for _ in 0..100 {
+        if !browser.is_shown("#watch").await {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!browser.is_shown("#watch").await);
+    browser.wait_for_shown("#watch").await;
+    // An open page does not keep its visitor signed in.
+    browser.wait_for_heading("Sign in").await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -66,7 +142,7 @@ async fn a_session_that_ends_is_explained_in_every_tab() {
         browser.wait_for_heading("Sign in").await;
         assert_eq!(
             browser.text(".notice").await,
-            "Your session has ended, please sign in again."
+            "Your session has ended, please sign in again. Sessions end after 3 seconds without activity."
         );
     }
     browser.picture("ended-light-desktop").await;
@@ -181,6 +257,8 @@ async fn every_page_fits_and_can_be_read_in_both_schemes() {
             check("profile-longest").await;
             browser.sign_out_and_in(&site, "abdullah").await;
             check("profile").await;
+            browser.open(&format!("{site}/sessions/")).await;
+            check("sessions").await;
             browser.open(&format!("{site}/logout/")).await;
             check("logout").await;
             browser.click("form[action='/logout/'] button").await;

@@ -290,6 +290,53 @@ fn a_second_process_on_the_same_folder_is_pointed_to_redis() {
 }
 
 #[test]
+fn a_refused_launch_says_why_even_where_the_log_is_off() {
+    for (name, value, word) in [
+        ("REDIS_URL", "http://x", "REDIS_URL"),
+        ("INNKEEPER_STORE_PATH", "/proc/x", "/proc/x"),
+        ("INNKEEPER_IDLE_TIMEOUT_SECS", "soon", "soon"),
+    ] {
+        let folder = folder_with(&[]);
+        let said = Program::refusal(folder.path(), &[(name, value), ("RUST_LOG", "off")]);
+        assert!(said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    for text in [
+        "[default",
+        "[innkeeper]\nstore_path = \"x\"",
+        "[default]\ninnkeeper = 5",
+    ] {
+        let folder = folder_with(&[("Rocket.toml", text)]);
+        let said = Program::refusal(folder.path(), &[]);
+        assert!(said.contains("Rocket.toml"), "{text}: {said}");
+        assert!(!said.contains("panicked"), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_of_ours_alone_is_closed_to_others() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = folder_with(&[]);
+    for (others_file, expected) in [(false, 0o700), (true, 0o755)] {
+        let data = folder.path().join(format!("data {others_file}"));
+        fs::create_dir(&data).unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+        if others_file {
+            fs::write(data.join("other"), "").unwrap();
+        }
+        let path = data.to_str().unwrap();
+        drop(Program::start_in(
+            folder.path(),
+            &[("INNKEEPER_STORE_PATH", path)],
+        ));
+        assert_eq!(mode(&data), expected);
+    }
+}
+
+#[test]
 fn a_mistake_in_rockets_own_settings_is_named_too() {
     let folder = folder_with(&[]);
     let said = Program::refusal_as_given(folder.path(), &[("ROCKET_PORT", "http")]);

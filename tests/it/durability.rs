@@ -41,12 +41,12 @@ fn nothing_half_done_is_found_after_a_kill_in_the_middle_of_sign_ins() {
     let port = program.port();
     let acknowledged = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4)
-            .map(|_| {
+            .map(|client| {
                 scope.spawn(move || {
                     let mut ids = Vec::new();
-                    let body = r#"{"username":"abdullah"}"#;
                     let json = ["Content-Type: application/json"];
-                    while let answer = http::request_or_nothing(port, "POST /login/", &json, body)
+                    while let body = format!(r#"{{"username":"user {client} {}"}}"#, ids.len())
+                        && let answer = http::request_or_nothing(port, "POST /login/", &json, &body)
                         && let Some(rest) = answer.split("\"session_id\":\"").nth(1)
                     {
                         ids.push(rest.split('"').next().unwrap().to_owned());
@@ -110,4 +110,37 @@ fn sessions_that_are_over_are_swept_from_the_file() {
         drop(program);
         (rows() == 0).then_some(())
     });
+}
+
+#[test]
+fn a_disk_that_was_full_is_used_again_when_it_has_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start_in(folder.path(), &[]);
+    let port = program.port();
+    let first = http::log_in(port, "abdullah");
+    let size = std::fs::metadata(folder.path().join("data/sessions.redb"))
+        .unwrap()
+        .len();
+    program.limit_files_to(&size.to_string());
+    let json = ["Content-Type: application/json"];
+    let statuses = (0..2000).map(|number| {
+        let body = format!(
+            r#"{{"username":"user {number}","x":"{}"}}"#,
+            "x".repeat(4000)
+        );
+        http::status(&http::request(port, "POST /login/", &json, &body))
+    });
+    assert!(
+        statuses.into_iter().any(|status| status == 503),
+        "the disk never got full"
+    );
+    assert_eq!(http::profile_status(port, &first), 200);
+
+    program.limit_files_to("unlimited");
+    eventually("sign-in to work again", || {
+        let body = r#"{"username":"zoe"}"#;
+        let answer = http::request(port, "POST /login/", &json, body);
+        (http::status(&answer) == 200).then_some(())
+    });
+    assert_eq!(http::profile_status(port, &first), 200);
 }

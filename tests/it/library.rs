@@ -1,6 +1,6 @@
 //! `stage()` in an application that is not ours.
 
-use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions};
+use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, Visitor};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
 use rocket::{Build, Rocket, State, get, post, routes};
@@ -176,10 +176,11 @@ fn the_life_cycle_is_there_for_handlers() {
     #[post("/everyone-out")]
     async fn out(
         current: Result<&CurrentSession, Refusal>,
+        visitor: Visitor,
         sessions: &State<Sessions>,
     ) -> Result<String, Refusal> {
         let current = current?;
-        sessions.end(current.id()).await?;
+        sessions.end(current.id(), &visitor).await?;
         Ok(format!("{} is out", current.user()))
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::http;
 use crate::support::program::Program;
+use crate::support::proxy::Proxy;
 use crate::support::redis::RedisServer;
 
 const HTML: &str = "Accept: text/html";
@@ -25,10 +26,14 @@ fn assert_everything_is_unavailable(port: u16, id: &str) {
     let json = "Content-Type: application/json";
     let body = json!({ "username": "abdullah" }).to_string();
     for accept in ["Accept: application/json", HTML] {
+        // Who has no session is not told that he is still signed in.
+        let answer = http::request(port, "POST /login/", &[accept, json], &body);
+        assert_unavailable(&answer);
+        assert!(!answer.contains("still signed in"), "{answer}");
         for answer in [
             http::request(port, "GET /profile/", &[accept, &cookie], ""),
             http::request(port, "POST /logout/", &[accept, &cookie], ""),
-            http::request(port, "POST /login/", &[accept, json], &body),
+            http::request(port, "POST /login/", &[accept, json, &cookie], &body),
             http::request(port, "GET /login/", &[accept, &cookie], ""),
             http::request(port, "GET /", &[accept, &cookie], ""),
         ] {
@@ -140,15 +145,108 @@ fn a_redis_that_may_not_write_signs_nobody_out() {
     assert_everything_is_unavailable(port, &id);
 }
 
-/// A record that is not ours to read is an error of the store, not a missing session.
+/// A record that is not ours to read is an error of the store, not a missing session; but its visitor can leave.
 #[test]
-fn a_key_of_another_type_is_an_outage_for_that_session_only() {
+fn a_key_that_holds_no_session_keeps_nobody_from_signing_out_or_in() {
     let redis = RedisServer::start();
     let program = Program::start(&[("REDIS_URL", &redis.url())]);
     let port = program.port();
     let odd = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let cookie = format!("Cookie: session_id={odd}");
     redis.run::<()>(&format!("SET session:{odd} x"));
     assert_eq!(http::profile_status(port, odd), 503);
+    assert!(
+        program.log().contains("Redis answered WRONGTYPE"),
+        "{}",
+        program.log()
+    );
+    let answer = http::request(port, "POST /logout/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200);
+    assert_eq!(http::profile_status(port, odd), 404);
+
+    redis.run::<()>(&format!("SET session:{odd} x"));
+    let json = "Content-Type: application/json";
+    let answer = http::request(
+        port,
+        "POST /login/",
+        &[json, &cookie],
+        r#"{"username":"zoe"}"#,
+    );
+    assert_eq!(http::status(&answer), 200);
+    assert_eq!(http::profile_status(port, odd), 404);
+
+    // A birth that no clock can tell is no birth.
+    for born in ["18446744073709551615", "9223372036854775000", "-1", "soon"] {
+        redis.run::<u64>(&format!("DEL session:{odd}"));
+        redis.run::<u64>(&format!("HSET session:{odd} user a _created {born}"));
+        assert_eq!(http::profile_status(port, odd), 200, "{born}");
+    }
+}
+
+/// However many round trips a request has, they share its time; and a slow network is no outage.
+#[test]
+fn a_slow_redis_costs_no_request_more_than_its_time() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(&redis.url());
+    let variables = [
+        ("REDIS_URL", proxy.url()),
+        ("INNKEEPER_REDIS_TIMEOUT_MS", "2000".to_owned()),
+    ];
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let program = Program::start(&variables);
+    let port = program.port();
     let id = http::log_in(port, "abdullah");
+    proxy.delay(Duration::from_millis(1200));
     assert_eq!(http::profile_status(port, &id), 200);
+    // Signing out takes two round trips.
+    let begun = Instant::now();
+    let cookie = format!("Cookie: session_id={id}");
+    assert_unavailable(&http::request(port, "POST /logout/", &[&cookie], ""));
+    assert!(
+        begun.elapsed() < Duration::from_millis(2300),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_connection_that_takes_longer_than_a_request_may_wait_is_made_all_the_same() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(&redis.url());
+    proxy.delay(Duration::from_millis(300));
+    let variables = [
+        ("REDIS_URL", proxy.url()),
+        ("INNKEEPER_REDIS_TIMEOUT_MS", "500".to_owned()),
+    ];
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let program = Program::start(&variables);
+    let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    crate::support::eventually("the connection to be made", || {
+        (http::profile_status(program.port(), unknown) == 404).then_some(())
+    });
+    assert_eq!(http::profile_status(program.port(), unknown), 404);
+}
+
+#[test]
+fn the_first_request_after_a_restart_is_served_however_many_connections_were_lost() {
+    let mut redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url())]);
+    let port = program.port();
+    let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| assert_eq!(http::profile_status(port, unknown), 404));
+            }
+        });
+        redis.kill();
+        redis.restart();
+        assert_eq!(http::profile_status(port, unknown), 404);
+    }
 }

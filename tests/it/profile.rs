@@ -101,9 +101,11 @@ async fn a_browser_whose_session_has_ended_is_told_so(on: Backend) {
 
     let answer = late.get("/profile/").await;
     answer.assert_sees_other("/login/?next=/profile/&ended=1");
-    answer.assert_removes_cookie("session_id");
+    // The sign-in page still needs the cookie, to say why.
+    answer.assert_leaves_cookie();
     let page = late.get("/login/?next=/profile/&ended=1").await;
     page.assert_page(200, "Sign in");
+    page.assert_removes_cookie("session_id");
     assert!(
         page.text()
             .contains("Your session has ended, please sign in again")

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisStore, Secret, Session,
-    SessionId, SessionStore, Visitor,
+    Clock, EmbeddedStore, Ending, Handle, Lifetimes, Location, NewSession, Reason, RedisAddress,
+    RedisStore, Secret, Session, SessionId, SessionStore, Visitor, Which, Written,
 };
 
 use crate::support::Backend;
@@ -24,6 +24,17 @@ on_every_store!(
     a_new_session_ends_the_one_it_replaces,
     replacing_a_session_that_is_over_is_fine,
     a_deleted_session_never_comes_back,
+    looking_does_not_slide_the_end,
+    a_user_sees_his_live_sessions_and_nobody_elses,
+    some_sessions_of_a_user_end_and_the_others_stay,
+    who_presents_an_ended_id_learns_why,
+    a_session_that_ran_out_of_time_leaves_no_reason,
+    beyond_the_most_allowed_the_oldest_end,
+    many_sign_ins_at_once_leave_no_more_than_allowed,
+    fields_are_written_one_by_one,
+    writes_of_different_fields_at_once_all_last,
+    an_ended_session_takes_no_field,
+    a_session_has_only_so_many_fields,
 );
 
 const IDLE: Lifetimes = Lifetimes {
@@ -69,6 +80,61 @@ fn session_of(user: &str, created_at: SystemTime) -> Session {
     }
 }
 
+fn why(reason: Reason) -> Ending {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Ending {
+        reason,
+        at: now.as_secs(),
+        agent: Some("curl/8".to_owned()),
+    }
+}
+
+async fn begin(
+    store: &dyn SessionStore,
+    id: &SessionId,
+    session: &Session,
+    replaced: Option<&SessionId>,
+) {
+    begin_of_at_most(100, store, id, session, replaced).await;
+}
+
+async fn begin_of_at_most(
+    most: usize,
+    store: &dyn SessionStore,
+    id: &SessionId,
+    session: &Session,
+    replaced: Option<&SessionId>,
+) {
+    let again = why(Reason::SignedInAgain);
+    let new = NewSession {
+        id,
+        session,
+        replaced: replaced.map(|id| (id, &again)),
+        most,
+        too_many: &why(Reason::TooMany),
+    };
+    store.create(&new).await.unwrap();
+}
+
+/// The handles of a user's sessions, in order.
+async fn listed(store: &dyn SessionStore, user: &str) -> Vec<Handle> {
+    let mut handles: Vec<_> = store
+        .list(user)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(handle, _)| handle)
+        .collect();
+    handles.sort();
+    handles
+}
+
+fn handles(ids: &[&SessionId]) -> Vec<Handle> {
+    let mut handles: Vec<_> = ids.iter().map(|id| Handle::from(*id)).collect();
+    handles.sort();
+    handles
+}
+
 /// So many seconds ago, to the second.
 fn ago(seconds: u64) -> SystemTime {
     let now = SystemTime::now()
@@ -91,7 +157,7 @@ async fn what_was_created_is_found_whole(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let id = SessionId::generate();
     let session = session_of("{zo\u{eb}}:*", ago(0));
-    store.create(&id, &session, None).await.unwrap();
+    begin(&*store, &id, &session, None).await;
     assert_eq!(store.touch(&id).await.unwrap(), Some(session.clone()));
     assert_eq!(store.touch(&id).await.unwrap(), Some(session));
 }
@@ -103,10 +169,7 @@ async fn a_session_ends_when_its_idle_time_is_over(on: Backend) {
     };
     let Opened { store, _redis } = open(on, lifetimes);
     let id = SessionId::generate();
-    store
-        .create(&id, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(store.touch(&id).await.unwrap(), None);
     assert_eq!(store.touch(&id).await.unwrap(), None);
@@ -119,14 +182,8 @@ async fn a_touch_slides_the_end(on: Backend) {
     };
     let Opened { store, _redis } = open(on, lifetimes);
     let (used, idle) = (SessionId::generate(), SessionId::generate());
-    store
-        .create(&used, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
-    store
-        .create(&idle, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
+    begin(&*store, &used, &session_of("a", ago(0)), None).await;
+    begin(&*store, &idle, &session_of("a", ago(0)), None).await;
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < Duration::from_millis(4500) {
         assert!(store.touch(&used).await.unwrap().is_some());
@@ -143,14 +200,8 @@ async fn the_absolute_limit_ends_an_active_session(on: Backend) {
     };
     let Opened { store, _redis } = open(on, lifetimes);
     let (young, old) = (SessionId::generate(), SessionId::generate());
-    store
-        .create(&young, &session_of("a", ago(30)), None)
-        .await
-        .unwrap();
-    store
-        .create(&old, &session_of("a", ago(61)), None)
-        .await
-        .unwrap();
+    begin(&*store, &young, &session_of("a", ago(30)), None).await;
+    begin(&*store, &old, &session_of("a", ago(61)), None).await;
     assert!(store.touch(&young).await.unwrap().is_some());
     assert_eq!(store.touch(&old).await.unwrap(), None);
 }
@@ -162,26 +213,17 @@ async fn without_an_absolute_limit_a_session_goes_on(on: Backend) {
     };
     let Opened { store, _redis } = open(on, lifetimes);
     let id = SessionId::generate();
-    store
-        .create(&id, &session_of("a", ago(1_000_000)), None)
-        .await
-        .unwrap();
+    begin(&*store, &id, &session_of("a", ago(1_000_000)), None).await;
     assert!(store.touch(&id).await.unwrap().is_some());
 }
 
 async fn a_deleted_session_is_gone(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let (gone, kept) = (SessionId::generate(), SessionId::generate());
-    store
-        .create(&gone, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
-    store
-        .create(&kept, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
+    begin(&*store, &gone, &session_of("a", ago(0)), None).await;
+    begin(&*store, &kept, &session_of("a", ago(0)), None).await;
     store.touch(&gone).await.unwrap();
-    store.delete(&gone).await.unwrap();
+    store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
     assert_eq!(store.touch(&gone).await.unwrap(), None);
     assert!(store.touch(&kept).await.unwrap().is_some());
 }
@@ -189,26 +231,20 @@ async fn a_deleted_session_is_gone(on: Backend) {
 async fn deleting_twice_is_fine(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
     store
-        .create(&id, &session_of("a", ago(0)), None)
+        .delete(&SessionId::generate(), &why(Reason::SignedOut))
         .await
         .unwrap();
-    store.delete(&id).await.unwrap();
-    store.delete(&id).await.unwrap();
-    store.delete(&SessionId::generate()).await.unwrap();
 }
 
 async fn a_new_session_ends_the_one_it_replaces(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let (first, second) = (SessionId::generate(), SessionId::generate());
-    store
-        .create(&first, &session_of("a", ago(0)), None)
-        .await
-        .unwrap();
-    store
-        .create(&second, &session_of("b", ago(0)), Some(&first))
-        .await
-        .unwrap();
+    begin(&*store, &first, &session_of("a", ago(0)), None).await;
+    begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
     assert_eq!(store.touch(&first).await.unwrap(), None);
     assert_eq!(store.touch(&second).await.unwrap().unwrap().user, "b");
 }
@@ -217,22 +253,16 @@ async fn replacing_a_session_that_is_over_is_fine(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let id = SessionId::generate();
     let over = SessionId::generate();
-    store
-        .create(&id, &session_of("a", ago(0)), Some(&over))
-        .await
-        .unwrap();
+    begin(&*store, &id, &session_of("a", ago(0)), Some(&over)).await;
     assert!(store.touch(&id).await.unwrap().is_some());
 }
 
 /// T1: with a touch that writes the record back, 119 of 300 came back.
 async fn a_deleted_session_never_comes_back(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
-    for round in 0..150 {
+    for round in 0..1000 {
         let id = SessionId::generate();
-        store
-            .create(&id, &session_of("a", ago(0)), None)
-            .await
-            .unwrap();
+        begin(&*store, &id, &session_of("a", ago(0)), None).await;
         let readers: Vec<_> = (0..8)
             .map(|_| {
                 let store = Arc::clone(&store);
@@ -244,11 +274,267 @@ async fn a_deleted_session_never_comes_back(on: Backend) {
             })
             .collect();
         tokio::task::yield_now().await;
-        store.delete(&id).await.unwrap();
+        store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
         assert_eq!(store.touch(&id).await.unwrap(), None, "round {round}");
         for reader in readers {
             reader.await.unwrap();
         }
         assert_eq!(store.touch(&id).await.unwrap(), None, "round {round}");
     }
+}
+
+async fn looking_does_not_slide_the_end(on: Backend) {
+    let lifetimes = Lifetimes {
+        idle: seconds(2),
+        ..IDLE
+    };
+    let Opened { store, _redis } = open(on, lifetimes);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let live = store.peek(&id).await.unwrap().unwrap();
+    assert_eq!(live.session.user, "a");
+    assert!(
+        live.left <= seconds(2) && live.left > seconds(1),
+        "{live:?}"
+    );
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(2100) {
+        store.peek(&id).await.unwrap();
+        store.list("a").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(store.peek(&id).await.unwrap(), None);
+    assert_eq!(store.touch(&id).await.unwrap(), None);
+    assert_eq!(listed(&*store, "a").await, []);
+}
+
+async fn a_user_sees_his_live_sessions_and_nobody_elses(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let [one, two, gone, other] = [(); 4].map(|()| SessionId::generate());
+    for id in [&one, &two, &gone] {
+        begin(&*store, id, &session_of("a", ago(0)), None).await;
+    }
+    begin(&*store, &other, &session_of("ab", ago(0)), None).await;
+    store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
+    assert_eq!(listed(&*store, "a").await, handles(&[&one, &two]));
+    assert_eq!(listed(&*store, "ab").await, handles(&[&other]));
+    assert_eq!(listed(&*store, "nobody").await, []);
+
+    let whole = store.list("ab").await.unwrap().remove(0).1;
+    assert_eq!(
+        whole.session,
+        session_of("ab", whole.session.created_at.unwrap())
+    );
+    assert!(
+        whole.left > seconds(890) && whole.left <= seconds(900),
+        "{whole:?}"
+    );
+}
+
+async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let ids = [(); 5].map(|()| SessionId::generate());
+    for id in &ids {
+        begin(&*store, id, &session_of("a", ago(0)), None).await;
+    }
+    let other = SessionId::generate();
+    begin(&*store, &other, &session_of("b", ago(0)), None).await;
+    let ended = why(Reason::Ended);
+    let end = async |user, which| store.end(user, which, &ended).await.unwrap();
+
+    assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 1);
+    assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 0);
+    assert_eq!(end("a", Which::One(Handle::from(&other))).await, 0);
+    assert_eq!(store.touch(&ids[0]).await.unwrap(), None);
+    assert_eq!(listed(&*store, "a").await.len(), 4);
+
+    assert_eq!(end("a", Which::Others(Handle::from(&ids[1]))).await, 3);
+    assert_eq!(listed(&*store, "a").await, handles(&[&ids[1]]));
+    assert!(store.touch(&ids[1]).await.unwrap().is_some());
+
+    assert_eq!(end("a", Which::All).await, 1);
+    assert_eq!(end("a", Which::All).await, 0);
+    for id in &ids {
+        assert_eq!(store.touch(id).await.unwrap(), None);
+    }
+    assert!(store.touch(&other).await.unwrap().is_some());
+}
+
+async fn who_presents_an_ended_id_learns_why(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let [out, ended, first, second] = [(); 4].map(|()| SessionId::generate());
+    for id in [&out, &ended, &first] {
+        begin(&*store, id, &session_of("a", ago(0)), None).await;
+        assert_eq!(store.ending(id).await.unwrap(), None);
+    }
+    let by = |reason| Ending {
+        agent: Some("Firefox".to_owned()),
+        ..why(reason)
+    };
+    let (signed_out, by_other) = (by(Reason::SignedOut), by(Reason::Ended));
+    store.delete(&out, &signed_out).await.unwrap();
+    let one = Which::One(Handle::from(&ended));
+    store.end("a", one, &by_other).await.unwrap();
+    begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
+
+    assert_eq!(store.ending(&out).await.unwrap(), Some(signed_out));
+    assert_eq!(store.ending(&ended).await.unwrap(), Some(by_other));
+    let again = store.ending(&first).await.unwrap().unwrap();
+    assert_eq!(again.reason, Reason::SignedInAgain);
+    assert_eq!(store.ending(&second).await.unwrap(), None);
+    assert_eq!(store.ending(&SessionId::generate()).await.unwrap(), None);
+}
+
+async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
+    let lifetimes = Lifetimes {
+        idle: seconds(1),
+        ..IDLE
+    };
+    let Opened { store, _redis } = open(on, lifetimes);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(store.ending(&id).await.unwrap(), None);
+    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    assert_eq!(store.ending(&id).await.unwrap(), None);
+    assert_eq!(
+        store
+            .end("a", Which::All, &why(Reason::Ended))
+            .await
+            .unwrap(),
+        0
+    );
+
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    assert!(store.ending(&id).await.unwrap().is_some());
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(store.ending(&id).await.unwrap(), None);
+}
+
+async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let ids = [(); 6].map(|()| SessionId::generate());
+    for id in &ids {
+        begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
+    }
+    assert_eq!(
+        listed(&*store, "a").await,
+        handles(&[&ids[3], &ids[4], &ids[5]])
+    );
+    for id in &ids[..3] {
+        assert_eq!(store.touch(id).await.unwrap(), None);
+        assert_eq!(
+            store.ending(id).await.unwrap().unwrap().reason,
+            Reason::TooMany
+        );
+    }
+    let last = SessionId::generate();
+    begin_of_at_most(1, &*store, &last, &session_of("a", ago(0)), None).await;
+    assert_eq!(listed(&*store, "a").await, handles(&[&last]));
+}
+
+async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let before: Vec<_> = (0..5).map(|_| SessionId::generate()).collect();
+    for id in &before {
+        begin_of_at_most(10, &*store, id, &session_of("a", ago(0)), None).await;
+    }
+    let sign_ins: Vec<_> = (0..50)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let id = SessionId::generate();
+                begin_of_at_most(10, &*store, &id, &session_of("a", ago(0)), None).await;
+                id
+            })
+        })
+        .collect();
+    let mut begun = Vec::new();
+    for sign_in in sign_ins {
+        begun.push(sign_in.await.unwrap());
+    }
+    let mut alive = Vec::new();
+    for id in begun {
+        if store.touch(&id).await.unwrap().is_some() {
+            alive.push(id);
+        }
+    }
+    assert_eq!(alive.len(), 10);
+    assert_eq!(
+        listed(&*store, "a").await,
+        handles(&alive.iter().collect::<Vec<_>>())
+    );
+    for id in &before {
+        assert_eq!(store.touch(id).await.unwrap(), None);
+    }
+}
+
+async fn fields_are_written_one_by_one(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let write = async |field, value| store.write(&id, field, value, 10).await.unwrap();
+    assert_eq!(write("basket", Some("[1,2]")).await, Written::Done);
+    assert_eq!(write("basket", Some("[1,2,3]")).await, Written::Done);
+    assert_eq!(write("theme", None).await, Written::Done);
+    assert_eq!(write("never", None).await, Written::Done);
+    let data = store.touch(&id).await.unwrap().unwrap().data;
+    assert_eq!(
+        data,
+        BTreeMap::from([("basket".to_owned(), "[1,2,3]".to_owned())])
+    );
+}
+
+async fn writes_of_different_fields_at_once_all_last(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let writes: Vec<_> = (0..20)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let field = format!("field {number}");
+                let value = number.to_string();
+                store.write(&id, &field, Some(&value), 100).await.unwrap()
+            })
+        })
+        .collect();
+    for write in writes {
+        assert_eq!(write.await.unwrap(), Written::Done);
+    }
+    let data = store.touch(&id).await.unwrap().unwrap().data;
+    for number in 0..20 {
+        assert_eq!(data[&format!("field {number}")], number.to_string());
+    }
+}
+
+async fn an_ended_session_takes_no_field(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    for (id, value) in [
+        (id, Some("1")),
+        (id, None),
+        (SessionId::generate(), Some("1")),
+    ] {
+        assert_eq!(
+            store.write(&id, "x", value, 10).await.unwrap(),
+            Written::Ended
+        );
+        assert_eq!(store.touch(&id).await.unwrap(), None);
+    }
+}
+
+async fn a_session_has_only_so_many_fields(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    let id = SessionId::generate();
+    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let write = async |field| store.write(&id, field, Some("1"), 2).await.unwrap();
+    assert_eq!(write("second").await, Written::Done);
+    assert_eq!(write("third").await, Written::Full);
+    assert_eq!(write("second").await, Written::Done);
+    assert_eq!(store.touch(&id).await.unwrap().unwrap().data.len(), 2);
 }

@@ -6,12 +6,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, DatabaseError};
 
-use super::SESSIONS;
+use super::tables;
 use crate::config::Location;
+use crate::session::StoreError;
 
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
@@ -56,7 +59,57 @@ impl Error for OpenError {
     }
 }
 
-pub(super) fn open(location: &Location) -> Result<Database, OpenError> {
+/// The open database; it can be closed and opened again while others use it.
+pub(super) struct Storage {
+    location: Location,
+    /// `None` while it could not be opened again.
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Storage").field(&self.location).finish()
+    }
+}
+
+impl Storage {
+    pub(super) fn open(location: &Location) -> Result<Self, OpenError> {
+        Ok(Self {
+            location: location.clone(),
+            database: RwLock::new(Some(Arc::new(open(location)?))),
+        })
+    }
+
+    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database
+            .clone()
+            .ok_or_else(|| StoreError::Failed("its file could not be opened again".to_owned()))
+    }
+
+    /// Closes the file and opens it again: after a failed write (a full disk, say) the database takes no other.
+    ///
+    /// What is only in memory has no file to fail, and would be lost.
+    pub(super) fn reopen(&self) -> Result<(), OpenError> {
+        if self.location == Location::Memory {
+            return Ok(());
+        }
+        let mut slot = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut old = slot.take();
+        while let Some(database) = old {
+            // Whoever is reading holds it for microseconds, and its lock is on until the last has let go.
+            old = Arc::try_unwrap(database).err();
+            thread::yield_now();
+        }
+        *slot = Some(Arc::new(open(&self.location)?));
+        Ok(())
+    }
+}
+
+fn open(location: &Location) -> Result<Database, OpenError> {
     let failed = |error: DatabaseError| OpenError::new(location, error);
     let database = match location {
         Location::Memory => Builder::new().create_with_backend(InMemoryBackend::new()),
@@ -66,18 +119,31 @@ pub(super) fn open(location: &Location) -> Result<Database, OpenError> {
         }
     }
     .map_err(failed)?;
-    make_tables(&database).map_err(|error| OpenError::new(location, error))?;
+    tables::make(&database).map_err(|error| OpenError::new(location, error))?;
     Ok(database)
 }
 
-fn private_file(folder: &Path) -> io::Result<File> {
-    if !folder.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+const FILE: &str = "sessions.redb";
+
+/// Whether a folder may be closed to others: one that holds other files too serves somebody else as well.
+fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_name() != FILE {
+            return Ok(false);
+        }
     }
-    let path = folder.join("sessions.redb");
+    Ok(true)
+}
+
+fn private_file(folder: &Path) -> io::Result<File> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    if is_ours_alone(folder)? {
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    let path = folder.join(FILE);
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -88,12 +154,4 @@ fn private_file(folder: &Path) -> io::Result<File> {
     // A file that was copied here may have come with other rights.
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     Ok(file)
-}
-
-/// A reader cannot open a table that no writer has made.
-fn make_tables(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    transaction.open_table(SESSIONS)?;
-    transaction.commit()?;
-    Ok(())
 }

@@ -3,27 +3,30 @@
 mod file;
 mod overlay;
 mod record;
+mod tables;
 mod writer;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
 
 pub use file::OpenError;
 
+use self::file::Storage;
 use self::overlay::Overlay;
 use self::record::Record;
-use self::writer::{Change, Writer};
+use self::tables::{Applied, Change, Creation, ENDINGS, SESSIONS, USERS};
+use self::writer::Writer;
 use crate::config::Location;
-use crate::session::{Clock, Lifetimes, Session, SessionId, SessionStore, StoreError};
+use crate::session::{
+    Clock, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId, SessionStore,
+    StoreError, Which, Written,
+};
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
 type Key = [u8; 32];
-
-/// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
-const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("sessions");
 
 /// Keeps sessions in a file, or in memory; for one process.
 ///
@@ -32,9 +35,9 @@ const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("
 /// and written once a second, so a crash makes a session end at most a second early, and never late.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    // Before `database`: the writer's last commit needs it open.
+    // Before `storage`: the writer's last commit needs it open.
     writer: Writer,
-    database: Arc<Database>,
+    storage: Arc<Storage>,
     overlay: Arc<Overlay>,
     lifetimes: Lifetimes,
     clock: Clock,
@@ -51,82 +54,155 @@ impl EmbeddedStore {
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let database = Arc::new(file::open(location)?);
+        let storage = Arc::new(Storage::open(location)?);
         let overlay = Arc::new(Overlay::default());
-        let sweep_every = lifetimes.idle.min(Duration::from_secs(60));
         let writer = Writer::start(
-            Arc::clone(&database),
+            Arc::clone(&storage),
             Arc::clone(&overlay),
             clock,
-            sweep_every,
+            lifetimes.idle,
         )
         .map_err(|error| OpenError::new(location, error))?;
         Ok(Self {
             writer,
-            database,
+            storage,
             overlay,
             lifetimes,
             clock,
         })
     }
 
-    fn live_record(&self, key: &Key, now: u64) -> Result<Option<Record>, StoreError> {
-        let table = self
-            .database
-            .begin_read()
-            .map_err(failed)?
-            .open_table(SESSIONS)
-            .map_err(failed)?;
-        let Some(row) = table.get(key).map_err(failed)? else {
+    /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
+    fn read(
+        &self,
+        sessions: &impl ReadableTable<&'static Key, (u64, &'static [u8])>,
+        key: &Key,
+        now: SystemTime,
+    ) -> Result<Option<Live>, StoreError> {
+        let Some(row) = sessions.get(key).map_err(failed)? else {
             return Ok(None);
         };
         let (written_end, bytes) = row.value();
-        if now >= self.overlay.end_of(key, written_end) {
+        let end = self.overlay.end_of(key, written_end);
+        let left = Duration::from_millis(end.saturating_sub(millis(now)));
+        if left.is_zero() {
             return Ok(None);
         }
-        Record::from_bytes(bytes).map(Some)
+        let session = Session::from(Record::from_bytes(bytes)?);
+        Ok(self
+            .lifetimes
+            .left(session.created_at, now)
+            .map(|longest| Live {
+                session,
+                left: left.min(longest),
+            }))
+    }
+
+    fn reading(&self) -> Result<ReadTransaction, StoreError> {
+        self.storage.database()?.begin_read().map_err(failed)
     }
 }
 
 #[async_trait]
 impl SessionStore for EmbeddedStore {
-    async fn create(
-        &self,
-        id: &SessionId,
-        session: &Session,
-        replaced: Option<&SessionId>,
-    ) -> Result<(), StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let left = self
             .lifetimes
-            .left(session.created_at, now)
+            .left(new.session.created_at, now)
             .unwrap_or_default();
         self.writer
-            .commit(Change::Create {
-                key: id.digest(),
+            .commit(Change::Create(Box::new(Creation {
+                key: new.id.digest(),
                 end: millis(now + left),
-                record: Record::from(session).to_bytes()?,
-                replaced: replaced.map(SessionId::digest),
-            })
+                record: Record::of(new.session, now),
+                replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
+                most: new.most,
+                too_many: new.too_many.clone(),
+            })))
             .await
+            .map(drop)
     }
 
     async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let key = id.digest();
         let now = self.clock.now();
-        let Some(record) = self.live_record(&key, millis(now))? else {
+        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
+        let Some(Live { session, .. }) = self.read(&sessions, &key, now)? else {
             return Ok(None);
         };
-        let session = Session::from(record);
-        let Some(left) = self.lifetimes.left(session.created_at, now) else {
-            return Ok(None);
-        };
-        self.overlay.slide(key, millis(now + left));
+        let left = self.lifetimes.left(session.created_at, now);
+        self.overlay
+            .slide(key, millis(now + left.unwrap_or_default()));
         Ok(Some(session))
     }
 
-    async fn delete(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.writer.commit(Change::Delete(id.digest())).await
+    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
+        self.read(&sessions, &id.digest(), self.clock.now())
+    }
+
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError> {
+        let now = self.clock.now();
+        let reading = self.reading()?;
+        let sessions = reading.open_table(SESSIONS).map_err(failed)?;
+        let users = reading.open_table(USERS).map_err(failed)?;
+        let mut listed = Vec::new();
+        for key in tables::keys_of(&users, user)? {
+            if let Some(live) = self.read(&sessions, &key, now)? {
+                listed.push((Handle::of_digest(&key), live));
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+        let (key, why) = (id.digest(), why.clone());
+        self.writer
+            .commit(Change::Delete { key, why })
+            .await
+            .map(drop)
+    }
+
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+        let (user, why) = (user.to_owned(), why.clone());
+        match self.writer.commit(Change::End { user, which, why }).await? {
+            Applied::Ended(number) => Ok(number),
+            Applied::Done | Applied::Written(_) => Ok(0),
+        }
+    }
+
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+        let endings = self.reading()?.open_table(ENDINGS).map_err(failed)?;
+        let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
+            return Ok(None);
+        };
+        let (until, text) = row.value();
+        if millis(self.clock.now()) >= until {
+            return Ok(None);
+        }
+        serde_json::from_slice(text)
+            .map(Some)
+            .map_err(|error| StoreError::Unreadable(Box::new(error)))
+    }
+
+    async fn write(
+        &self,
+        id: &SessionId,
+        field: &str,
+        value: Option<&str>,
+        most: usize,
+    ) -> Result<Written, StoreError> {
+        let change = Change::Write {
+            key: id.digest(),
+            field: field.to_owned(),
+            value: value.map(str::to_owned),
+            most,
+        };
+        match self.writer.commit(change).await? {
+            Applied::Written(written) => Ok(written),
+            Applied::Done | Applied::Ended(_) => Ok(Written::Done),
+        }
     }
 
     async fn close(&self) {

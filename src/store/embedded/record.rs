@@ -1,14 +1,16 @@
 //! How a session is written: JSON, so that a later version can add fields and still read the old rows.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Session, StoreError, Visitor};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
+    /// Microseconds since 1970: the order of a user's sessions, finer than `created`.
+    born: u64,
     user: String,
     status: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -31,9 +33,11 @@ impl Record {
     }
 }
 
-impl From<&Session> for Record {
-    fn from(session: &Session) -> Self {
+impl Record {
+    pub(super) fn of(session: &Session, born: SystemTime) -> Self {
+        let since_1970 = born.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
+            born: u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX),
             user: session.user.clone(),
             status: session.status.clone(),
             data: session.data.clone(),
@@ -44,6 +48,27 @@ impl From<&Session> for Record {
             ip: session.visitor.ip.clone(),
             agent: session.visitor.agent.clone(),
         }
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub(super) fn born(&self) -> u64 {
+        self.born
+    }
+
+    /// Says whether there was room.
+    pub(super) fn write(&mut self, field: &str, value: Option<String>, most: usize) -> bool {
+        let Some(value) = value else {
+            self.data.remove(field);
+            return true;
+        };
+        if self.data.len() >= most && !self.data.contains_key(field) {
+            return false;
+        }
+        self.data.insert(field.to_owned(), value);
+        true
     }
 }
 

@@ -6,11 +6,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
+use redb::{Durability, ReadableDatabase};
 use tokio::sync::oneshot;
 
+use super::file::Storage;
 use super::overlay::Overlay;
-use super::{Key, SESSIONS, failed, millis};
+use super::tables::{Applied, Change, ENDINGS, SESSIONS, Tables};
+use super::{Key, failed, millis};
 use crate::session::{Clock, StoreError};
 
 /// How long a slid end may stay in memory only.
@@ -18,6 +20,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The most changes, and the most swept rows, in one commit: nobody waits long behind them.
 const MOST_AT_ONCE: usize = 10_000;
 
+/// How often the file is searched for what is over; more often where sessions live shorter than that.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long a session must have been over before it is swept: a request that found it alive in its last
 /// moment has slid it by then.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,40 +33,27 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What can be written.
-#[derive(Debug)]
-pub(super) enum Change {
-    Create {
-        key: Key,
-        end: u64,
-        record: Vec<u8>,
-        replaced: Option<Key>,
-    },
-    Delete(Key),
-    /// The overlay, at once.
-    Flush,
-}
-
 struct Job {
     change: Change,
-    done: oneshot::Sender<Result<(), StoreError>>,
+    done: oneshot::Sender<Result<Applied, StoreError>>,
 }
 
 impl Writer {
     pub(super) fn start(
-        database: Arc<Database>,
+        storage: Arc<Storage>,
         overlay: Arc<Overlay>,
         clock: Clock,
-        sweep_every: Duration,
+        remembered: Duration,
     ) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
         let rounds = Rounds {
-            database,
+            storage,
             overlay,
             clock,
-            sweep_every,
+            remembered,
             flushed: Instant::now(),
             swept: Instant::now(),
+            sweeping_from: None,
         };
         let thread = thread::Builder::new()
             .name("session-writer".to_owned())
@@ -74,7 +65,7 @@ impl Writer {
     }
 
     /// Returns when the change is on disk.
-    pub(super) async fn commit(&self, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
         let (done, outcome) = oneshot::channel();
         let stopped = || StoreError::Failed("its writer has stopped".to_owned());
         self.jobs
@@ -97,18 +88,25 @@ impl Drop for Writer {
 }
 
 struct Rounds {
-    database: Arc<Database>,
+    storage: Arc<Storage>,
     overlay: Arc<Overlay>,
     clock: Clock,
-    sweep_every: Duration,
+    /// How long the reason of an end is kept: the idle timeout.
+    remembered: Duration,
     flushed: Instant,
     swept: Instant,
+    /// Where a sweep goes on that has not reached the end.
+    sweeping_from: Option<Key>,
 }
 
 impl Rounds {
     fn run(mut self, inbox: &Receiver<Job>) {
         loop {
-            let wait = FLUSH_EVERY.saturating_sub(self.flushed.elapsed());
+            let wait = if self.sweeping_from.is_some() {
+                Duration::from_millis(10)
+            } else {
+                FLUSH_EVERY.saturating_sub(self.flushed.elapsed())
+            };
             let first = match inbox.recv_timeout(wait) {
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -132,108 +130,122 @@ impl Rounds {
         } else {
             Vec::new()
         };
-        let outcome = self.dead().and_then(|dead| {
-            if jobs.is_empty() && slides.is_empty() && dead.is_empty() {
-                return Ok(());
-            }
-            self.commit(&jobs, &slides, &dead)
-        });
-        match &outcome {
-            Ok(()) => self.overlay.forget(&slides),
-            Err(error) => tracing::error!(%error, "sessions could not be written"),
-        }
-        for job in jobs {
-            let told = outcome
-                .as_ref()
-                .map_err(|error| StoreError::Failed(error.to_string()));
-            // Nobody listens any more where the request was given up.
-            drop(job.done.send(told.copied()));
-        }
-    }
-
-    /// The sessions whose time has come, where it is time to look.
-    ///
-    /// Found by a reader and not in the writing transaction: looking at many rows must not hold up a sign-in.
-    fn dead(&mut self) -> Result<Vec<Key>, StoreError> {
-        if self.swept.elapsed() < self.sweep_every {
-            return Ok(Vec::new());
-        }
-        let now = millis(self.clock.now() - GRACE);
-        let table = self
-            .database
-            .begin_read()
-            .map_err(failed)?
-            .open_table(SESSIONS)
-            .map_err(failed)?;
-        let mut dead = Vec::new();
-        for row in table.iter().map_err(failed)? {
-            let (key, value) = row.map_err(failed)?;
-            if now >= self.overlay.end_of(key.value(), value.value().0) {
-                dead.push(*key.value());
-                if dead.len() == MOST_AT_ONCE {
-                    return Ok(dead);
+        if !jobs.is_empty() || !slides.is_empty() {
+            match self.commit(&jobs, &slides, &Dead::default()) {
+                Ok(applied) => {
+                    self.overlay.forget(&slides);
+                    for (job, applied) in jobs.into_iter().zip(applied) {
+                        // Nobody listens any more where the request was given up.
+                        drop(job.done.send(Ok(applied)));
+                    }
+                }
+                Err(error) => {
+                    self.recover(&error);
+                    let told = error.to_string();
+                    for job in jobs {
+                        drop(job.done.send(Err(StoreError::Failed(told.clone()))));
+                    }
                 }
             }
         }
-        self.swept = Instant::now();
+        if let Err(error) = self.sweep() {
+            self.recover(&error);
+        }
+    }
+
+    fn recover(&self, error: &StoreError) {
+        tracing::error!(%error, "sessions could not be written");
+        if let Err(error) = self.storage.reopen() {
+            tracing::error!(%error, "the session store could not be opened again");
+        }
+    }
+
+    /// Deletes what time has overtaken, a part of the table at a time: nobody should wait long behind it.
+    fn sweep(&mut self) -> Result<(), StoreError> {
+        let every = self.remembered.min(SWEEP_EVERY);
+        if self.sweeping_from.is_none() && self.swept.elapsed() < every {
+            return Ok(());
+        }
+        let dead = self.dead()?;
+        if self.sweeping_from.is_none() {
+            self.swept = Instant::now();
+        }
+        if dead.is_empty() {
+            return Ok(());
+        }
+        self.commit(&[], &[], &dead).map(drop)
+    }
+
+    /// What is over in the next part of the table, and where the part after it begins.
+    fn dead(&mut self) -> Result<Dead, StoreError> {
+        let mut dead = Dead::default();
+        let now = millis(self.clock.now() - GRACE);
+        let reading = self.storage.database()?.begin_read().map_err(failed)?;
+        let from = self.sweeping_from.take().unwrap_or_default();
+
+        let endings = reading.open_table(ENDINGS).map_err(failed)?;
+        let sessions = reading.open_table(SESSIONS).map_err(failed)?;
+        for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
+            let (key, value) = row.map_err(failed)?;
+            if number == MOST_AT_ONCE {
+                self.sweeping_from = Some(*key.value());
+                break;
+            }
+            if now >= self.overlay.end_of(key.value(), value.value().0) {
+                dead.sessions.push(*key.value());
+            }
+        }
+        let until = self.sweeping_from.unwrap_or([u8::MAX; 32]);
+        for row in endings.range::<&Key>(&from..=&until).map_err(failed)? {
+            let (key, value) = row.map_err(failed)?;
+            if now >= value.value().0 {
+                dead.endings.push(*key.value());
+            }
+        }
         Ok(dead)
     }
 
-    fn commit(&self, jobs: &[Job], slides: &[(Key, u64)], dead: &[Key]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().map_err(failed)?;
+    fn commit(
+        &self,
+        jobs: &[Job],
+        slides: &[(Key, u64)],
+        dead: &Dead,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let mut transaction = self.storage.database()?.begin_write().map_err(failed)?;
         transaction
             .set_durability(Durability::Immediate)
             .map_err(failed)?;
+        let mut applied = Vec::with_capacity(jobs.len());
         {
-            let mut table = transaction.open_table(SESSIONS).map_err(failed)?;
+            let now = self.clock.now();
+            let mut tables = Tables::open(&transaction, &self.overlay, now, self.remembered)?;
             for (key, end) in slides {
-                slide(&mut table, key, *end)?;
+                tables.slide(key, *end)?;
             }
-            for key in dead {
-                table.remove(key).map_err(failed)?;
+            for key in &dead.sessions {
+                tables.end(key, None)?;
+            }
+            for key in &dead.endings {
+                tables.forget_ending(key)?;
             }
             for job in jobs {
-                apply(&mut table, &job.change)?;
+                applied.push(tables.apply(&job.change)?);
             }
         }
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        Ok(applied)
     }
 }
 
-/// Moves a session's end; a row that is gone stays gone.
-fn slide(table: &mut Table<'_, &Key, (u64, &[u8])>, key: &Key, end: u64) -> Result<(), StoreError> {
-    let Some(record) = table
-        .get(key)
-        .map_err(failed)?
-        .map(|row| row.value().1.to_vec())
-    else {
-        return Ok(());
-    };
-    table
-        .insert(key, (end, record.as_slice()))
-        .map_err(failed)?;
-    Ok(())
+/// What is to be swept.
+#[derive(Default)]
+struct Dead {
+    sessions: Vec<Key>,
+    endings: Vec<Key>,
 }
 
-fn apply(table: &mut Table<'_, &Key, (u64, &[u8])>, change: &Change) -> Result<(), StoreError> {
-    match change {
-        Change::Create {
-            key,
-            end,
-            record,
-            replaced,
-        } => {
-            if let Some(replaced) = replaced {
-                table.remove(replaced).map_err(failed)?;
-            }
-            table
-                .insert(key, (*end, record.as_slice()))
-                .map_err(failed)?;
-        }
-        Change::Delete(key) => {
-            table.remove(key).map_err(failed)?;
-        }
-        Change::Flush => {}
+impl Dead {
+    fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.endings.is_empty()
     }
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! The pool, and the time that one call may spend on it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Pool, QueueMode, RecycleError, RecycleResult};
@@ -12,13 +14,16 @@ use deadpool_redis::redis::{
     RedisResult, ServerErrorKind,
 };
 use deadpool_redis::{Manager, Runtime};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::AddressError;
 use crate::session::StoreError;
 
 /// The most connections of one instance.
 const MOST: usize = 4;
+
+/// How long a connection may take to be made, TLS and password included; no request waits that long.
+const CONNECTING: Duration = Duration::from_secs(5);
 
 /// Connections that requests share: each takes a handle, gives the connection back at once, and sends its
 /// commands beside those of others.
@@ -42,12 +47,14 @@ impl fmt::Debug for Connections {
 impl Connections {
     pub(super) fn to(info: ConnectionInfo, budget: Duration) -> Result<Self, AddressError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(budget))
+            .set_connection_timeout(Some(CONNECTING))
             .set_response_timeout(Some(budget));
         let manager =
             Manager::new_with_config(info, config).map_err(|_| AddressError::Unreadable)?;
         let pool = Pool::builder(Shared(manager))
             .max_size(MOST)
+            .wait_timeout(Some(CONNECTING))
+            .create_timeout(Some(CONNECTING))
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .build()
@@ -55,7 +62,17 @@ impl Connections {
         Ok(Self { pool, budget })
     }
 
-    /// Runs commands within the budget; once more, on another connection, if the first was lost.
+    /// Gives the whole of a store's operation, however many round trips it has, no more than the budget.
+    pub(super) async fn within_budget<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        timeout(self.budget, operation)
+            .await
+            .unwrap_or(Err(StoreError::Timeout(self.budget)))
+    }
+
+    /// Runs commands in one round trip; once more, on a new connection, if the first was lost.
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
     /// they were done.
@@ -63,44 +80,70 @@ impl Connections {
         &self,
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
-        let tries = async {
-            match self.once(commands).await {
-                Err(error) if is_lost(&error) => self.once(commands).await,
-                outcome => outcome,
+        let outcome = match self.once(commands).await {
+            Err(error) if is_lost(&error) => {
+                // The others lead to the same server, and what ended this one may have ended them.
+                self.pool.retain(|_, _| false);
+                self.once(commands).await
             }
+            outcome => outcome,
         };
-        match timeout(self.budget, tries).await {
-            Ok(outcome) => outcome.map_err(|error| StoreError::Failed(describe(&error))),
-            Err(_) => Err(StoreError::Timeout(self.budget)),
-        }
+        outcome.map_err(|error| StoreError::Failed(describe(error)))
     }
 
     async fn once<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
-        let (mut connection, health) = {
-            let shared = self.pool.get().await.map_err(into_redis_error)?;
-            (shared.connection.clone(), Arc::clone(&shared.health))
+        let (mut connection, broken) = self.handle().await?;
+        let asked = Asked {
+            at: Instant::now(),
+            patience: self.budget / 2,
+            broken: &broken,
         };
-        // Set until an answer came: a call that runs out of time is dropped here and cannot report.
-        let verdict = Verdict(&health, true);
         let outcome = commands.query_async(&mut connection).await;
-        verdict.settle(matches!(&outcome, Err(error) if is_unhealthy(error)));
+        asked.answered(matches!(&outcome, Err(error) if is_unhealthy(error)));
         outcome
     }
-}
 
-/// Marks a connection as broken unless it is settled otherwise.
-struct Verdict<'a>(&'a AtomicBool, bool);
-
-impl Verdict<'_> {
-    fn settle(mut self, broken: bool) {
-        self.1 = broken;
+    /// A handle to a connection, which is back in the pool already.
+    ///
+    /// A connection that has to be made is made by a task of its own: over a distant network that may take longer
+    /// than this request can wait, and the next one should find it ready.
+    async fn handle(&self) -> RedisResult<(MultiplexedConnection, Arc<AtomicBool>)> {
+        let pool = self.pool.clone();
+        let mut get = Box::pin(async move {
+            let shared = pool.get().await.map_err(into_redis_error)?;
+            Ok((shared.connection.clone(), Arc::clone(&shared.broken)))
+        });
+        if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await
+        {
+            return ready;
+        }
+        tokio::spawn(get)
+            .await
+            .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Client, "connecting panicked"))))
     }
 }
 
-impl Drop for Verdict<'_> {
+/// A request on its way. One that runs out of time is dropped, and then judges its connection: a silence of half the
+/// budget breaks it. (A shorter one may be the rest of a budget that making the connection has used up.)
+struct Asked<'a> {
+    at: Instant,
+    patience: Duration,
+    broken: &'a AtomicBool,
+}
+
+impl Asked<'_> {
+    fn answered(self, broken: bool) {
+        if broken {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        if self.1 {
-            self.0.store(true, Ordering::Relaxed);
+        if self.at.elapsed() >= self.patience {
+            self.broken.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -110,7 +153,7 @@ struct Shared(Manager);
 
 struct SharedConnection {
     connection: MultiplexedConnection,
-    health: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
 }
 
 impl managed::Manager for Shared {
@@ -120,7 +163,7 @@ impl managed::Manager for Shared {
     async fn create(&self) -> RedisResult<SharedConnection> {
         Ok(SharedConnection {
             connection: self.0.create().await?,
-            health: Arc::default(),
+            broken: Arc::default(),
         })
     }
 
@@ -129,7 +172,7 @@ impl managed::Manager for Shared {
         shared: &mut SharedConnection,
         _: &Metrics,
     ) -> RecycleResult<RedisError> {
-        if shared.health.load(Ordering::Relaxed) {
+        if shared.broken.load(Ordering::Relaxed) {
             return Err(RecycleError::message("an answer did not come"));
         }
         Ok(())
@@ -163,10 +206,13 @@ fn is_unhealthy(error: &RedisError) -> bool {
 }
 
 /// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept.
-fn describe(error: &RedisError) -> String {
-    match error.code() {
-        Some(code) => format!("Redis answered {code}"),
-        None if error.is_io_error() => error.to_string(),
-        None => error.category().to_owned(),
+fn describe(error: RedisError) -> String {
+    if error.is_io_error() {
+        return error.to_string();
+    }
+    let category = error.category().to_owned();
+    match error.into_server_errors().as_deref() {
+        Some([(_, first), ..]) => format!("Redis answered {}", first.code()),
+        _ => category,
     }
 }

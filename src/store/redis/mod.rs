@@ -1,24 +1,30 @@
 //! Sessions in Redis: shared by any number of instances, and with the tutorial's own server.
 
 mod address;
+mod answers;
 mod connections;
+mod layout;
+mod list;
+mod one;
 mod record;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::redis::Pipeline;
 
 pub use address::AddressError;
 
 use self::connections::Connections;
-use self::record::Fields;
 use crate::config::RedisAddress;
-use crate::session::{Clock, Lifetimes, Session, SessionId, SessionStore, StoreError};
+use crate::session::{
+    Clock, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId, SessionStore,
+    StoreError, Which, Written,
+};
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
 ///
-/// Beside it the sorted set `user_sessions:{user}` lists the user's ids by the second of their creation.
+/// Beside it the sorted set `user_sessions:{user}` lists the user's ids by the time of their creation, and the
+/// string `ended_session:{id}` says for the idle timeout why somebody ended a session.
 /// A touch is `HGETALL` and `EXPIRE` in one pipeline: neither can make a key, so a session that is deleted
 /// in between stays deleted.
 #[derive(Debug)]
@@ -57,124 +63,58 @@ impl RedisStore {
             .map_or(idle, |absolute| absolute.min(idle))
     }
 
-    /// How long a user's list is kept after a sign-in: as long as that session can live.
+    /// How long a user's list is kept: at least as long as its youngest session can live.
     fn list_lifetime(&self) -> Duration {
-        self.lifetimes.absolute.unwrap_or(self.lifetimes.idle)
-    }
-
-    /// The rest of a touch that the first round trip could not do, because it did not know the session yet.
-    async fn settle(
-        &self,
-        id: &SessionId,
-        session: &Session,
-        now: SystemTime,
-    ) -> Result<bool, StoreError> {
-        let Some(left) = self.lifetimes.left(session.created_at, now) else {
-            self.delete(id).await?;
-            return Ok(false);
-        };
-        let mut rest = Pipeline::new();
-        if left < self.longest() {
-            rest.expire(session_key(id), seconds(left)).ignore();
-        }
-        if self.lifetimes.absolute.is_none() {
-            // Without an absolute limit a session outlives any end that its list was given at sign-in.
-            rest.expire(list_key(&session.user), seconds(self.list_lifetime()))
-                .ignore();
-        }
-        if !rest.is_empty() {
-            self.connections.run::<()>(&rest).await?;
-        }
-        Ok(true)
-    }
-
-    async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
-        let (user,) = self
-            .connections
-            .run(Pipeline::new().hget(session_key(id), record::USER))
-            .await?;
-        Ok(user)
+        let idle = self.lifetimes.idle;
+        self.lifetimes
+            .absolute
+            .map_or(idle, |absolute| absolute.max(idle))
     }
 }
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn create(
-        &self,
-        id: &SessionId,
-        session: &Session,
-        replaced: Option<&SessionId>,
-    ) -> Result<(), StoreError> {
-        let left = self
-            .lifetimes
-            .left(session.created_at, self.clock.now())
-            .unwrap_or_default();
-        let born = session.created_at.map_or(0, unix_seconds);
-        let mut transaction = Pipeline::new();
-        transaction
-            .atomic()
-            .hset_multiple(session_key(id), &record::pairs(session))
-            .ignore()
-            .expire(session_key(id), seconds(left))
-            .ignore()
-            .zadd(list_key(&session.user), id.to_string(), born)
-            .ignore()
-            .expire(list_key(&session.user), seconds(self.list_lifetime()))
-            .ignore();
-        if let Some(replaced) = replaced {
-            let user = self.user_of(replaced).await?;
-            remove(&mut transaction, replaced, user.as_deref());
-        }
-        self.connections.run(&transaction).await
+    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+        self.connections.within_budget(self.do_create(new)).await
     }
 
     async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
-        let now = self.clock.now();
-        let mut pipeline = Pipeline::with_capacity(2);
-        pipeline
-            .hgetall(session_key(id))
-            .expire(session_key(id), seconds(self.longest()));
-        let (fields, slid): (Fields, bool) = self.connections.run(&pipeline).await?;
-        let Some(session) = record::session(fields).filter(|_| slid) else {
-            return Ok(None);
-        };
-        let alive = self.settle(id, &session, now).await?;
-        Ok(alive.then_some(session))
+        self.connections.within_budget(self.do_touch(id)).await
     }
 
-    async fn delete(&self, id: &SessionId) -> Result<(), StoreError> {
-        let user = self.user_of(id).await?;
-        // No transaction: with full memory Redis refuses every command inside one, and signing out must go on.
-        let mut pipeline = Pipeline::new();
-        remove(&mut pipeline, id, user.as_deref());
-        self.connections.run(&pipeline).await
+    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+        self.connections.within_budget(self.do_peek(id)).await
     }
-}
 
-fn remove(pipeline: &mut Pipeline, id: &SessionId, user: Option<&str>) {
-    pipeline.del(session_key(id)).ignore();
-    if let Some(user) = user {
-        pipeline.zrem(list_key(user), id.to_string()).ignore();
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError> {
+        self.connections.within_budget(self.do_list(user)).await
     }
-}
 
-fn session_key(id: &SessionId) -> String {
-    format!("session:{id}")
-}
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+        self.connections
+            .within_budget(self.do_delete(id, why))
+            .await
+    }
 
-fn list_key(user: &str) -> String {
-    format!("user_sessions:{user}")
-}
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+        self.connections
+            .within_budget(self.do_end(user, which, why))
+            .await
+    }
 
-/// Whole seconds, rounded up: `EXPIRE key 0` would delete.
-fn seconds(duration: Duration) -> i64 {
-    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    i64::try_from(whole).unwrap_or(i64::MAX).max(1)
-}
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+        self.connections.within_budget(self.do_ending(id)).await
+    }
 
-fn unix_seconds(moment: SystemTime) -> u64 {
-    moment
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
+    async fn write(
+        &self,
+        id: &SessionId,
+        field: &str,
+        value: Option<&str>,
+        most: usize,
+    ) -> Result<Written, StoreError> {
+        self.connections
+            .within_budget(self.do_write(id, field, value, most))
+            .await
+    }
 }

@@ -3,26 +3,47 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::unix_seconds;
+use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
+
+use super::layout::unix_seconds;
 use crate::session::{Session, Visitor};
 
-/// The hash as Redis answers it.
-pub(super) type Fields = HashMap<String, String>;
+/// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
+pub(super) struct Fields(HashMap<String, String>);
+
+impl FromRedisValue for Fields {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let fields = HashMap::<Vec<u8>, Vec<u8>>::from_redis_value(value)?;
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        };
+        Ok(Self(
+            fields
+                .into_iter()
+                .map(|(name, value)| (text(name), text(value)))
+                .collect(),
+        ))
+    }
+}
 
 pub(super) const USER: &str = "user";
 const STATUS: &str = "status";
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";
+/// The end of the year 9999: what is later was written by mistake, and no calendar can tell it.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A hash without `user` is no session.
-pub(super) fn session(mut fields: Fields) -> Option<Session> {
+pub(super) fn session(Fields(mut fields): Fields) -> Option<Session> {
     let user = fields.remove(USER)?;
     let status = fields.remove(STATUS).unwrap_or_default();
     let created_at = fields
         .remove(CREATED)
         .and_then(|text| text.parse().ok())
-        .map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        .filter(|seconds| *seconds <= LAST_SECOND)
+        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let visitor = Visitor {
         ip: fields.remove(IP),
         agent: fields.remove(AGENT),

@@ -11,6 +11,7 @@ use crate::session::{NameError, Sessions, UserName, Visitor};
 use crate::web::body::Body;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
+use crate::web::explanation::explain;
 use crate::web::negotiate::{Page, SeeOther};
 use crate::web::next::Next;
 use crate::web::pages::HtmlPage;
@@ -23,7 +24,8 @@ struct Form {
     next: Option<String>,
     username: String,
     problem: Option<String>,
-    ended: bool,
+    /// Why the session before is over.
+    ended: Option<String>,
 }
 
 /// What a program reads after signing in.
@@ -46,13 +48,15 @@ pub(in crate::web) struct SignInPage {
     signed_in: bool,
     /// The session that the visitor still has a cookie for is over.
     stale_cookie: bool,
-    ended: bool,
+    ended: Option<String>,
 }
 
 #[get("/login?<query..>")]
-pub(in crate::web) fn page(
+pub(in crate::web) async fn page(
     query: Query,
     current: Result<&CurrentSession, Refusal>,
+    presented: Presented,
+    sessions: &State<Sessions>,
 ) -> Result<SignInPage, Refusal> {
     let (signed_in, stale_cookie) = match current {
         Ok(_) => (true, false),
@@ -60,11 +64,16 @@ pub(in crate::web) fn page(
         Err(Refusal::SessionEnded) => (false, true),
         Err(refusal) => return Err(refusal),
     };
+    let ended = if stale_cookie || query.ended.is_some() {
+        Some(explain(sessions, presented.id().as_ref()).await)
+    } else {
+        None
+    };
     Ok(SignInPage {
         next: query.next,
         signed_in,
         stale_cookie,
-        ended: stale_cookie || query.ended.is_some(),
+        ended,
     })
 }
 
@@ -201,7 +210,7 @@ fn mistake(invalid: Invalid, body: Option<&Body>, next: Option<&Next>) -> Answer
         next: next.map(|next| next.as_str().to_owned()),
         username: typed.to_owned(),
         problem: Some(invalid.message.clone()),
-        ended: false,
+        ended: None,
     };
     Answer::Mistake(Box::new(Mistake { form, invalid }))
 }

@@ -3,18 +3,19 @@
 use rocket::{State, get, post};
 use serde::Serialize;
 
-use crate::session::Sessions;
+use crate::session::{Sessions, Visitor};
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
 use crate::web::negotiate::SeeOther;
 use crate::web::pages::HtmlPage;
 use crate::web::refusal::Refusal;
 use crate::web::same_origin::SameOrigin;
+use crate::web::watch::Watch;
 
-/// Who is about to sign out.
+/// Who is about to sign out, if anybody.
 #[derive(Serialize)]
 pub(in crate::web) struct Question {
-    user: Option<String>,
+    watch: Option<Watch>,
 }
 
 /// Asks, or confirms; never signs out: a link or an image must not be able to.
@@ -26,12 +27,12 @@ pub(in crate::web) fn page(
         Ok(current) => Ok(HtmlPage {
             template: "logout",
             view: Question {
-                user: Some(current.user().to_owned()),
+                watch: Some(Watch::from(current)),
             },
         }),
         Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(HtmlPage {
             template: "signed_out",
-            view: Question { user: None },
+            view: Question { watch: None },
         }),
         Err(refusal) => Err(refusal),
     }
@@ -48,6 +49,7 @@ pub(in crate::web) struct LoggedOut {
 pub(in crate::web) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,
     presented: Presented,
+    visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &State<Sessions>,
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
@@ -56,7 +58,7 @@ pub(in crate::web) async fn submit(
         return Err(Refusal::AmbiguousCookie);
     }
     if let Some(id) = presented.id() {
-        sessions.end(&id).await?;
+        sessions.end(&id, &visitor).await?;
         tracing::info!("signed out");
     }
     Ok(SeeOther {

@@ -4,6 +4,8 @@ mod home;
 mod login;
 mod logout;
 mod profile;
+mod session;
+mod sessions;
 
 use rocket::Route;
 
@@ -15,5 +17,13 @@ pub(super) fn routes() -> Vec<Route> {
         profile::page,
         logout::page,
         logout::submit,
+        session::read,
+        sessions::page,
+        sessions::end_one,
+        sessions::end_others,
+        sessions::end_all,
+        sessions::submit_end_one,
+        sessions::submit_end_others,
+        sessions::submit_end_all,
     ]
 }

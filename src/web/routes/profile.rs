@@ -1,19 +1,18 @@
 //! Who is signed in.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use rocket::get;
 use rocket::http::Status;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
+use serde_json::Value;
 
+use crate::session::Session;
 use crate::web::current_session::CurrentSession;
+use crate::web::moment::{Moment, in_words};
 use crate::web::negotiate::Page;
 use crate::web::refusal::Refusal;
+use crate::web::watch::Watch;
 
 /// What a program reads.
 #[derive(Serialize)]
@@ -26,29 +25,20 @@ pub(in crate::web) struct Profile {
 #[derive(Serialize)]
 struct SessionData {
     user: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     status: String,
     #[serde(flatten)]
-    data: BTreeMap<String, String>,
+    data: BTreeMap<String, Value>,
 }
 
 /// What the page shows.
 #[derive(Serialize)]
 pub(in crate::web) struct View {
-    user: String,
+    watch: Watch,
     since: Option<Moment>,
     ends: Moment,
-    seconds_left: u64,
-    /// The same for people, where no script counts down.
+    /// For people, where no script counts down.
     left: String,
-    /// When a page without a script looks again, in seconds: just after the end.
-    refresh_after: u64,
-}
-
-/// A moment for people and for `<time datetime>`.
-#[derive(Serialize)]
-struct Moment {
-    text: String,
-    machine: String,
 }
 
 #[get("/profile")]
@@ -72,45 +62,29 @@ impl From<&CurrentSession> for Profile {
             session_data: SessionData {
                 user: session.user.clone(),
                 status: session.status.clone(),
-                data: session.data.clone(),
+                data: session
+                    .data
+                    .keys()
+                    .map(|name| value(session, name))
+                    .collect(),
             },
         }
     }
 }
 
+/// A field as the application wrote it; what another program wrote may be a plain text.
+fn value(session: &Session, name: &str) -> (String, Value) {
+    let value = session.field(name).ok().flatten();
+    (name.to_owned(), value.unwrap_or_default())
+}
+
 impl From<&CurrentSession> for View {
     fn from(current: &CurrentSession) -> Self {
-        let seconds_left = current.left().as_secs();
         Self {
-            user: current.user().to_owned(),
+            watch: Watch::from(current),
             since: current.session().created_at.map(Moment::from),
             ends: Moment::from(current.ends_at()),
-            seconds_left,
-            left: in_words(seconds_left),
-            refresh_after: seconds_left + 2,
+            left: in_words(current.left()),
         }
     }
-}
-
-impl From<SystemTime> for Moment {
-    fn from(moment: SystemTime) -> Self {
-        const TEXT: &[BorrowedFormatItem<'_>] =
-            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-        let moment = OffsetDateTime::from(moment);
-        let moment = moment.replace_nanosecond(0).unwrap_or(moment);
-        Self {
-            text: moment.format(TEXT).unwrap_or_default(),
-            machine: moment.format(&Rfc3339).unwrap_or_default(),
-        }
-    }
-}
-
-fn in_words(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..=59 => (seconds, "second"),
-        60..=7199 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds / 3600, "hour"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
 }

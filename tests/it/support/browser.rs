@@ -135,6 +135,21 @@ impl Browser {
             .is_empty()
     }
 
+    pub(crate) async fn is_shown(&self, selector: &str) -> bool {
+        let element = self.page.find(Locator::Css(selector)).await.unwrap();
+        element.is_displayed().await.unwrap()
+    }
+
+    pub(crate) async fn wait_for_shown(&self, selector: &str) {
+        for _ in 0..600 {
+            if self.is_shown(selector).await {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("waited 30 seconds for {selector}");
+    }
+
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
         let element = self.page.find(Locator::Css(selector)).await.unwrap();
         element.send_keys(text).await.unwrap();

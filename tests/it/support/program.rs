@@ -97,6 +97,19 @@ impl Program {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
+    /// Limits the size of the files that it may write; `unlimited` lifts the limit.
+    pub(crate) fn limit_files_to(&self, size: &str) {
+        let limited = Command::new("prlimit")
+            .args([
+                "--pid",
+                &self.process.id().to_string(),
+                &format!("--fsize={size}:unlimited"),
+            ])
+            .status()
+            .expect("prlimit cannot be started; it is part of util-linux");
+        assert!(limited.success());
+    }
+
     /// Ends it without any warning.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
@@ -119,7 +132,13 @@ impl Drop for Program {
 
 fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     let log = File::create(folder.join("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_innkeeper"));
+    // A file that may not grow is then an error and not the end of the process.
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' XFSZ; exec \"$0\"",
+        env!("CARGO_BIN_EXE_innkeeper"),
+    ]);
     let ours = |name: &str| {
         ["INNKEEPER_", "ROCKET_", "REDIS_", "UPSTASH_", "RUST_LOG"]
             .iter()

@@ -1,0 +1,46 @@
+//! Why a session is over.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::Visitor;
+
+/// Why somebody ended a session, when, and from where.
+///
+/// Kept for the idle timeout beside the session's name, for whoever presents the ended id and for nobody else.
+/// A session that just ran out of time leaves none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// What was done.
+    pub reason: Reason,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The `User-Agent` of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// What ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Its own visitor signed out.
+    SignedOut,
+    /// The same user ended it, from this session or another.
+    Ended,
+    /// Somebody signed in anew in the same browser.
+    SignedInAgain,
+    /// The user signed in once more than `max_sessions_per_user` allows, and this was the oldest.
+    TooMany,
+}
+
+impl Ending {
+    pub(crate) fn new(reason: Reason, now: SystemTime, by: &Visitor) -> Self {
+        Self {
+            reason,
+            at: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            agent: by.agent.clone(),
+        }
+    }
+}

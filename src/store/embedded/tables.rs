@@ -1,0 +1,253 @@
+//! The tables of the file, and what changes them.
+
+use std::time::{Duration, SystemTime};
+
+use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::overlay::Overlay;
+use super::record::Record;
+use super::{Key, failed, millis};
+use crate::session::{Ending, Handle, StoreError, Which, Written};
+
+/// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
+pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
+    TableDefinition::new("sessions");
+/// (user, birth in microseconds since 1970, digest of the id): the users' lists, each in order of birth.
+pub(super) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefinition::new("users");
+/// Digest of an ended id -> (when to forget it in milliseconds since 1970, the ending as JSON).
+pub(super) const ENDINGS: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
+
+/// What can be written.
+#[derive(Debug)]
+pub(super) enum Change {
+    Create(Box<Creation>),
+    Delete {
+        key: Key,
+        why: Ending,
+    },
+    End {
+        user: String,
+        which: Which,
+        why: Ending,
+    },
+    Write {
+        key: Key,
+        field: String,
+        value: Option<String>,
+        most: usize,
+    },
+    /// The overlay, at once.
+    Flush,
+}
+
+/// A session that is to be created.
+#[derive(Debug)]
+pub(super) struct Creation {
+    pub(super) key: Key,
+    pub(super) end: u64,
+    pub(super) record: Record,
+    pub(super) replaced: Option<(Key, Ending)>,
+    pub(super) most: usize,
+    pub(super) too_many: Ending,
+}
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    Done,
+    Ended(usize),
+    Written(Written),
+}
+
+/// A reader cannot open a table that no writer has made.
+pub(super) fn make(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(SESSIONS)?;
+    transaction.open_table(USERS)?;
+    transaction.open_table(ENDINGS)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The tables inside one writing transaction, at one moment.
+pub(super) struct Tables<'t> {
+    sessions: Table<'t, &'static Key, (u64, &'static [u8])>,
+    users: Table<'t, (&'static str, u64, &'static Key), ()>,
+    endings: Table<'t, &'static Key, (u64, &'static [u8])>,
+    overlay: &'t Overlay,
+    now: SystemTime,
+    /// How long an ending is remembered.
+    remembered: Duration,
+}
+
+impl<'t> Tables<'t> {
+    pub(super) fn open(
+        transaction: &'t WriteTransaction,
+        overlay: &'t Overlay,
+        now: SystemTime,
+        remembered: Duration,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            sessions: transaction.open_table(SESSIONS).map_err(failed)?,
+            users: transaction.open_table(USERS).map_err(failed)?,
+            endings: transaction.open_table(ENDINGS).map_err(failed)?,
+            overlay,
+            now,
+            remembered,
+        })
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Applied, StoreError> {
+        match change {
+            Change::Create(creation) => self.create(creation).map(|()| Applied::Done),
+            Change::Delete { key, why } => self.end(key, Some(why)).map(|_| Applied::Done),
+            Change::End { user, which, why } => self.end_of(user, *which, why).map(Applied::Ended),
+            Change::Write {
+                key,
+                field,
+                value,
+                most,
+            } => self
+                .write(key, field, value.as_ref(), *most)
+                .map(Applied::Written),
+            Change::Flush => Ok(Applied::Done),
+        }
+    }
+
+    fn create(&mut self, creation: &Creation) -> Result<(), StoreError> {
+        if let Some((replaced, why)) = &creation.replaced {
+            self.end(replaced, Some(why))?;
+        }
+        let record = &creation.record;
+        let bytes = record.to_bytes()?;
+        self.sessions
+            .insert(&creation.key, (creation.end, bytes.as_slice()))
+            .map_err(failed)?;
+        self.users
+            .insert((record.user(), record.born(), &creation.key), ())
+            .map_err(failed)?;
+
+        let mut live = Vec::new();
+        for key in self.keys_of(record.user())? {
+            // Not the newcomer, even where a clock that was set back makes it the oldest.
+            if key != creation.key && self.is_alive(&key)? {
+                live.push(key);
+            }
+        }
+        let excess = (live.len() + 1).saturating_sub(creation.most);
+        for key in live.iter().take(excess) {
+            self.end(key, Some(&creation.too_many))?;
+        }
+        Ok(())
+    }
+
+    fn end_of(&mut self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+        let mut ended = 0;
+        for key in self.keys_of(user)? {
+            if which.includes(Handle::of_digest(&key)) && self.end(&key, Some(why))? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Removes a session's rows, and says whether it was alive until then.
+    pub(super) fn end(&mut self, key: &Key, why: Option<&Ending>) -> Result<bool, StoreError> {
+        let alive = self.is_alive(key)?;
+        let Some(record) = self.remove(key)? else {
+            return Ok(false);
+        };
+        self.users
+            .remove((record.user(), record.born(), key))
+            .map_err(failed)?;
+        if let Some(why) = why.filter(|_| alive) {
+            let until = millis(self.now + self.remembered);
+            let text =
+                serde_json::to_vec(why).map_err(|error| StoreError::Unreadable(Box::new(error)))?;
+            self.endings
+                .insert(key, (until, text.as_slice()))
+                .map_err(failed)?;
+        }
+        Ok(alive)
+    }
+
+    fn remove(&mut self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let row = self.sessions.remove(key).map_err(failed)?;
+        row.map(|row| Record::from_bytes(row.value().1)).transpose()
+    }
+
+    fn write(
+        &mut self,
+        key: &Key,
+        field: &str,
+        value: Option<&String>,
+        most: usize,
+    ) -> Result<Written, StoreError> {
+        if !self.is_alive(key)? {
+            return Ok(Written::Ended);
+        }
+        let Some((end, mut record)) = self.row(key)? else {
+            return Ok(Written::Ended);
+        };
+        if !record.write(field, value.cloned(), most) {
+            return Ok(Written::Full);
+        }
+        let bytes = record.to_bytes()?;
+        self.sessions
+            .insert(key, (end, bytes.as_slice()))
+            .map_err(failed)?;
+        Ok(Written::Done)
+    }
+
+    /// Moves a session's end; a row that is gone stays gone.
+    pub(super) fn slide(&mut self, key: &Key, end: u64) -> Result<(), StoreError> {
+        let record = self
+            .sessions
+            .get(key)
+            .map_err(failed)?
+            .map(|row| row.value().1.to_vec());
+        if let Some(record) = record {
+            self.sessions
+                .insert(key, (end, record.as_slice()))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_ending(&mut self, key: &Key) -> Result<(), StoreError> {
+        self.endings.remove(key).map_err(failed)?;
+        Ok(())
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<(u64, Record)>, StoreError> {
+        let row = self.sessions.get(key).map_err(failed)?;
+        row.map(|row| {
+            let (end, bytes) = row.value();
+            Ok((end, Record::from_bytes(bytes)?))
+        })
+        .transpose()
+    }
+
+    fn is_alive(&self, key: &Key) -> Result<bool, StoreError> {
+        let row = self.sessions.get(key).map_err(failed)?;
+        Ok(row.is_some_and(|row| millis(self.now) < self.overlay.end_of(key, row.value().0)))
+    }
+
+    /// A user's sessions, the oldest first.
+    fn keys_of(&self, user: &str) -> Result<Vec<Key>, StoreError> {
+        keys_of(&self.users, user)
+    }
+}
+
+/// A user's sessions, the oldest first; from either kind of transaction.
+pub(super) fn keys_of(
+    users: &impl ReadableTable<(&'static str, u64, &'static Key), ()>,
+    user: &str,
+) -> Result<Vec<Key>, StoreError> {
+    let (first, last) = ([0; 32], [u8::MAX; 32]);
+    users
+        .range((user, 0, &first)..=(user, u64::MAX, &last))
+        .map_err(failed)?
+        .map(|row| row.map(|(key, _)| *key.value().2).map_err(failed))
+        .collect()
+}

@@ -1,0 +1,49 @@
+//! Answers that the client library has no type for.
+
+use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
+
+use super::record::Fields;
+
+/// The answer to `HGET` for a session's user.
+pub(super) struct Owner(pub(super) Option<String>);
+
+impl FromRedisValue for Owner {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        if let Value::ServerError(error) = &value
+            && error.code() == "WRONGTYPE"
+        {
+            return Ok(Self(None));
+        }
+        let user = Option::<Vec<u8>>::from_redis_value(value)?;
+        Ok(Self(
+            user.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        ))
+    }
+}
+
+/// The numbers that a pipeline of counting commands answers.
+pub(super) struct Counts(pub(super) Vec<i64>);
+
+impl FromRedisValue for Counts {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        Vec::from_redis_value(value).map(Self)
+    }
+}
+
+/// The answers to pairs of `HGETALL` and `PTTL`.
+pub(super) struct Rows(pub(super) Vec<(Fields, i64)>);
+
+impl FromRedisValue for Rows {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let mut answers = Vec::<Value>::from_redis_value(value)?.into_iter();
+        let mut rows = Vec::with_capacity(answers.len() / 2);
+        while let (Some(fields), Some(left)) = (answers.next(), answers.next()) {
+            let row = (
+                Fields::from_redis_value(fields)?,
+                i64::from_redis_value(left)?,
+            );
+            rows.push(row);
+        }
+        Ok(Self(rows))
+    }
+}

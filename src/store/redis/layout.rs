@@ -1,0 +1,38 @@
+//! The names of the keys, and how moments and lengths of time are written.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::session::SessionId;
+
+pub(super) fn ending_key(id: &SessionId) -> String {
+    format!("ended_session:{id}")
+}
+
+/// Seconds since 1970 with six places: the order of sign-ins within one second.
+pub(super) fn score(moment: SystemTime) -> f64 {
+    moment
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+pub(super) fn session_key(id: &SessionId) -> String {
+    format!("session:{id}")
+}
+
+pub(super) fn list_key(user: &str) -> String {
+    format!("user_sessions:{user}")
+}
+
+/// Whole seconds, rounded up: `EXPIRE key 0` would delete.
+pub(super) fn seconds(duration: Duration) -> i64 {
+    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i64::try_from(whole).unwrap_or(i64::MAX).max(1)
+}
+
+pub(super) fn unix_seconds(moment: SystemTime) -> u64 {
+    moment
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

@@ -1,0 +1,173 @@
+//! One session: beginning, using, ending it.
+
+use std::time::{Duration, SystemTime};
+
+use deadpool_redis::redis::Pipeline;
+
+use super::RedisStore;
+use super::answers::Owner;
+use super::layout::{ending_key, list_key, score, seconds, session_key};
+use super::record::{self, Fields};
+use crate::session::{Ending, Live, NewSession, Session, SessionId, StoreError, Written};
+
+impl RedisStore {
+    pub(super) async fn do_create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let NewSession { id, session, .. } = *new;
+        let left = self
+            .lifetimes
+            .left(session.created_at, now)
+            .unwrap_or_default();
+        let mut transaction = Pipeline::new();
+        transaction
+            .atomic()
+            .hset_multiple(session_key(id), &record::pairs(session))
+            .ignore()
+            .expire(session_key(id), seconds(left))
+            .ignore()
+            .zadd(list_key(&session.user), id.to_string(), score(now))
+            .ignore()
+            .expire(list_key(&session.user), seconds(self.list_lifetime()))
+            .ignore()
+            .zcard(list_key(&session.user));
+        let (listed,): (usize,) = self.connections.run(&transaction).await?;
+        if let Some((replaced, why)) = new.replaced {
+            self.do_delete(replaced, why).await?;
+        }
+        if listed > new.most {
+            self.trim(new).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        let now = self.clock.now();
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline
+            .hgetall(session_key(id))
+            .expire(session_key(id), seconds(self.longest()));
+        let (fields, slid): (Fields, bool) = self.connections.run(&pipeline).await?;
+        let Some(session) = record::session(fields).filter(|_| slid) else {
+            return Ok(None);
+        };
+        let alive = self.settle(id, &session, now).await?;
+        Ok(alive.then_some(session))
+    }
+
+    /// The rest of a touch that the first round trip could not do, because it did not know the session yet.
+    ///
+    /// Says whether the session is alive.
+    pub(super) async fn settle(
+        &self,
+        id: &SessionId,
+        session: &Session,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let Some(left) = self.lifetimes.left(session.created_at, now) else {
+            self.remove(&session.user, &[*id], None).await?;
+            return Ok(false);
+        };
+        if left < self.longest() {
+            let key = session_key(id);
+            self.connections
+                .run::<()>(Pipeline::new().expire(key, seconds(left)).ignore())
+                .await?;
+        }
+        // Only these outlive the end that their user's list was given at sign-in, if it was.
+        if session.created_at.is_none() || self.lifetimes.absolute.is_none() {
+            return self.enlist(id, &session.user, now).await;
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn do_peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+        let now = self.clock.now();
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.hgetall(session_key(id)).pttl(session_key(id));
+        let (fields, left): (Fields, i64) = self.connections.run(&pipeline).await?;
+        Ok(self.live(fields, left, now))
+    }
+
+    /// A session as it was read with the milliseconds that its key has left.
+    pub(super) fn live(&self, fields: Fields, left: i64, now: SystemTime) -> Option<Live> {
+        let session = record::session(fields)?;
+        let longest = self.lifetimes.left(session.created_at, now)?;
+        let left = match u64::try_from(left) {
+            Ok(left) => Duration::from_millis(left).min(longest),
+            // No expiry: another program has not got to it yet.
+            Err(_) => longest,
+        };
+        Some(Live { session, left })
+    }
+
+    pub(super) async fn do_delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+        if let Some(user) = self.user_of(id).await? {
+            return self.remove(&user, &[*id], Some(why)).await;
+        }
+        // The key may hold what nobody can read, and the visitor wants to be rid of it.
+        self.connections
+            .run::<()>(Pipeline::new().del(session_key(id)).ignore())
+            .await
+    }
+
+    /// Whose session it is; `None` where there is none, or a key that holds something else.
+    async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
+        let mut pipeline = Pipeline::new();
+        pipeline.hget(session_key(id), record::USER).ignore_errors();
+        let (Owner(user),) = self.connections.run(&pipeline).await?;
+        Ok(user)
+    }
+
+    pub(super) async fn do_ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+        let (text,): (Option<String>,) = self
+            .connections
+            .run(Pipeline::new().get(ending_key(id)))
+            .await?;
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| StoreError::Unreadable(Box::new(error)))
+    }
+
+    pub(super) async fn do_write(
+        &self,
+        id: &SessionId,
+        field: &str,
+        value: Option<&str>,
+        most: usize,
+    ) -> Result<Written, StoreError> {
+        let mut pipeline = Pipeline::new();
+        let command = pipeline
+            .cmd("EVAL")
+            .arg(WRITE)
+            .arg(1)
+            .arg(session_key(id))
+            .arg(field)
+            .arg(most);
+        if let Some(value) = value {
+            command.arg(value);
+        }
+        let (written,): (i64,) = self.connections.run(&pipeline).await?;
+        Ok(match written {
+            0 => Written::Ended,
+            1 => Written::Done,
+            _ => Written::Full,
+        })
+    }
+}
+
+/// Writes (with a value) or removes a field, if there is a session: 0 there is none, 1 done, 2 no room.
+///
+/// A script, because the test and the write must be one step: it may touch only the one key that it is given.
+const WRITE: &str = r"
+if redis.call('HEXISTS', KEYS[1], 'user') == 0 then return 0 end
+if not ARGV[3] then redis.call('HDEL', KEYS[1], ARGV[1]) return 1 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  local fields = 0
+  for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if name ~= 'user' and name ~= 'status' and string.sub(name, 1, 1) ~= '_' then fields = fields + 1 end
+  end
+  if fields >= tonumber(ARGV[2]) then return 2 end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+";

@@ -1,0 +1,75 @@
+//! What a `User-Agent` header says of the device, in words.
+
+use woothee::parser::Parser;
+
+/// `Firefox on Linux` for a browser, the product's name (`curl`, `python-requests`) for a program.
+pub(super) fn device(agent: Option<&str>) -> String {
+    let Some(agent) = agent.filter(|agent| !agent.trim().is_empty()) else {
+        return "Unknown device".to_owned();
+    };
+    match Parser::new().parse(agent) {
+        Some(found) if matches!(found.category, "pc" | "smartphone" | "mobilephone") => {
+            format!("{} on {}", found.name, system(found.os))
+        }
+        _ => product(agent),
+    }
+}
+
+/// Browsers freeze what they say of the system's version, so it would mislead.
+fn system(os: &str) -> &str {
+    match os {
+        "Mac OSX" => "macOS",
+        os if os.starts_with("Windows") => "Windows",
+        "UNKNOWN" => "an unknown system",
+        os => os,
+    }
+}
+
+fn product(agent: &str) -> String {
+    let name = agent.split(['/', ' ', '(']).next().unwrap_or_default();
+    let name = if name.is_empty() { agent } else { name };
+    name.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device;
+
+    #[test]
+    fn browsers_are_told_with_their_system_and_programs_by_name() {
+        for (agent, words) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+                "Firefox on Linux",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 \
+                 Safari/537.36 Edg/126.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 \
+                 Safari/605.1.15",
+                "Safari on macOS",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Version/17.5 Mobile/15E148 Safari/604.1",
+                "Safari on iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile \
+                 Safari/537.36",
+                "Chrome on Android",
+            ),
+            ("curl/8.5.0", "curl"),
+            ("python-requests/2.32.3", "python-requests"),
+            ("PostmanRuntime/7.39", "PostmanRuntime"),
+            ("weird", "weird"),
+            ("  ", "Unknown device"),
+        ] {
+            assert_eq!(device(Some(agent)), words);
+        }
+        assert_eq!(device(None), "Unknown device");
+    }
+}

@@ -1,0 +1,79 @@
+//! The session, looked at without using it.
+
+use rocket::http::{ContentType, Status};
+use rocket::response::{self, Responder};
+use rocket::serde::json::Json;
+use rocket::{Request, State, get};
+use serde::Serialize;
+
+use crate::session::Sessions;
+use crate::web::cookie::{Presented, SessionCookie};
+use crate::web::explanation::explain;
+use crate::web::negotiate::Format;
+use crate::web::passive_session::PassiveSession;
+use crate::web::refusal::Refusal;
+
+/// What a program, or a page's script, reads.
+#[derive(Serialize)]
+pub(in crate::web) struct TimeLeft {
+    user: String,
+    idle_seconds_left: u64,
+    absolute_seconds_left: Option<u64>,
+}
+
+/// Why there is nothing to read.
+#[derive(Responder)]
+pub(in crate::web) enum Nothing {
+    Ended(Ended),
+    Refused(Refusal),
+}
+
+/// The session is over, and why.
+pub(in crate::web) struct Ended(String);
+
+/// The profile's answer with a reason.
+#[derive(Serialize)]
+struct EndedBody {
+    detail: &'static str,
+    reason: String,
+}
+
+/// There is no page at this address: it answers JSON to browsers too, but sends one without a session to the
+/// sign-in as every address does.
+#[get("/session")]
+pub(in crate::web) async fn read(
+    passive: Result<&PassiveSession, Refusal>,
+    presented: Presented,
+    sessions: &State<Sessions>,
+) -> Result<Json<TimeLeft>, Nothing> {
+    match passive {
+        Ok(passive) => Ok(Json(TimeLeft {
+            user: passive.user().to_owned(),
+            idle_seconds_left: passive.left().as_secs(),
+            absolute_seconds_left: passive.absolute_left().map(|left| left.as_secs()),
+        })),
+        Err(Refusal::SessionEnded) => {
+            let reason = explain(sessions, presented.id().as_ref()).await;
+            Err(Nothing::Ended(Ended(reason)))
+        }
+        Err(refusal) => Err(Nothing::Refused(refusal)),
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Ended {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        if Format::of(request) == Format::Html {
+            return Refusal::SessionEnded.respond_to(request);
+        }
+        let body = Json(EndedBody {
+            detail: "Session expired",
+            reason: self.0,
+        });
+        let mut response = (Status::NotFound, (ContentType::JSON, body)).respond_to(request)?;
+        response.set_raw_header("Vary", "Accept");
+        if let Some(cookie) = request.rocket().state::<SessionCookie>() {
+            response.adjoin_header(cookie.removal());
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,224 @@
+//! A user's sessions: seeing them and ending them.
+
+use std::time::SystemTime;
+
+use rocket::http::Status;
+use rocket::{State, delete, get, post};
+use serde::Serialize;
+
+use crate::session::{Handle, Listed, Sessions, Visitor, Which};
+use crate::web::cookie::SessionCookie;
+use crate::web::current_session::CurrentSession;
+use crate::web::device::device;
+use crate::web::moment::{Moment, ago, rfc3339};
+use crate::web::negotiate::{Page, SeeOther};
+use crate::web::refusal::Refusal;
+use crate::web::watch::Watch;
+
+/// What a program reads.
+#[derive(Serialize)]
+pub(in crate::web) struct SessionList {
+    sessions: Vec<Entry>,
+}
+
+/// One session. What another program's sign-in did not record is `null`.
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    current: bool,
+    device: String,
+    ip: Option<String>,
+    created_at: Option<String>,
+    last_active_at: String,
+    expires_at: String,
+}
+
+/// What the page shows.
+#[derive(Serialize)]
+pub(in crate::web) struct View {
+    watch: Watch,
+    sessions: Vec<Row>,
+    others: usize,
+}
+
+/// One session, for people.
+#[derive(Serialize)]
+struct Row {
+    handle: String,
+    current: bool,
+    device: String,
+    ip: Option<String>,
+    since: Option<Moment>,
+    active: String,
+}
+
+#[get("/sessions")]
+pub(in crate::web) async fn page(
+    current: Result<&CurrentSession, Refusal>,
+    sessions: &State<Sessions>,
+) -> Result<Page<View, SessionList>, Refusal> {
+    let current = current?;
+    let own = Handle::from(current.id());
+    let mut listed = sessions.list(current.user()).await?;
+    // Stable: behind the current one the order by last activity stays.
+    listed.sort_by_key(|listed| listed.handle != own);
+    let now = current.used_at();
+    Ok(Page {
+        status: Status::Ok,
+        template: "sessions",
+        view: View {
+            watch: Watch::from(current),
+            sessions: listed.iter().map(|one| Row::of(one, own, now)).collect(),
+            others: listed.iter().filter(|one| one.handle != own).count(),
+        },
+        body: SessionList {
+            sessions: listed.iter().map(|one| Entry::of(one, own)).collect(),
+        },
+    })
+}
+
+impl Entry {
+    fn of(listed: &Listed, own: Handle) -> Self {
+        let visitor = &listed.session.visitor;
+        Self {
+            id: listed.handle.to_string(),
+            current: listed.handle == own,
+            device: device(visitor.agent.as_deref()),
+            ip: visitor.ip.clone(),
+            created_at: listed.session.created_at.map(rfc3339),
+            last_active_at: rfc3339(listed.last_active_at),
+            expires_at: rfc3339(listed.ends_at),
+        }
+    }
+}
+
+impl Row {
+    fn of(listed: &Listed, own: Handle, now: SystemTime) -> Self {
+        let visitor = &listed.session.visitor;
+        let unused = now.duration_since(listed.last_active_at);
+        Self {
+            handle: listed.handle.to_string(),
+            current: listed.handle == own,
+            device: device(visitor.agent.as_deref()),
+            ip: visitor.ip.clone(),
+            since: listed.session.created_at.map(Moment::from),
+            active: ago(unused.unwrap_or_default()),
+        }
+    }
+}
+
+/// What a program reads after ending one session.
+#[derive(Serialize)]
+pub(in crate::web) struct EndedOne {
+    message: &'static str,
+}
+
+/// What a program reads after ending several.
+#[derive(Serialize)]
+pub(in crate::web) struct EndedSeveral {
+    message: &'static str,
+    ended: usize,
+}
+
+type Several = Result<SeeOther<EndedSeveral>, Refusal>;
+
+#[delete("/sessions/<handle>")]
+pub(in crate::web) async fn end_one(
+    handle: &str,
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Result<SeeOther<EndedOne>, Refusal> {
+    let current = current?;
+    // Unknown, another user's and malformed are one answer, so that none tells anything.
+    let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
+    let ended = sessions
+        .end_of(current.user(), Which::One(handle), &visitor)
+        .await?;
+    if ended == 0 {
+        return Err(Refusal::NoSuchSession);
+    }
+    tracing::info!(user = current.user(), session = %handle, "session ended");
+    let own = handle == Handle::from(current.id());
+    Ok(SeeOther {
+        location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
+        cookie: own.then(|| cookie.removal()),
+        body: EndedOne {
+            message: "Session ended",
+        },
+    })
+}
+
+#[delete("/sessions/others")]
+pub(in crate::web) async fn end_others(
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    sessions: &State<Sessions>,
+) -> Several {
+    let current = current?;
+    let others = Which::Others(Handle::from(current.id()));
+    let ended = sessions.end_of(current.user(), others, &visitor).await?;
+    tracing::info!(user = current.user(), ended, "other sessions ended");
+    Ok(SeeOther {
+        location: "/sessions/".to_owned(),
+        cookie: None,
+        body: EndedSeveral {
+            message: "Other sessions ended",
+            ended,
+        },
+    })
+}
+
+#[delete("/sessions")]
+pub(in crate::web) async fn end_all(
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Several {
+    let current = current?;
+    let ended = sessions
+        .end_of(current.user(), Which::All, &visitor)
+        .await?;
+    tracing::info!(user = current.user(), ended, "all sessions ended");
+    Ok(SeeOther {
+        location: "/logout/".to_owned(),
+        cookie: Some(cookie.removal()),
+        body: EndedSeveral {
+            message: "All sessions ended",
+            ended,
+        },
+    })
+}
+
+/// A form cannot send DELETE.
+#[post("/sessions/<handle>/end")]
+pub(in crate::web) async fn submit_end_one(
+    handle: &str,
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Result<SeeOther<EndedOne>, Refusal> {
+    end_one(handle, current, visitor, cookie, sessions).await
+}
+
+#[post("/sessions/others/end")]
+pub(in crate::web) async fn submit_end_others(
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    sessions: &State<Sessions>,
+) -> Several {
+    end_others(current, visitor, sessions).await
+}
+
+#[post("/sessions/end")]
+pub(in crate::web) async fn submit_end_all(
+    current: Result<&CurrentSession, Refusal>,
+    visitor: Visitor,
+    cookie: &State<SessionCookie>,
+    sessions: &State<Sessions>,
+) -> Several {
+    end_all(current, visitor, cookie, sessions).await
+}

@@ -1,0 +1,153 @@
+//! A TCP proxy between Innkeeper and its Redis, which can delay, hold, cut and swallow.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What happens to one request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The connection breaks before the server sees it.
+    Cut,
+    /// The server does it, and the connection breaks before its answer comes back.
+    LoseReply,
+    /// It waits until [`Proxy::release`].
+    Hold,
+}
+
+/// Forwards connections from a port of its own. A client's request that fits one packet is one step.
+pub(crate) struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What happens to the requests from here on, the next one first; beyond it they pass.
+    plan: Vec<Option<Fault>>,
+    held: bool,
+    delay: Duration,
+}
+
+impl Proxy {
+    pub(crate) fn to(url: &str) -> Self {
+        let target = url.trim_start_matches("redis://").to_owned();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        let forwarding = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&target)) else {
+                    continue;
+                };
+                let shared = Arc::clone(&forwarding);
+                thread::spawn(move || shared.forward(&client, &server));
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Lets so many requests pass and then does this to the next ones.
+    pub(crate) fn plan(&self, pass: usize, faults: &[Fault]) {
+        let mut state = self.shared.state.lock().unwrap();
+        state.plan = vec![None; pass];
+        state.plan.extend(faults.iter().copied().map(Some));
+    }
+
+    /// Whether the plan has been carried out; forgets what is left of it.
+    pub(crate) fn is_done(&self) -> bool {
+        std::mem::take(&mut self.shared.state.lock().unwrap().plan).is_empty()
+    }
+
+    /// Delays every answer from here on.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.shared.state.lock().unwrap().delay = delay;
+    }
+
+    /// Whether a request is held at this moment.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.shared.state.lock().unwrap().held
+    }
+
+    pub(crate) fn release(&self) {
+        self.shared.state.lock().unwrap().held = false;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn forward(&self, client: &TcpStream, server: &TcpStream) {
+        for stream in [client, server] {
+            stream.set_nodelay(true).unwrap();
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| self.answers(server, client));
+            self.requests(client, server);
+            drop(server.shutdown(Shutdown::Both));
+            drop(client.shutdown(Shutdown::Both));
+        });
+    }
+
+    fn requests(&self, mut client: &TcpStream, mut server: &TcpStream) {
+        let mut buffer = vec![0; 1 << 20];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            match self.next_fault() {
+                None => {}
+                Some(Fault::Cut) => return,
+                Some(Fault::LoseReply) => {
+                    // Nothing of the answer may get through: the way back is closed first.
+                    drop(client.shutdown(Shutdown::Both));
+                    drop(server.write_all(&buffer[..length]));
+                    // The server answers when it has done it.
+                    thread::sleep(Duration::from_millis(20));
+                    return;
+                }
+                Some(Fault::Hold) => self.hold(),
+            }
+            if server.write_all(&buffer[..length]).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answers(&self, mut server: &TcpStream, mut client: &TcpStream) {
+        let mut buffer = vec![0; 1 << 20];
+        while let Ok(length @ 1..) = server.read(&mut buffer) {
+            let delay = self.state.lock().unwrap().delay;
+            thread::sleep(delay);
+            if client.write_all(&buffer[..length]).is_err() {
+                return;
+            }
+        }
+        drop(client.shutdown(Shutdown::Both));
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        let plan = &mut self.state.lock().unwrap().plan;
+        if plan.is_empty() {
+            return None;
+        }
+        plan.remove(0)
+    }
+
+    fn hold(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.held = true;
+        while state.held {
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
