@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
 use super::{
@@ -22,6 +23,14 @@ pub struct Sessions {
     lifetimes: Lifetimes,
     most_per_user: usize,
     clock: Clock,
+    limit: Option<Limit>,
+}
+
+/// The moment by which all calls together must be done.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    at: Instant,
+    whole: Duration,
 }
 
 /// A session that was found alive, and when it will end if nobody uses it again.
@@ -69,7 +78,30 @@ impl Sessions {
             lifetimes,
             most_per_user,
             clock,
+            limit: None,
         }
+    }
+
+    /// The same sessions for one piece of work: all its calls together get no more than this time.
+    #[must_use]
+    pub fn within(&self, whole: Duration) -> Self {
+        let at = Instant::now() + whole;
+        Self {
+            limit: Some(Limit { at, whole }),
+            ..self.clone()
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let Some(Limit { at, whole }) = self.limit else {
+            return call.await;
+        };
+        timeout_at(at, call)
+            .await
+            .unwrap_or(Err(StoreError::Timeout(whole)))
     }
 
     /// Begins a session for `user` under a new id, and ends the one that the visitor came with.
@@ -97,15 +129,14 @@ impl Sessions {
             created_at: Some(to_the_second(now)),
             visitor,
         };
-        self.store
-            .create(&NewSession {
-                id: &id,
-                session: &session,
-                replaced: replaced.map(|id| (id, &again)),
-                most: self.most_per_user,
-                too_many: &too_many,
-            })
-            .await?;
+        let new = NewSession {
+            id: &id,
+            session: &session,
+            replaced: replaced.map(|id| (id, &again)),
+            most: self.most_per_user,
+            too_many: &too_many,
+        };
+        self.in_time(self.store.create(&new)).await?;
         Ok(id)
     }
 
@@ -115,7 +146,7 @@ impl Sessions {
     ///
     /// The session may well be alive.
     pub async fn resume(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
-        let Some(session) = self.store.touch(id).await? else {
+        let Some(session) = self.in_time(self.store.touch(id)).await? else {
             return Ok(None);
         };
         let left = self.lifetimes.left(session.created_at, self.clock.now());
@@ -128,7 +159,7 @@ impl Sessions {
     ///
     /// The session may well be alive.
     pub async fn peek(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
-        let live = self.store.peek(id).await?;
+        let live = self.in_time(self.store.peek(id)).await?;
         Ok(live.map(|live| self.resumed(live)))
     }
 
@@ -149,10 +180,8 @@ impl Sessions {
     /// There may be sessions.
     pub async fn list(&self, user: &str) -> Result<Vec<Listed>, StoreError> {
         let now = self.clock.now();
-        let mut listed: Vec<_> = self
-            .store
-            .list(user)
-            .await?
+        let live = self.in_time(self.store.list(user)).await?;
+        let mut listed: Vec<_> = live
             .into_iter()
             .map(|(handle, Live { session, left })| {
                 let unused = self.lifetimes.idle.saturating_sub(left);
@@ -178,7 +207,7 @@ impl Sessions {
     /// The visitor is still signed in.
     pub async fn end(&self, id: &SessionId, by: &Visitor) -> Result<(), StoreError> {
         let why = Ending::new(Reason::SignedOut, self.clock.now(), by);
-        self.store.delete(id, &why).await
+        self.in_time(self.store.delete(id, &why)).await
     }
 
     /// Ends some of a user's sessions, and says how many of them were alive.
@@ -195,7 +224,7 @@ impl Sessions {
         by: &Visitor,
     ) -> Result<usize, StoreError> {
         let why = Ending::new(Reason::Ended, self.clock.now(), by);
-        self.store.end(user, which, &why).await
+        self.in_time(self.store.end(user, which, &why)).await
     }
 
     /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.
@@ -212,7 +241,7 @@ impl Sessions {
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        let ending = self.store.ending(id).await?;
+        let ending = self.in_time(self.store.ending(id)).await?;
         Ok(ending.map(|ending| {
             let ago = since_1970.saturating_sub(Duration::from_secs(ending.at));
             (ending, ago)
@@ -228,10 +257,10 @@ impl Sessions {
     ) -> Result<Option<String>, FieldError> {
         field::check_name(name)?;
         let text = value.map(|value| field::to_text(name, value)).transpose()?;
-        let written = self
+        let write = self
             .store
-            .write(id, name, text.as_deref(), field::MAX_FIELDS)
-            .await?;
+            .write(id, name, text.as_deref(), field::MAX_FIELDS);
+        let written = self.in_time(write).await?;
         match written {
             Written::Done => Ok(text),
             Written::Ended => Err(FieldError::Ended),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::cookie::{Presented, SessionCookie};
 use super::refusal::Refusal;
+use super::request_sessions;
 use super::same_origin::SameOrigin;
 use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 
@@ -175,7 +176,7 @@ pub(super) async fn resolve<'r>(
     SameOrigin::check(request)?;
     let (Some(cookie), Some(sessions)) = (
         request.rocket().state::<SessionCookie>(),
-        request.rocket().state::<Sessions>(),
+        request_sessions::of(request),
     ) else {
         // The sentinel below keeps such an application from launching.
         return Err(Refusal::StoreDown);

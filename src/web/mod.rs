@@ -16,6 +16,7 @@ mod next;
 mod pages;
 mod passive_session;
 mod refusal;
+mod request_sessions;
 mod routes;
 mod same_origin;
 mod stage;

@@ -13,6 +13,7 @@ use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
+use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::{assets, catchers, pages, routes};
 use crate::config::{Config, PublicUrl, StoreChoice};
@@ -130,6 +131,11 @@ impl Prepared {
         let at_shutdown = sessions.clone();
         let rocket = without_ip_header(rocket)
             .manage(sessions)
+            .manage(Patience(match &config.store {
+                StoreChoice::Redis { .. } => Some(config.redis_timeout),
+                // A disk answers, late or with an error.
+                StoreChoice::Embedded(_) => None,
+            }))
             .manage(SessionCookie { secure })
             .manage(HeaderPolicy { hsts: secure })
             // Rocket's default headers are weaker than ours, and would come first.

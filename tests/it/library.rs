@@ -3,7 +3,7 @@
 use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, Visitor};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
-use rocket::{Build, Rocket, State, get, post, routes};
+use rocket::{Build, Rocket, get, post, routes};
 use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ fn the_life_cycle_is_there_for_handlers() {
     async fn out(
         current: Result<&CurrentSession, Refusal>,
         visitor: Visitor,
-        sessions: &State<Sessions>,
+        sessions: &Sessions,
     ) -> Result<String, Refusal> {
         let current = current?;
         sessions.end(current.id(), &visitor).await?;

@@ -9,6 +9,12 @@ use crate::support::program::Program;
 use crate::support::proxy::Proxy;
 use crate::support::redis::RedisServer;
 
+/// Innkeeper with `redis_timeout_ms` of the test's own.
+fn program_that_waits(milliseconds: &str, redis_url: &str) -> Program {
+    let timeout = ("INNKEEPER_REDIS_TIMEOUT_MS", milliseconds);
+    Program::start(&[("REDIS_URL", redis_url), timeout])
+}
+
 const HTML: &str = "Accept: text/html";
 
 #[track_caller]
@@ -64,15 +70,7 @@ fn a_dead_redis_signs_nobody_out_and_its_return_is_noticed() {
 #[test]
 fn a_silent_redis_costs_no_request_more_than_its_time() {
     let redis = RedisServer::start();
-    let variables = [
-        ("REDIS_URL", redis.url()),
-        ("INNKEEPER_REDIS_TIMEOUT_MS", "300".to_owned()),
-    ];
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let program = Program::start(&variables);
+    let program = program_that_waits("300", &redis.url());
     let port = program.port();
     let id = http::log_in(port, "abdullah");
 
@@ -188,28 +186,19 @@ fn a_key_that_holds_no_session_keeps_nobody_from_signing_out_or_in() {
 fn a_slow_redis_costs_no_request_more_than_its_time() {
     let redis = RedisServer::start();
     let proxy = Proxy::to(&redis.url());
-    let variables = [
-        ("REDIS_URL", proxy.url()),
-        ("INNKEEPER_REDIS_TIMEOUT_MS", "2000".to_owned()),
-    ];
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let program = Program::start(&variables);
+    let program = program_that_waits("2000", &proxy.url());
     let port = program.port();
     let id = http::log_in(port, "abdullah");
     proxy.delay(Duration::from_millis(1200));
     assert_eq!(http::profile_status(port, &id), 200);
-    // Signing out takes two round trips.
-    let begun = Instant::now();
+    // Seeing one's sessions takes three round trips in two operations, signing out two.
     let cookie = format!("Cookie: session_id={id}");
-    assert_unavailable(&http::request(port, "POST /logout/", &[&cookie], ""));
-    assert!(
-        begun.elapsed() < Duration::from_millis(2300),
-        "{:?}",
-        begun.elapsed()
-    );
+    for head in ["GET /sessions/", "POST /logout/"] {
+        let begun = Instant::now();
+        assert_unavailable(&http::request(port, head, &[&cookie], ""));
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(2600), "{head} took {took:?}");
+    }
 }
 
 #[test]
@@ -217,15 +206,7 @@ fn a_connection_that_takes_longer_than_a_request_may_wait_is_made_all_the_same()
     let redis = RedisServer::start();
     let proxy = Proxy::to(&redis.url());
     proxy.delay(Duration::from_millis(300));
-    let variables = [
-        ("REDIS_URL", proxy.url()),
-        ("INNKEEPER_REDIS_TIMEOUT_MS", "500".to_owned()),
-    ];
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let program = Program::start(&variables);
+    let program = program_that_waits("500", &proxy.url());
     let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     crate::support::eventually("the connection to be made", || {
         (http::profile_status(program.port(), unknown) == 404).then_some(())
@@ -248,5 +229,29 @@ fn the_first_request_after_a_restart_is_served_however_many_connections_were_los
         redis.kill();
         redis.restart();
         assert_eq!(http::profile_status(port, unknown), 404);
+    }
+}
+
+/// T30: without a crypto provider the first TLS connection panics. T31: a token with `/` breaks a URL.
+#[test]
+fn a_server_that_does_not_speak_tls_is_an_outage() {
+    let redis = RedisServer::start();
+    let tls = redis.url().replace("redis://", "rediss://");
+    let rest = redis.url().replace("redis://", "https://");
+    for variables in [
+        &[("REDIS_URL", tls.as_str())][..],
+        &[
+            ("UPSTASH_REDIS_REST_URL", rest.as_str()),
+            ("UPSTASH_REDIS_REST_TOKEN", "a/b+c=@:#?"),
+        ],
+    ] {
+        let program = Program::start(variables);
+        let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+        assert_eq!(http::profile_status(program.port(), unknown), 503);
+        let log = program.log();
+        assert!(
+            log.contains("session store") && !log.contains("panicked"),
+            "{log}"
+        );
     }
 }

@@ -461,3 +461,37 @@ async fn the_last_used_comes_first_behind_the_current_one() {
     };
     assert!(used(0) > used(1) && used(1) > used(2), "{sessions:?}");
 }
+
+/// T10: Rocket believes `X-Real-IP` from anybody, unless it is told not to.
+#[test]
+fn an_address_is_the_connections_own_and_not_what_a_header_says() {
+    use crate::support::{http, program::Program};
+
+    for (variables, expected) in [
+        (&[][..], "127.0.0.1"),
+        (&[("ROCKET_IP_HEADER", "\"X-Real-IP\"")], "192.0.2.7"),
+    ] {
+        let program = Program::start(variables);
+        let headers = [
+            "Content-Type: application/json",
+            "X-Real-IP: 192.0.2.7",
+            "X-Forwarded-For: 192.0.2.8",
+        ];
+        let answer = http::request(
+            program.port(),
+            "POST /login/",
+            &headers,
+            r#"{"username":"a"}"#,
+        );
+        let id = answer
+            .split("session_id=")
+            .nth(1)
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap();
+        let cookie = format!("Cookie: session_id={id}");
+        let list = http::request(program.port(), "GET /sessions/", &[&cookie], "");
+        assert!(list.contains(&format!(r#""ip":"{expected}""#)), "{list}");
+    }
+}

@@ -10,6 +10,7 @@ use crate::session::{Session, StoreError, Visitor};
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     /// Microseconds since 1970: the order of a user's sessions, finer than `created`.
+    #[serde(default)]
     born: u64,
     user: String,
     status: String,

@@ -56,7 +56,7 @@ pub(in crate::web) async fn page(
     query: Query,
     current: Result<&CurrentSession, Refusal>,
     presented: Presented,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<SignInPage, Refusal> {
     let (signed_in, stale_cookie) = match current {
         Ok(_) => (true, false),
@@ -143,7 +143,7 @@ pub(in crate::web) async fn submit(
     presented: Presented,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Answer {
     if let Err(refusal) = same_origin {
         return Answer::Refused(refusal);

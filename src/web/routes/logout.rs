@@ -51,7 +51,7 @@ pub(in crate::web) async fn submit(
     presented: Presented,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
     same_origin?;
     if presented == Presented::Ambiguous {

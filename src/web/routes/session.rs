@@ -3,7 +3,7 @@
 use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
-use rocket::{Request, State, get};
+use rocket::{Request, get};
 use serde::Serialize;
 
 use crate::session::Sessions;
@@ -44,7 +44,7 @@ struct EndedBody {
 pub(in crate::web) async fn read(
     passive: Result<&PassiveSession, Refusal>,
     presented: Presented,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<Json<TimeLeft>, Nothing> {
     match passive {
         Ok(passive) => Ok(Json(TimeLeft {

@@ -55,7 +55,7 @@ struct Row {
 #[get("/sessions")]
 pub(in crate::web) async fn page(
     current: Result<&CurrentSession, Refusal>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
     let own = Handle::from(current.id());
@@ -128,7 +128,7 @@ pub(in crate::web) async fn end_one(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // Unknown, another user's and malformed are one answer, so that none tells anything.
@@ -154,7 +154,7 @@ pub(in crate::web) async fn end_one(
 pub(in crate::web) async fn end_others(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Several {
     let current = current?;
     let others = Which::Others(Handle::from(current.id()));
@@ -175,7 +175,7 @@ pub(in crate::web) async fn end_all(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Several {
     let current = current?;
     let ended = sessions
@@ -199,7 +199,7 @@ pub(in crate::web) async fn submit_end_one(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     end_one(handle, current, visitor, cookie, sessions).await
 }
@@ -208,7 +208,7 @@ pub(in crate::web) async fn submit_end_one(
 pub(in crate::web) async fn submit_end_others(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Several {
     end_others(current, visitor, sessions).await
 }
@@ -218,7 +218,7 @@ pub(in crate::web) async fn submit_end_all(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     cookie: &State<SessionCookie>,
-    sessions: &State<Sessions>,
+    sessions: &Sessions,
 ) -> Several {
     end_all(current, visitor, cookie, sessions).await
 }
