@@ -170,7 +170,10 @@ pub enum StoreError {
     /// The whole time that a request may spend on the store went by.
     #[error("the session store did not answer within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// The store answered with a failure, or could not be reached.
+    /// The store cannot be reached, or cannot work at all.
+    #[error("the session store cannot be reached: {0}")]
+    Unreachable(String),
+    /// The store answered with a failure.
     #[error("the session store failed: {0}")]
     Failed(String),
     /// A record is there and cannot be read as a session.

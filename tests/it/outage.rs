@@ -9,6 +9,20 @@ use crate::support::program::Program;
 use crate::support::proxy::Proxy;
 use crate::support::redis::RedisServer;
 
+/// Waits until Innkeeper has found its Redis again; it looks by itself.
+fn wait_until_found(port: u16) {
+    let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let begun = Instant::now();
+    crate::support::eventually("Redis to be found again", || {
+        (http::profile_status(port, unknown) == 404).then_some(())
+    });
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 /// Innkeeper with `redis_timeout_ms` of the test's own.
 fn program_that_waits(milliseconds: &str, redis_url: &str) -> Program {
     let timeout = ("INNKEEPER_REDIS_TIMEOUT_MS", milliseconds);
@@ -63,6 +77,7 @@ fn a_dead_redis_signs_nobody_out_and_its_return_is_noticed() {
     assert_everything_is_unavailable(program.port(), &id);
 
     redis.restart();
+    wait_until_found(program.port());
     let id = http::log_in(program.port(), "abdullah");
     assert_eq!(http::profile_status(program.port(), &id), 200);
 }
@@ -91,8 +106,40 @@ fn a_silent_redis_costs_no_request_more_than_its_time() {
         begun.elapsed()
     );
 
+    // By now it is known that nobody answers, and nobody waits for it.
+    let cookie = format!("Cookie: session_id={id}");
+    let begun = Instant::now();
+    for _ in 0..50 {
+        assert_unavailable(&http::request(port, "GET /profile/", &[&cookie], ""));
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+
     redis.signal("CONT");
+    wait_until_found(port);
     assert_eq!(http::profile_status(port, &id), 200);
+    let log = program.log();
+    assert_eq!(log.matches("outage begun").count(), 1, "{log}");
+    assert_eq!(log.matches("outage over").count(), 1, "{log}");
+}
+
+/// A server that is away in one moment and back in the next costs its visitors nothing but the retry.
+#[test]
+fn failures_of_single_sessions_are_no_outage() {
+    let redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url())]);
+    let port = program.port();
+    let odd = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    redis.run::<()>(&format!("SET session:{odd} x"));
+    for _ in 0..20 {
+        assert_eq!(http::profile_status(port, odd), 503);
+    }
+    let id = http::log_in(port, "abdullah");
+    assert_eq!(http::profile_status(port, &id), 200);
+    assert!(!program.log().contains("outage"), "{}", program.log());
 }
 
 #[test]
@@ -106,6 +153,7 @@ fn innkeeper_starts_before_its_redis() {
         200
     );
     redis.restart();
+    wait_until_found(program.port());
     let id = http::log_in(program.port(), "abdullah");
     assert_eq!(http::profile_status(program.port(), &id), 200);
 }

@@ -2,21 +2,24 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use deadpool::managed::{self, Metrics, Pool, QueueMode, RecycleError, RecycleResult};
+use deadpool::managed::{self, Pool, QueueMode};
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
     AsyncConnectionConfig, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
-    RedisResult, ServerErrorKind,
+    RedisResult,
 };
 use deadpool_redis::{Manager, Runtime};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::AddressError;
+use super::breaker::Breaker;
+use super::faults::{describe, is_away, is_lost, is_unhealthy};
+use super::shared::Shared;
 use crate::session::StoreError;
 
 /// The most connections of one instance.
@@ -24,6 +27,9 @@ const MOST: usize = 4;
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECTING: Duration = Duration::from_secs(5);
+
+/// How often a server that is away is looked for.
+const PROBE_EVERY: Duration = Duration::from_millis(100);
 
 /// Connections that requests share: each takes a handle, gives the connection back at once, and sends its
 /// commands beside those of others.
@@ -33,6 +39,7 @@ const CONNECTING: Duration = Duration::from_secs(5);
 pub(super) struct Connections {
     pool: Pool<Shared>,
     budget: Duration,
+    breaker: Breaker,
 }
 
 impl fmt::Debug for Connections {
@@ -59,17 +66,42 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| AddressError::Unreadable)?;
-        Ok(Self { pool, budget })
+        Ok(Self {
+            pool,
+            budget,
+            breaker: Breaker::default(),
+        })
     }
 
-    /// Gives the whole of a store's operation, however many round trips it has, no more than the budget.
+    /// Gives the whole of a store's operation, however many round trips it has, no more than the budget; and no time
+    /// at all while it is known that the server does not answer.
     pub(super) async fn within_budget<T>(
-        &self,
+        self: &Arc<Self>,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        timeout(self.budget, operation)
+        if self.breaker.is_open() {
+            return Err(StoreError::Unreachable(
+                "it has not answered lately".to_owned(),
+            ));
+        }
+        let attempt = Attempt {
+            connections: self,
+            begun: Instant::now(),
+        };
+        let outcome = timeout(self.budget, operation)
             .await
-            .unwrap_or(Err(StoreError::Timeout(self.budget)))
+            .unwrap_or(Err(StoreError::Timeout(self.budget)));
+        attempt.settle(&outcome);
+        outcome
+    }
+
+    fn failed(self: &Arc<Self>) {
+        if self.breaker.failed() {
+            tracing::error!(
+                "outage begun: Redis does not answer, requests are not kept waiting for it"
+            );
+            tokio::spawn(find_again(Arc::downgrade(self)));
+        }
     }
 
     /// Runs commands in one round trip; once more, on a new connection, if the first was lost.
@@ -88,7 +120,13 @@ impl Connections {
             }
             outcome => outcome,
         };
-        outcome.map_err(|error| StoreError::Failed(describe(error)))
+        outcome.map_err(|error| {
+            if is_away(&error) {
+                StoreError::Unreachable(describe(error))
+            } else {
+                StoreError::Failed(describe(error))
+            }
+        })
     }
 
     async fn once<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
@@ -123,6 +161,51 @@ impl Connections {
     }
 }
 
+/// An operation under way. One that is given up by its request, which began to wait before it, is judged as it is
+/// dropped.
+struct Attempt<'a> {
+    connections: &'a Arc<Connections>,
+    begun: Instant,
+}
+
+impl Attempt<'_> {
+    fn settle<T>(self, outcome: &Result<T, StoreError>) {
+        match outcome {
+            Err(StoreError::Timeout(_) | StoreError::Unreachable(_)) => self.connections.failed(),
+            Ok(_) | Err(StoreError::Failed(_) | StoreError::Unreadable(_)) => {
+                self.connections.breaker.answered();
+            }
+        }
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.begun.elapsed() >= self.connections.budget / 2 {
+            self.connections.failed();
+        }
+    }
+}
+
+/// Asks until the server answers again. Alone: nobody else makes connections meanwhile.
+async fn find_again(connections: Weak<Connections>) {
+    let mut ping = Pipeline::new();
+    ping.cmd("PING").ignore();
+    loop {
+        sleep(PROBE_EVERY).await;
+        let Some(connections) = connections.upgrade() else {
+            return;
+        };
+        let answer = timeout(connections.budget, connections.run::<()>(&ping)).await;
+        if matches!(answer, Ok(Ok(()) | Err(StoreError::Failed(_)))) {
+            connections.breaker.close();
+            tracing::info!("outage over: Redis answers again");
+            return;
+        }
+    }
+}
+
 /// A request on its way. One that runs out of time is dropped, and then judges its connection: a silence of half the
 /// budget breaks it. (A shorter one may be the rest of a budget that making the connection has used up.)
 struct Asked<'a> {
@@ -148,71 +231,9 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// deadpool-redis' manager, whose check before each loan (`UNWATCH`, `PING`) would double the round trips.
-struct Shared(Manager);
-
-struct SharedConnection {
-    connection: MultiplexedConnection,
-    broken: Arc<AtomicBool>,
-}
-
-impl managed::Manager for Shared {
-    type Type = SharedConnection;
-    type Error = RedisError;
-
-    async fn create(&self) -> RedisResult<SharedConnection> {
-        Ok(SharedConnection {
-            connection: self.0.create().await?,
-            broken: Arc::default(),
-        })
-    }
-
-    async fn recycle(
-        &self,
-        shared: &mut SharedConnection,
-        _: &Metrics,
-    ) -> RecycleResult<RedisError> {
-        if shared.broken.load(Ordering::Relaxed) {
-            return Err(RecycleError::message("an answer did not come"));
-        }
-        Ok(())
-    }
-}
-
 fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {
     if let managed::PoolError::Backend(error) = error {
         return error;
     }
     RedisError::from((ErrorKind::Client, "no connection from the pool"))
-}
-
-/// The connection broke: another one may work at once.
-fn is_lost(error: &RedisError) -> bool {
-    error.is_connection_dropped() || error.is_connection_refusal()
-}
-
-/// The connection leads to a server that is gone, starting, or no longer the primary.
-fn is_unhealthy(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_unrecoverable_error()
-        || matches!(
-            error.kind(),
-            ErrorKind::Server(
-                ServerErrorKind::ReadOnly
-                    | ServerErrorKind::BusyLoading
-                    | ServerErrorKind::MasterDown
-            )
-        )
-}
-
-/// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept.
-fn describe(error: RedisError) -> String {
-    if error.is_io_error() {
-        return error.to_string();
-    }
-    let category = error.category().to_owned();
-    match error.into_server_errors().as_deref() {
-        Some([(_, first), ..]) => format!("Redis answered {}", first.code()),
-        _ => category,
-    }
 }

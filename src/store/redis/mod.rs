@@ -2,12 +2,16 @@
 
 mod address;
 mod answers;
+mod breaker;
 mod connections;
+mod faults;
 mod layout;
 mod list;
 mod one;
 mod record;
+mod shared;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +33,7 @@ use crate::session::{
 /// in between stays deleted.
 #[derive(Debug)]
 pub struct RedisStore {
-    connections: Connections,
+    connections: Arc<Connections>,
     lifetimes: Lifetimes,
     clock: Clock,
 }
@@ -49,7 +53,7 @@ impl RedisStore {
         clock: Clock,
     ) -> Result<Self, AddressError> {
         Ok(Self {
-            connections: Connections::to(address::resolve(address)?, budget)?,
+            connections: Arc::new(Connections::to(address::resolve(address)?, budget)?),
             lifetimes,
             clock,
         })
