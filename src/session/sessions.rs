@@ -274,6 +274,15 @@ impl Sessions {
         self.lifetimes.idle
     }
 
+    /// Asks whether the store can be used at this moment.
+    ///
+    /// # Errors
+    ///
+    /// It cannot.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.in_time(self.store.check()).await
+    }
+
     /// Lets the store write what it still holds in memory; for the shutdown.
     pub async fn close(&self) {
         self.store.close().await;

@@ -102,6 +102,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         most: usize,
     ) -> Result<Written, StoreError>;
 
+    /// Asks whether sessions can be read at this moment; for readiness.
+    ///
+    /// # Errors
+    ///
+    /// They cannot.
+    async fn check(&self) -> Result<(), StoreError>;
+
     /// Writes what is still only in memory; called once, at shutdown. A store that holds nothing back does nothing.
     async fn close(&self) {}
 }

@@ -1,5 +1,7 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
+use std::sync::atomic::Ordering;
+
 use rocket::config::Ident;
 use rocket::fairing::{self, AdHoc};
 use rocket::figment::providers::{Env, Format, Toml};
@@ -14,6 +16,7 @@ use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
 use super::request_sessions::Patience;
+use super::routes::health::Ending;
 use super::same_origin::Site;
 use super::{assets, catchers, pages, routes};
 use crate::config::{Config, PublicUrl, StoreChoice};
@@ -144,8 +147,14 @@ impl Prepared {
             .attach(SecurityHeaders)
             .attach(RequestLog)
             .attach(announcement(&config))
-            .attach(AdHoc::on_shutdown("Innkeeper closes its store", |_| {
-                Box::pin(async move { at_shutdown.close().await })
+            .manage(Ending::default())
+            .attach(AdHoc::on_shutdown("Innkeeper closes its store", |rocket| {
+                Box::pin(async move {
+                    if let Some(Ending(ending)) = rocket.state() {
+                        ending.store(true, Ordering::Relaxed);
+                    }
+                    at_shutdown.close().await;
+                })
             }))
             .manage(Site::new(config.public_url))
             .mount("/", routes::routes())

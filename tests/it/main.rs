@@ -20,6 +20,7 @@ mod durability;
 mod expiry;
 mod fields;
 mod headers;
+mod health;
 mod layers;
 mod library;
 mod login;

@@ -205,6 +205,10 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
+    async fn check(&self) -> Result<(), StoreError> {
+        self.reading().map(drop)
+    }
+
     async fn close(&self) {
         if let Err(error) = self.writer.commit(Change::Flush).await {
             tracing::error!(%error, "the last second of activity could not be written");

@@ -104,6 +104,10 @@ impl Connections {
         }
     }
 
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.run(Pipeline::new().cmd("PING").ignore()).await
+    }
+
     /// Runs commands in one round trip; once more, on a new connection, if the first was lost.
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
@@ -190,14 +194,12 @@ impl Drop for Attempt<'_> {
 
 /// Asks until the server answers again. Alone: nobody else makes connections meanwhile.
 async fn find_again(connections: Weak<Connections>) {
-    let mut ping = Pipeline::new();
-    ping.cmd("PING").ignore();
     loop {
         sleep(PROBE_EVERY).await;
         let Some(connections) = connections.upgrade() else {
             return;
         };
-        let answer = timeout(connections.budget, connections.run::<()>(&ping)).await;
+        let answer = timeout(connections.budget, connections.ping()).await;
         if matches!(answer, Ok(Ok(()) | Err(StoreError::Failed(_)))) {
             connections.breaker.close();
             tracing::info!("outage over: Redis answers again");

@@ -121,4 +121,10 @@ impl SessionStore for RedisStore {
             .within_budget(self.do_write(id, field, value, most))
             .await
     }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.connections
+            .within_budget(self.connections.ping())
+            .await
+    }
 }

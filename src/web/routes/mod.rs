@@ -1,5 +1,6 @@
 //! The addresses, one module per subject.
 
+pub(super) mod health;
 mod home;
 mod login;
 mod logout;
@@ -11,6 +12,8 @@ use rocket::Route;
 
 pub(super) fn routes() -> Vec<Route> {
     rocket::routes![
+        health::alive,
+        health::ready,
         home::page,
         login::page,
         login::submit,

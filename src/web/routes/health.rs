@@ -1,0 +1,49 @@
+//! For load balancers and supervisors: is the process alive, and can it serve?
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rocket::http::Status;
+use rocket::serde::json::Json;
+use rocket::{State, get};
+use serde::Serialize;
+
+use crate::session::Sessions;
+
+/// Set once the process has been asked to end; managed by Rocket.
+#[derive(Default)]
+pub(in crate::web) struct Ending(pub(in crate::web) AtomicBool);
+
+/// Never says more than this: whoever asks need not be signed in.
+#[derive(Serialize)]
+pub(in crate::web) struct Health {
+    status: &'static str,
+}
+
+type Answer = (Status, Json<Health>);
+
+fn answer(status: Status, text: &'static str) -> Answer {
+    (status, Json(Health { status: text }))
+}
+
+/// The process lives. Does not ask the store: restarting this process would not mend that.
+#[get("/healthz")]
+pub(in crate::web) fn alive() -> Answer {
+    answer(Status::Ok, "alive")
+}
+
+#[get("/readyz")]
+pub(in crate::web) async fn ready(sessions: &Sessions, ending: &State<Ending>) -> Answer {
+    if ending.0.load(Ordering::Relaxed) {
+        return answer(Status::ServiceUnavailable, "shutting down");
+    }
+    match sessions.check().await {
+        Ok(()) => answer(Status::Ok, "ready"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            answer(
+                Status::ServiceUnavailable,
+                "the session store does not answer",
+            )
+        }
+    }
+}
