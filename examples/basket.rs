@@ -25,6 +25,8 @@ fn look(current: Result<&CurrentSession, Refusal>) -> Answer {
     Ok(Json(current?.get("basket")?.unwrap_or_default()))
 }
 
+/// Two of these at once for one session may count one item: a field is written as a whole, by whoever comes last.
+/// Items that must not be lost would be a field each.
 #[post("/basket/<item>")]
 async fn add(item: String, current: Result<&CurrentSession, Refusal>) -> Answer {
     let current = current?;

@@ -24,6 +24,7 @@ if (watch) {
   let endsAt = Date.now() + watch.dataset.secondsLeft * 1000;
   let asked = Date.now();
   let over = false;
+  let reason;
 
   const move = (to) => {
     endsAt = to;
@@ -54,12 +55,12 @@ if (watch) {
     else location.reload();
   };
 
-  // Puts the sign-in page in this one's place. It says why the session is over; the tab that asks first knows more
-  // than the others, because the answer takes the dead cookie away.
+  // Puts the sign-in page in this one's place. It says why the session is over; only the tab that asks first is
+  // told, because the answer takes the dead cookie away: so it tells the others.
   const finish = async (told) => {
-    const first = !over;
-    over = true;
-    if (first) {
+    reason ??= told;
+    if (!over) {
+      over = true;
       clearInterval(timer);
       const next = encodeURIComponent(location.pathname + location.search);
       const answer = await fetch(`/login/?next=${next}&ended=1`, html).catch(() => null);
@@ -67,10 +68,14 @@ if (watch) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.querySelector("main").replaceWith(page.querySelector("main"));
       document.title = page.title;
+      const known = document.querySelector("main .notice[data-known]");
+      if (known) {
+        reason = known.textContent;
+        tabs.postMessage({ over: reason });
+      }
     }
     const notice = document.querySelector("main .notice");
-    if (told && notice) notice.textContent = told;
-    else if (notice) tabs.postMessage({ over: notice.textContent });
+    if (reason && notice) notice.textContent = reason;
   };
 
   const tick = () => {
@@ -100,6 +105,15 @@ if (watch) {
   show();
 }
 
-if (document.querySelector("[data-signed-out]")) {
+// A sign-in page that knows why the session ended has taken that from the other tabs, so it tells them.
+const known = document.querySelector("main .notice[data-known]");
+if (known) tabs.postMessage({ over: known.textContent });
+
+// The page that confirms a sign-out tells the other tabs, if it was this tab that asked for it.
+addEventListener("submit", ({ target }) => {
+  if (target.matches("[action='/logout/'], [action='/sessions/end']")) sessionStorage.setItem("signing-out", "yes");
+});
+if (document.querySelector("[data-signed-out]") && sessionStorage.getItem("signing-out")) {
+  sessionStorage.removeItem("signing-out");
   tabs.postMessage({ over: "You signed out in another tab." });
 }

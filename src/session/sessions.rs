@@ -111,7 +111,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Nobody is signed in.
+    /// Nobody is signed in. (A session may have been begun whose id nobody has; it ends by itself.)
     pub async fn start(
         &self,
         user: &UserName,
@@ -175,12 +175,14 @@ impl Sessions {
 
     /// All live sessions of a user, the last used first. Slides none.
     ///
+    /// `reader` is the live session that asks; it is put back into its user's list if it was lost there.
+    ///
     /// # Errors
     ///
     /// There may be sessions.
-    pub async fn list(&self, user: &str) -> Result<Vec<Listed>, StoreError> {
+    pub async fn list(&self, user: &str, reader: &SessionId) -> Result<Vec<Listed>, StoreError> {
         let now = self.clock.now();
-        let live = self.in_time(self.store.list(user)).await?;
+        let live = self.in_time(self.store.list(user, Some(reader))).await?;
         let mut listed: Vec<_> = live
             .into_iter()
             .map(|(handle, Live { session, left })| {
@@ -268,10 +270,10 @@ impl Sessions {
         }
     }
 
-    /// How long a session may go unused.
+    /// How long sessions live.
     #[must_use]
-    pub fn idle_timeout(&self) -> Duration {
-        self.lifetimes.idle
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
     }
 
     /// Asks whether the store can be used at this moment.

@@ -58,10 +58,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Reads all live sessions of a user, in any order, and slides none.
     ///
+    /// `reader`: a session of the user that was found alive a moment ago; it is listed again if the list lost it.
+    ///
     /// # Errors
     ///
     /// There may be sessions.
-    async fn list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError>;
+    async fn list(
+        &self,
+        user: &str,
+        reader: Option<&SessionId>,
+    ) -> Result<Vec<(Handle, Live)>, StoreError>;
 
     /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
     /// finds it. An unknown id is fine: the session that it names is over.

@@ -84,7 +84,7 @@ impl CurrentSession {
     }
 
     pub(super) fn idle_timeout(&self) -> Duration {
-        self.sessions.idle_timeout()
+        self.sessions.lifetimes().idle
     }
 
     /// Reads one of the application's fields, as it was when the request began or as this request has written it;

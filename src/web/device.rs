@@ -8,10 +8,24 @@ pub(super) fn device(agent: Option<&str>) -> String {
         return "Unknown device".to_owned();
     };
     match Parser::new().parse(agent) {
-        Some(found) if matches!(found.category, "pc" | "smartphone" | "mobilephone") => {
-            format!("{} on {}", found.name, system(found.os))
+        Some(found)
+            if matches!(
+                found.category,
+                "pc" | "smartphone" | "mobilephone" | "appliance"
+            ) =>
+        {
+            format!("{} on {}", browser(found.name), system(found.os))
         }
+        Some(found) if found.category == "crawler" => found.name.to_owned(),
         _ => product(agent),
+    }
+}
+
+fn browser(name: &str) -> &str {
+    if name == "UNKNOWN" {
+        "Unknown browser"
+    } else {
+        name
     }
 }
 
@@ -27,7 +41,9 @@ fn system(os: &str) -> &str {
 
 fn product(agent: &str) -> String {
     let name = agent.split(['/', ' ', '(']).next().unwrap_or_default();
-    let name = if name.is_empty() { agent } else { name };
+    if !name.starts_with(char::is_alphanumeric) {
+        return "Unknown device".to_owned();
+    }
     name.chars().take(40).collect()
 }
 
@@ -66,6 +82,15 @@ mod tests {
             ("python-requests/2.32.3", "python-requests"),
             ("PostmanRuntime/7.39", "PostmanRuntime"),
             ("weird", "weird"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0) Foo/1",
+                "Unknown browser on Windows",
+            ),
+            (
+                "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                "Googlebot",
+            ),
+            ("</p><script>", "Unknown device"),
             ("  ", "Unknown device"),
         ] {
             assert_eq!(device(Some(agent)), words);

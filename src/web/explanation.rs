@@ -2,37 +2,55 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::device::device;
 use super::moment::{ago, in_words};
-use crate::session::{Ending, Reason, SessionId, Sessions};
+use crate::session::{Ending, Lifetimes, Reason, SessionId, Sessions};
+
+/// Why a visitor has to sign in again.
+#[derive(Serialize)]
+pub(super) struct Explanation {
+    /// A sentence.
+    pub(super) text: String,
+    /// Whether it is what happened to this session, and not just the rule that ends sessions by themselves.
+    known: bool,
+}
 
 /// Says why the session that a visitor presented is over.
 ///
 /// Where nobody ended it, or it is forgotten who did, the sentence is the rule that ends sessions by themselves.
 /// A store that does not answer is no reason to keep the page from the visitor.
-pub(super) async fn explain(sessions: &Sessions, id: Option<&SessionId>) -> String {
+pub(super) async fn explain(sessions: &Sessions, id: Option<&SessionId>) -> Explanation {
     let known = match id {
         Some(id) => sessions.why_ended(id).await.ok().flatten(),
         None => None,
     };
-    match known {
-        Some((ending, since)) => sentence(&ending, since),
-        None => rule(sessions.idle_timeout()),
+    Explanation {
+        known: known.is_some(),
+        text: match known {
+            Some((ending, since)) => sentence(&ending, since),
+            None => rule(sessions.lifetimes()),
+        },
     }
 }
 
-/// What ends a session if nobody does.
-pub(super) fn rule(idle_timeout: Duration) -> String {
-    format!(
-        "Sessions end after {} without activity.",
-        in_words(idle_timeout)
-    )
+fn rule(lifetimes: Lifetimes) -> String {
+    let idle = in_words(lifetimes.idle);
+    match lifetimes.absolute {
+        Some(absolute) => format!(
+            "Sessions end after {idle} without activity, and {} after sign-in.",
+            in_words(absolute)
+        ),
+        None => format!("Sessions end after {idle} without activity."),
+    }
 }
 
 fn sentence(ending: &Ending, since: Duration) -> String {
     let (device, when) = (device(ending.agent.as_deref()), ago(since));
     match ending.reason {
-        Reason::SignedOut | Reason::Ended => format!("You were signed out from {device}, {when}."),
+        Reason::SignedOut => format!("You signed out here, {when}."),
+        Reason::Ended => format!("You were signed out from {device}, {when}."),
         Reason::SignedInAgain => {
             format!("It was replaced by a new sign-in in the same browser, {when}.")
         }

@@ -13,8 +13,6 @@ pub(super) struct Watch {
     seconds_left: u64,
     /// From how many seconds before the end the script warns.
     warn_below: u64,
-    /// When a page without a script looks again, in seconds: just after the end.
-    refresh_after: u64,
 }
 
 /// The last minute is announced; of a short session its last fifth.
@@ -22,12 +20,10 @@ const WARNING: Duration = Duration::from_secs(60);
 
 impl From<&CurrentSession> for Watch {
     fn from(current: &CurrentSession) -> Self {
-        let left = current.left();
         Self {
             user: current.user().to_owned(),
-            seconds_left: left.as_secs(),
+            seconds_left: current.left().as_secs(),
             warn_below: (current.idle_timeout() / 5).min(WARNING).as_secs(),
-            refresh_after: left.as_secs() + 2,
         }
     }
 }

@@ -142,7 +142,8 @@ async fn a_session_that_ends_is_explained_in_every_tab() {
         browser.wait_for_heading("Sign in").await;
         assert_eq!(
             browser.text(".notice").await,
-            "Your session has ended, please sign in again. Sessions end after 3 seconds without activity."
+            "Your session has ended, please sign in again. Sessions end after 3 seconds without activity, \
+             and 12 hours after sign-in."
         );
     }
     browser.picture("ended-light-desktop").await;

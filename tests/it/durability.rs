@@ -144,3 +144,35 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
     });
     assert_eq!(http::profile_status(port, &first), 200);
 }
+
+#[test]
+fn a_record_that_cannot_be_read_is_its_visitors_trouble_alone_and_he_can_leave() {
+    use redb::{Database, ReadableTable, TableDefinition};
+    type Sessions = TableDefinition<'static, &'static [u8; 32], (u64, &'static [u8])>;
+
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start_in(folder.path(), &[]);
+    let odd = http::log_in(program.port(), "abdullah");
+    drop(program);
+    let database = Database::open(folder.path().join("data/sessions.redb")).unwrap();
+    let writing = database.begin_write().unwrap();
+    {
+        let mut table = writing.open_table(Sessions::new("sessions")).unwrap();
+        let key = *table.first().unwrap().unwrap().0.value();
+        table.insert(&key, (u64::MAX, b"{}".as_slice())).unwrap();
+    }
+    writing.commit().unwrap();
+    drop(database);
+
+    let program = Program::start_in(folder.path(), &[]);
+    let port = program.port();
+    assert_eq!(http::profile_status(port, &odd), 503);
+    let good = http::log_in(port, "zoe");
+    let cookie = format!("Cookie: session_id={odd}");
+    assert_eq!(
+        http::status(&http::request(port, "POST /logout/", &[&cookie], "")),
+        200
+    );
+    assert_eq!(http::profile_status(port, &odd), 404);
+    assert_eq!(http::profile_status(port, &good), 200);
+}

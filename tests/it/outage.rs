@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::http;
 use crate::support::program::Program;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::redis::RedisServer;
 
 /// Waits until Innkeeper has found its Redis again; it looks by itself.
@@ -301,5 +301,53 @@ fn a_server_that_does_not_speak_tls_is_an_outage() {
             log.contains("session store") && !log.contains("panicked"),
             "{log}"
         );
+    }
+}
+
+/// A request that is on its way to Redis while its session ends must not bring it back, nor fail.
+#[test]
+fn a_request_in_flight_while_its_session_ends_does_no_harm() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(&redis.url());
+    let slow = program_that_waits("20000", &proxy.url());
+    let other = Program::start(&[("REDIS_URL", &redis.url())]);
+    for path in [
+        "GET /profile/",
+        "GET /sessions/",
+        "GET /session/",
+        "GET /login/",
+        "DELETE /sessions/others",
+    ] {
+        for step in 0..3 {
+            let id = http::log_in(slow.port(), "abdullah");
+            let cookie = format!("Cookie: session_id={id}");
+            proxy.plan(step, &[Fault::Hold]);
+            std::thread::scope(|scope| {
+                let answer = scope.spawn(|| http::request(slow.port(), path, &[&cookie], ""));
+                crate::support::eventually("the request to be held or over", || {
+                    (proxy.is_holding() || answer.is_finished()).then_some(())
+                });
+                let ended = http::request(other.port(), "POST /logout/", &[&cookie], "");
+                assert_eq!(http::status(&ended), 200);
+                proxy.release();
+                proxy.is_done();
+                let answer = answer.join().unwrap();
+                assert!(
+                    [200, 303, 404].contains(&http::status(&answer)),
+                    "{path} {step}: {answer}"
+                );
+                assert!(
+                    !answer.contains(&format!("session_id={id}")),
+                    "{path} {step}: {answer}"
+                );
+            });
+            assert_eq!(
+                http::profile_status(other.port(), &id),
+                404,
+                "{path} {step}"
+            );
+            let names: u64 = redis.run("ZCARD user_sessions:abdullah");
+            assert_eq!(names, 0, "{path} {step}");
+        }
     }
 }

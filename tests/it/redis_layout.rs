@@ -149,3 +149,88 @@ async fn reading_a_profile_costs_two_commands_and_no_write_of_data() {
         .collect();
     assert_eq!(calls, BTreeMap::from([("expire", "10"), ("hgetall", "10")]));
 }
+
+async fn listed(inn: &Inn, id: &str) -> Vec<serde_json::Value> {
+    let answer = inn
+        .program()
+        .with_cookie("session_id", id)
+        .get("/sessions/")
+        .await;
+    assert_eq!(answer.status.code, 200, "{answer:?}");
+    answer.json()["sessions"].as_array().unwrap().clone()
+}
+
+/// A list can be evicted, or run out of time after the settings were changed.
+#[rocket::async_test]
+async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let id = program.id();
+    inn.redis().run::<u64>("DEL user_sessions:abdullah");
+    assert_eq!(listed(&inn, &id).await.len(), 1);
+    assert_eq!(inn.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
+
+    let handle = innkeeper::Handle::from(&innkeeper::SessionId::parse(&id).unwrap());
+    for path in [format!("/sessions/{handle}"), "/sessions/".to_owned()] {
+        program.log_in_as("abdullah").await;
+        let mut late = program.clone();
+        let path = path.replace(
+            &handle.to_string(),
+            &innkeeper::Handle::from(&innkeeper::SessionId::parse(&late.id()).unwrap()).to_string(),
+        );
+        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        let answer = program
+            .send(rocket::http::Method::Delete, &path, &[], "")
+            .await;
+        assert_eq!(answer.status.code, 200, "{answer:?}");
+        late.profile().await.assert_detail(404, "Session expired");
+    }
+}
+
+#[rocket::async_test]
+async fn the_newest_sign_in_stays_even_where_another_instances_clock_is_ahead() {
+    let settings = [("max_sessions_per_user", serde_json::json!(1))];
+    let inn = Inn::with(Backend::Redis, &settings).await;
+    let (mut first, mut second) = (inn.program(), inn.program());
+    first.log_in_as("abdullah").await;
+    let list = "user_sessions:abdullah";
+    inn.redis()
+        .run::<f64>(&format!("ZINCRBY {list} 5 {}", first.id()));
+    second.log_in_as("abdullah").await;
+    assert_eq!(second.profile().await.status.code, 200);
+    assert_eq!(first.profile().await.status.code, 404);
+}
+
+#[rocket::async_test]
+async fn a_key_that_holds_no_session_does_not_hide_the_others() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let odd = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
+    inn.redis().run::<()>(&format!("SET session:{odd} x"));
+    inn.redis()
+        .run::<u64>(&format!("ZADD user_sessions:abdullah 1 {odd}"));
+    assert_eq!(listed(&inn, &program.id()).await.len(), 1);
+}
+
+/// T4, where a touch has more to do than to read and renew.
+#[rocket::async_test]
+async fn with_full_memory_every_kind_of_session_goes_on() {
+    let settings = [("absolute_timeout_secs", serde_json::json!(0))];
+    let inn = Inn::with(Backend::Redis, &settings).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let id = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
+    inn.redis()
+        .run::<u64>(&format!("HSET session:{id} user abdullah status active"));
+    inn.redis().run::<()>("CONFIG SET maxmemory 1");
+    let mut foreign = inn.program().with_cookie("session_id", id);
+    for visitor in [&mut program, &mut foreign] {
+        assert_eq!(visitor.profile().await.status.code, 200);
+        assert_eq!(visitor.get("/sessions/").await.status.code, 200);
+    }
+    inn.redis().run::<()>("CONFIG SET maxmemory 0");
+    foreign.profile().await;
+    assert_eq!(listed(&inn, id).await.len(), 2);
+}

@@ -285,10 +285,13 @@ async fn who_was_ended_is_told_why(on: Backend) {
             &replaced,
             "It was replaced by a new sign-in in the same browser, just now.",
         ),
-        (&unknown, "Sessions end after 15 minutes without activity."),
+        (
+            &unknown,
+            "Sessions end after 15 minutes without activity, and 12 hours after sign-in.",
+        ),
         (
             &malformed,
-            "Sessions end after 15 minutes without activity.",
+            "Sessions end after 15 minutes without activity, and 12 hours after sign-in.",
         ),
     ] {
         let mut browser = as_browser(&inn, visitor);
@@ -427,7 +430,9 @@ async fn reasons_tell_how_long_ago_and_are_forgotten() {
     tokio::time::advance(minutes(13)).await;
     let text = as_browser(&inn, &ended).get("/login/").await.text();
     assert!(
-        text.contains("Sessions end after 15 minutes without activity."),
+        text.contains(
+            "Sessions end after 15 minutes without activity, and 12 hours after sign-in."
+        ),
         "{text}"
     );
 }

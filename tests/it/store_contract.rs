@@ -119,7 +119,7 @@ async fn begin_of_at_most(
 /// The handles of a user's sessions, in order.
 async fn listed(store: &dyn SessionStore, user: &str) -> Vec<Handle> {
     let mut handles: Vec<_> = store
-        .list(user)
+        .list(user, None)
         .await
         .unwrap()
         .into_iter()
@@ -300,7 +300,7 @@ async fn looking_does_not_slide_the_end(on: Backend) {
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < Duration::from_millis(2100) {
         store.peek(&id).await.unwrap();
-        store.list("a").await.unwrap();
+        store.list("a", None).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(store.peek(&id).await.unwrap(), None);
@@ -320,7 +320,7 @@ async fn a_user_sees_his_live_sessions_and_nobody_elses(on: Backend) {
     assert_eq!(listed(&*store, "ab").await, handles(&[&other]));
     assert_eq!(listed(&*store, "nobody").await, []);
 
-    let whole = store.list("ab").await.unwrap().remove(0).1;
+    let whole = store.list("ab", None).await.unwrap().remove(0).1;
     assert_eq!(
         whole.session,
         session_of("ab", whole.session.created_at.unwrap())

@@ -120,7 +120,7 @@ impl Case {
             Operation::Touch => store.touch(first).await.map(drop),
             Operation::Adopt => store.touch(&self.foreign).await.map(drop),
             Operation::Write => store.write(first, "x", Some("1"), 10).await.map(drop),
-            Operation::List => store.list(USER).await.map(drop),
+            Operation::List => store.list(USER, None).await.map(drop),
             Operation::SignOut => store.delete(first, &ending(Reason::SignedOut)).await,
             Operation::EndOne => store.end(USER, Which::One(handle), &ended).await.map(drop),
             Operation::EndOthers => store
@@ -137,7 +137,7 @@ impl Case {
 
     /// Checks what must hold whenever nobody is at work; `done` are the operations that were acknowledged.
     async fn check(&self, what: &str, direct: &RedisStore, done: &[Operation]) {
-        let listed = direct.list(USER).await.unwrap();
+        let listed = direct.list(USER, None).await.unwrap();
         let mut handles: Vec<_> = listed.iter().map(|(handle, _)| *handle).collect();
         handles.sort();
         let mut alive = Vec::new();

@@ -152,14 +152,18 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes a session's rows, and says whether it was alive until then.
+    ///
+    /// A record that cannot be read goes too: its visitor wants to be rid of it. (Its entry in a list, which only
+    /// the record tells, is then one without a session; readers skip it.)
     pub(super) fn end(&mut self, key: &Key, why: Option<&Ending>) -> Result<bool, StoreError> {
         let alive = self.is_alive(key)?;
-        let Some(record) = self.remove(key)? else {
-            return Ok(false);
-        };
-        self.users
-            .remove((record.user(), record.born(), key))
-            .map_err(failed)?;
+        let removed = self.sessions.remove(key).map_err(failed)?;
+        let record = removed.map(|row| Record::from_bytes(row.value().1));
+        if let Some(Ok(record)) = record {
+            self.users
+                .remove((record.user(), record.born(), key))
+                .map_err(failed)?;
+        }
         if let Some(why) = why.filter(|_| alive) {
             let until = millis(self.now + self.remembered);
             let text =
@@ -169,11 +173,6 @@ impl<'t> Tables<'t> {
                 .map_err(failed)?;
         }
         Ok(alive)
-    }
-
-    fn remove(&mut self, key: &Key) -> Result<Option<Record>, StoreError> {
-        let row = self.sessions.remove(key).map_err(failed)?;
-        row.map(|row| Record::from_bytes(row.value().1)).transpose()
     }
 
     fn write(

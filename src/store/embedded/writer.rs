@@ -136,7 +136,7 @@ impl Rounds {
                     self.overlay.forget(&slides);
                     for (job, applied) in jobs.into_iter().zip(applied) {
                         // Nobody listens any more where the request was given up.
-                        drop(job.done.send(Ok(applied)));
+                        drop(job.done.send(applied));
                     }
                 }
                 Err(error) => {
@@ -210,7 +210,7 @@ impl Rounds {
         jobs: &[Job],
         slides: &[(Key, u64)],
         dead: &Dead,
-    ) -> Result<Vec<Applied>, StoreError> {
+    ) -> Result<Vec<Result<Applied, StoreError>>, StoreError> {
         let mut transaction = self.storage.database()?.begin_write().map_err(failed)?;
         transaction
             .set_durability(Durability::Immediate)
@@ -229,7 +229,11 @@ impl Rounds {
                 tables.forget_ending(key)?;
             }
             for job in jobs {
-                applied.push(tables.apply(&job.change)?);
+                match tables.apply(&job.change) {
+                    // That one's own trouble: it has changed nothing, and the others' changes are good.
+                    Err(error @ StoreError::Unreadable(_)) => applied.push(Err(error)),
+                    outcome => applied.push(Ok(outcome?)),
+                }
             }
         }
         transaction.commit().map_err(failed)?;

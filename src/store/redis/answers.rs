@@ -9,9 +9,7 @@ pub(super) struct Owner(pub(super) Option<String>);
 
 impl FromRedisValue for Owner {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        if let Value::ServerError(error) = &value
-            && error.code() == "WRONGTYPE"
-        {
+        if is_wrong_type(&value) {
             return Ok(Self(None));
         }
         let user = Option::<Vec<u8>>::from_redis_value(value)?;
@@ -21,16 +19,23 @@ impl FromRedisValue for Owner {
     }
 }
 
-/// The numbers that a pipeline of counting commands answers.
+/// The numbers that a pipeline of counting commands answers; an error among them is the error of all.
 pub(super) struct Counts(pub(super) Vec<i64>);
 
 impl FromRedisValue for Counts {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        Vec::from_redis_value(value).map(Self)
+        let answers = Vec::<Value>::from_redis_value(value)?;
+        let counts = answers.into_iter().map(|answer| {
+            if let Value::ServerError(error) = &answer {
+                return Err(ParsingError::from(error.code().to_owned()));
+            }
+            i64::from_redis_value(answer)
+        });
+        counts.collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// The answers to pairs of `HGETALL` and `PTTL`.
+/// The answers to pairs of `HGETALL` and `PTTL`; a key that holds something else has no fields.
 pub(super) struct Rows(pub(super) Vec<(Fields, i64)>);
 
 impl FromRedisValue for Rows {
@@ -38,12 +43,17 @@ impl FromRedisValue for Rows {
         let mut answers = Vec::<Value>::from_redis_value(value)?.into_iter();
         let mut rows = Vec::with_capacity(answers.len() / 2);
         while let (Some(fields), Some(left)) = (answers.next(), answers.next()) {
-            let row = (
-                Fields::from_redis_value(fields)?,
-                i64::from_redis_value(left)?,
-            );
-            rows.push(row);
+            let fields = if is_wrong_type(&fields) {
+                Fields::default()
+            } else {
+                Fields::from_redis_value(fields)?
+            };
+            rows.push((fields, i64::from_redis_value(left)?));
         }
         Ok(Self(rows))
     }
+}
+
+fn is_wrong_type(value: &Value) -> bool {
+    matches!(value, Value::ServerError(error) if error.code() == "WRONGTYPE")
 }

@@ -9,11 +9,9 @@ pub(super) fn ending_key(id: &SessionId) -> String {
 }
 
 /// Seconds since 1970 with six places: the order of sign-ins within one second.
-pub(super) fn score(moment: SystemTime) -> f64 {
-    moment
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
+pub(super) fn score(moment: SystemTime) -> String {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:.6}", since.as_secs_f64())
 }
 
 pub(super) fn session_key(id: &SessionId) -> String {

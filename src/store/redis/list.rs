@@ -10,8 +10,17 @@ use super::layout::{ending_key, list_key, score, seconds, session_key};
 use crate::session::{Ending, Handle, Live, NewSession, SessionId, StoreError, Which};
 
 impl RedisStore {
-    pub(super) async fn do_list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError> {
-        let ids = self.listed(user).await?;
+    pub(super) async fn do_list(
+        &self,
+        user: &str,
+        reader: Option<&SessionId>,
+    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+        let mut ids = self.listed(user).await?;
+        if let Some(reader) = reader.filter(|reader| !ids.contains(reader))
+            && self.enlist(reader, user, self.clock.now()).await?
+        {
+            ids.push(*reader);
+        }
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -20,6 +29,8 @@ impl RedisStore {
         for id in &ids {
             pipeline.hgetall(session_key(id)).pttl(session_key(id));
         }
+        // One key that holds something else must not hide the others.
+        pipeline.ignore_errors();
         let Rows(rows) = self.connections.run(&pipeline).await?;
         let mut live = Vec::new();
         let mut over = Vec::new();
@@ -86,8 +97,8 @@ impl RedisStore {
 
     /// Ends the user's oldest sessions beyond the most allowed.
     ///
-    /// Whoever does this spares the newest of what he sees. So however many do it at once, none ends one of
-    /// the newest of all, and the last of them to look sees everything.
+    /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
+    /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
     pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
         let user = &new.session.user;
         let (mut live, over) = self.part(self.listed(user).await?).await?;
@@ -97,6 +108,8 @@ impl RedisStore {
     }
 
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
+    ///
+    /// With full memory it stays unlisted for the time being: its visitor should not suffer for it.
     pub(super) async fn enlist(
         &self,
         id: &SessionId,
@@ -104,28 +117,35 @@ impl RedisStore {
         now: SystemTime,
     ) -> Result<bool, StoreError> {
         let (listed, name) = (list_key(user), id.to_string());
-        let mut pipeline = Pipeline::new();
-        pipeline
-            .cmd("ZADD")
-            .arg(&listed)
-            .arg("NX")
-            .arg(score(now))
-            .arg(&name)
-            .ignore()
-            .expire(&listed, seconds(self.list_lifetime()))
-            .ignore()
-            // Last: whoever ends the session after this deletes it before he takes it off the list.
-            .exists(session_key(id));
-        let (alive,): (bool,) = self.connections.run(&pipeline).await?;
-        if !alive {
-            self.connections
-                .run::<()>(Pipeline::new().zrem(listed, name).ignore())
-                .await?;
+        let lifetime = seconds(self.list_lifetime());
+        let mut look = Pipeline::new();
+        look.zscore(&listed, &name)
+            .expire(&listed, lifetime)
+            .ignore();
+        let (score_there,): (Option<f64>,) = self.connections.run(&look).await?;
+        if score_there.is_some() {
+            return Ok(true);
         }
-        Ok(alive)
+        let mut add = Pipeline::new();
+        add.atomic()
+            .zadd(&listed, &name, score(now))
+            .ignore()
+            .expire(&listed, lifetime)
+            .ignore();
+        match self.connections.run::<()>(&add).await {
+            Err(StoreError::Failed(problem)) => {
+                tracing::warn!(problem, "a session could not be listed");
+                return Ok(true);
+            }
+            outcome => outcome?,
+        }
+        // After it: whoever ends the session from here on deletes it before he takes it off the list.
+        let (live, over) = self.part(vec![*id]).await?;
+        self.remove(user, &over, None).await?;
+        Ok(!live.is_empty())
     }
 
-    /// Deletes sessions of one user, and keeps why.
+    /// Deletes sessions of one user, and keeps why, in one round trip.
     ///
     /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on.
     /// The session goes first, so that whatever breaks off leaves at most an entry in a list that its next
@@ -141,28 +161,19 @@ impl RedisStore {
         }
         let mut pipeline = Pipeline::new();
         for id in ids {
-            pipeline.del(session_key(id)).ignore();
+            pipeline.del(session_key(id));
         }
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
-        pipeline.zrem(list_key(user), names).ignore();
-        self.connections.run::<()>(&pipeline).await?;
-        if let Some(why) = why {
-            self.remember(ids, why).await;
+        pipeline.zrem(list_key(user), names);
+        if let Some(text) = why.and_then(|why| serde_json::to_string(why).ok()) {
+            let remembered = seconds(self.lifetimes.idle).unsigned_abs();
+            for id in ids {
+                pipeline.set_ex(ending_key(id), &text, remembered).ignore();
+            }
         }
+        // Of the ignored commands only.
+        pipeline.ignore_errors();
+        let Counts(_) = self.connections.run(&pipeline).await?;
         Ok(())
-    }
-
-    async fn remember(&self, ended: &[SessionId], why: &Ending) {
-        let Ok(text) = serde_json::to_string(why) else {
-            return;
-        };
-        let mut pipeline = Pipeline::new();
-        for id in ended {
-            let seconds = seconds(self.lifetimes.idle).unsigned_abs();
-            pipeline.set_ex(ending_key(id), &text, seconds).ignore();
-        }
-        if let Err(error) = self.connections.run::<()>(&pipeline).await {
-            tracing::warn!(%error, "why sessions ended could not be kept");
-        }
     }
 }

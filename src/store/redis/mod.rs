@@ -90,8 +90,14 @@ impl SessionStore for RedisStore {
         self.connections.within_budget(self.do_peek(id)).await
     }
 
-    async fn list(&self, user: &str) -> Result<Vec<(Handle, Live)>, StoreError> {
-        self.connections.within_budget(self.do_list(user)).await
+    async fn list(
+        &self,
+        user: &str,
+        reader: Option<&SessionId>,
+    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+        self.connections
+            .within_budget(self.do_list(user, reader))
+            .await
     }
 
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {

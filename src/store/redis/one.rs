@@ -25,11 +25,13 @@ impl RedisStore {
             .ignore()
             .expire(session_key(id), seconds(left))
             .ignore()
-            .zadd(list_key(&session.user), id.to_string(), score(now))
-            .ignore()
-            .expire(list_key(&session.user), seconds(self.list_lifetime()))
-            .ignore()
-            .zcard(list_key(&session.user));
+            .cmd("EVAL")
+            .arg(LIST)
+            .arg(1)
+            .arg(list_key(&session.user))
+            .arg(id.to_string())
+            .arg(score(now))
+            .arg(seconds(self.list_lifetime()));
         let (listed,): (usize,) = self.connections.run(&transaction).await?;
         if let Some((replaced, why)) = new.replaced {
             self.do_delete(replaced, why).await?;
@@ -92,6 +94,9 @@ impl RedisStore {
     pub(super) fn live(&self, fields: Fields, left: i64, now: SystemTime) -> Option<Live> {
         let session = record::session(fields)?;
         let longest = self.lifetimes.left(session.created_at, now)?;
+        if left == GONE {
+            return None;
+        }
         let left = match u64::try_from(left) {
             Ok(left) => Duration::from_millis(left).min(longest),
             // No expiry: another program has not got to it yet.
@@ -154,6 +159,22 @@ impl RedisStore {
         })
     }
 }
+
+/// What `PTTL` answers where there is no key.
+const GONE: i64 = -2;
+
+/// Lists a new session as its user's youngest, and says how many are listed.
+///
+/// A script, because the order must be that of the sign-ins even where the instances' clocks differ. It touches
+/// only the one key that it is given.
+const LIST: &str = r"
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local score = tonumber(ARGV[2])
+if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
+redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return redis.call('ZCARD', KEYS[1])
+";
 
 /// Writes (with a value) or removes a field, if there is a session: 0 there is none, 1 done, 2 no room.
 ///

@@ -9,6 +9,7 @@ use super::layout::unix_seconds;
 use crate::session::{Session, Visitor};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
+#[derive(Default)]
 pub(super) struct Fields(HashMap<String, String>);
 
 impl FromRedisValue for Fields {

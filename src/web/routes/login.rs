@@ -11,7 +11,7 @@ use crate::session::{NameError, Sessions, UserName, Visitor};
 use crate::web::body::Body;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
-use crate::web::explanation::explain;
+use crate::web::explanation::{Explanation, explain};
 use crate::web::negotiate::{Page, SeeOther};
 use crate::web::next::Next;
 use crate::web::pages::HtmlPage;
@@ -25,7 +25,7 @@ struct Form {
     username: String,
     problem: Option<String>,
     /// Why the session before is over.
-    ended: Option<String>,
+    ended: Option<Explanation>,
 }
 
 /// What a program reads after signing in.
@@ -48,7 +48,7 @@ pub(in crate::web) struct SignInPage {
     signed_in: bool,
     /// The session that the visitor still has a cookie for is over.
     stale_cookie: bool,
-    ended: Option<String>,
+    ended: Option<Explanation>,
 }
 
 #[get("/login?<query..>")]

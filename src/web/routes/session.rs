@@ -21,6 +21,15 @@ pub(in crate::web) struct TimeLeft {
     absolute_seconds_left: Option<u64>,
 }
 
+impl<'r> Responder<'r, 'static> for TimeLeft {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Json(self).respond_to(request)?;
+        // Without a session this address answers browsers otherwise.
+        response.set_raw_header("Vary", "Accept");
+        Ok(response)
+    }
+}
+
 /// Why there is nothing to read.
 #[derive(Responder)]
 pub(in crate::web) enum Nothing {
@@ -45,16 +54,16 @@ pub(in crate::web) async fn read(
     passive: Result<&PassiveSession, Refusal>,
     presented: Presented,
     sessions: &Sessions,
-) -> Result<Json<TimeLeft>, Nothing> {
+) -> Result<TimeLeft, Nothing> {
     match passive {
-        Ok(passive) => Ok(Json(TimeLeft {
+        Ok(passive) => Ok(TimeLeft {
             user: passive.user().to_owned(),
             idle_seconds_left: passive.left().as_secs(),
             absolute_seconds_left: passive.absolute_left().map(|left| left.as_secs()),
-        })),
+        }),
         Err(Refusal::SessionEnded) => {
-            let reason = explain(sessions, presented.id().as_ref()).await;
-            Err(Nothing::Ended(Ended(reason)))
+            let why = explain(sessions, presented.id().as_ref()).await;
+            Err(Nothing::Ended(Ended(why.text)))
         }
         Err(refusal) => Err(Nothing::Refused(refusal)),
     }

@@ -59,7 +59,7 @@ pub(in crate::web) async fn page(
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
     let own = Handle::from(current.id());
-    let mut listed = sessions.list(current.user()).await?;
+    let mut listed = sessions.list(current.user(), current.id()).await?;
     // Stable: behind the current one the order by last activity stays.
     listed.sort_by_key(|listed| listed.handle != own);
     let now = current.used_at();
@@ -133,14 +133,16 @@ pub(in crate::web) async fn end_one(
     let current = current?;
     // Unknown, another user's and malformed are one answer, so that none tells anything.
     let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
+    let own = handle == Handle::from(current.id());
     let ended = sessions
         .end_of(current.user(), Which::One(handle), &visitor)
         .await?;
-    if ended == 0 {
+    if own {
+        sessions.end(current.id(), &visitor).await?;
+    } else if ended == 0 {
         return Err(Refusal::NoSuchSession);
     }
     tracing::info!(user = current.user(), session = %handle, "session ended");
-    let own = handle == Handle::from(current.id());
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
         cookie: own.then(|| cookie.removal()),
@@ -181,6 +183,9 @@ pub(in crate::web) async fn end_all(
     let ended = sessions
         .end_of(current.user(), Which::All, &visitor)
         .await?;
+    // By its id: it ends even where the list has been lost (evicted from Redis, say).
+    sessions.end(current.id(), &visitor).await?;
+    let ended = ended.max(1);
     tracing::info!(user = current.user(), ended, "all sessions ended");
     Ok(SeeOther {
         location: "/logout/".to_owned(),
