@@ -34,4 +34,5 @@ mod redis_layout;
 mod sessions;
 mod store_contract;
 mod storms;
+mod tls;
 mod tutorial;

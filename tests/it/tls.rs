@@ -1,0 +1,93 @@
+//! Redis behind TLS, and what stands in for Upstash.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::free_port;
+use crate::support::http;
+use crate::support::program::Program;
+use crate::support::redis::RedisServer;
+
+/// A certificate for `localhost` that only this test trusts, and its key.
+fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    fs::write(&certificate, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (certificate, key)
+}
+
+/// Opens a TLS port beside the plain one.
+fn with_tls(redis: &RedisServer, certificate: &Path, key: &Path) -> u16 {
+    for (setting, file) in [
+        ("cert", certificate),
+        ("key", key),
+        ("ca-cert", certificate),
+    ] {
+        let (setting, file) = (format!("tls-{setting}-file"), file.display());
+        redis.run::<()>(&format!("CONFIG SET {setting} {file}"));
+    }
+    redis.run::<()>("CONFIG SET tls-auth-clients no");
+    let port = free_port();
+    redis.run::<()>(&format!("CONFIG SET tls-port {port}"));
+    port
+}
+
+/// Signs in over TLS and finds the session in Redis.
+fn assert_works(redis: &RedisServer, variables: &[(&str, &str)]) {
+    let program = Program::start(variables);
+    let id = http::log_in(program.port(), "abdullah");
+    assert_eq!(http::profile_status(program.port(), &id), 200);
+    assert!(
+        redis.keys().contains(&format!("session:{id}")),
+        "{variables:?}"
+    );
+}
+
+#[test]
+fn a_server_that_the_system_trusts_is_used_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path());
+    let redis = RedisServer::start();
+    let port = with_tls(&redis, &certificate, &key);
+    let url = format!("rediss://localhost:{port}");
+    // What the system trusts, as OpenSSL's own variable says it.
+    let trusted = ("SSL_CERT_FILE", certificate.to_str().unwrap());
+    assert_works(&redis, &[("REDIS_URL", &url), trusted]);
+
+    let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let elsewhere = format!("rediss://127.0.0.1:{port}");
+    for variables in [
+        &[("REDIS_URL", url.as_str())][..],
+        // The certificate is not for this name.
+        &[("REDIS_URL", &elsewhere), trusted],
+    ] {
+        let program = Program::start(variables);
+        assert_eq!(
+            http::profile_status(program.port(), unknown),
+            503,
+            "{variables:?}"
+        );
+    }
+}
+
+/// T31: the token is the password of the user `default`, and may hold what means something in a URL.
+#[test]
+fn upstash_works_with_the_two_lines_of_the_tutorials_own_env_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path());
+    let redis = RedisServer::start();
+    let port = with_tls(&redis, &certificate, &key);
+    let token = "AX/+=:@?#%41";
+    let env = format!(
+        "UPSTASH_REDIS_REST_URL=https://localhost:{port}\nUPSTASH_REDIS_REST_TOKEN='{token}'\n"
+    );
+    fs::write(folder.path().join(".env"), env).unwrap();
+    redis.run::<()>(&format!("ACL SETUSER default resetpass >{token}"));
+
+    let trusted = ("SSL_CERT_FILE", certificate.to_str().unwrap());
+    let program = Program::start_in(folder.path(), &[trusted]);
+    let id = http::log_in(program.port(), "abdullah");
+    assert_eq!(http::profile_status(program.port(), &id), 200);
+    assert!(!program.log().contains(token));
+}
