@@ -122,6 +122,10 @@ impl Rounds {
     }
 
     fn round(&mut self, jobs: Vec<Job>) {
+        // Every second again: readers cannot do it, and there may be nothing to write.
+        if let Err(error) = self.storage.database() {
+            self.recover(&error);
+        }
         let flush = self.flushed.elapsed() >= FLUSH_EVERY
             || jobs.iter().any(|job| matches!(job.change, Change::Flush));
         let slides = if flush {
