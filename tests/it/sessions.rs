@@ -418,6 +418,8 @@ async fn on_redis_a_foreign_session_is_listed_once_we_have_seen_it() {
 async fn reasons_tell_how_long_ago_and_are_forgotten() {
     let minutes = |count: u64| std::time::Duration::from_secs(60 * count);
     let inn = Inn::open(Backend::Embedded).await;
+    // Ahead of the wall clock, so that the paused one alone is measured by.
+    tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
     let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
     let ended = signed_in(&inn, "curl/8", "abdullah").await;
     delete(&mut here, "/sessions/others").await;
@@ -440,6 +442,8 @@ async fn reasons_tell_how_long_ago_and_are_forgotten() {
 #[tokio::test(start_paused = true)]
 async fn the_last_used_comes_first_behind_the_current_one() {
     let inn = Inn::open(Backend::Embedded).await;
+    // Ahead of the wall clock, so that the paused one alone is measured by.
+    tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
     let mut visitors = Vec::new();
     for _ in 0..3 {
         visitors.push(signed_in(&inn, FIREFOX, "abdullah").await);
