@@ -97,7 +97,13 @@ impl<'t> Tables<'t> {
         })
     }
 
-    pub(super) fn apply(&mut self, change: &Change) -> Result<Applied, StoreError> {
+    /// Makes a change that was asked for at a moment of its own.
+    pub(super) fn apply(
+        &mut self,
+        change: &Change,
+        asked_at: SystemTime,
+    ) -> Result<Applied, StoreError> {
+        self.now = asked_at;
         match change {
             Change::Create(creation) => self.create(creation).map(|()| Applied::Done),
             Change::Delete { key, why } => self.end(key, Some(why)).map(|_| Applied::Done),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use redb::{Durability, ReadableDatabase};
 use tokio::sync::oneshot;
@@ -29,12 +29,15 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A handle to the writing thread; dropping it lets the thread write what is left, and waits for it.
 #[derive(Debug)]
 pub(super) struct Writer {
+    clock: Clock,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Job {
     change: Change,
+    /// By the asker's clock: on this thread a test's paused clock goes on.
+    asked_at: SystemTime,
     done: oneshot::Sender<Result<Applied, StoreError>>,
 }
 
@@ -59,6 +62,7 @@ impl Writer {
             .name("session-writer".to_owned())
             .spawn(move || rounds.run(&inbox))?;
         Ok(Self {
+            clock,
             jobs: Some(jobs),
             thread: Some(thread),
         })
@@ -67,10 +71,15 @@ impl Writer {
     /// Returns when the change is on disk.
     pub(super) async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
         let (done, outcome) = oneshot::channel();
+        let job = Job {
+            change,
+            asked_at: self.clock.now(),
+            done,
+        };
         let stopped = || StoreError::Failed("its writer has stopped".to_owned());
         self.jobs
             .as_ref()
-            .and_then(|jobs| jobs.send(Job { change, done }).ok())
+            .and_then(|jobs| jobs.send(job).ok())
             .ok_or_else(stopped)?;
         outcome.await.unwrap_or_else(|_| Err(stopped()))
     }
@@ -117,6 +126,7 @@ impl Rounds {
         }
         self.round(vec![Job {
             change: Change::Flush,
+            asked_at: self.clock.now(),
             done: oneshot::channel().0,
         }]);
     }
@@ -233,7 +243,7 @@ impl Rounds {
                 tables.forget_ending(key)?;
             }
             for job in jobs {
-                match tables.apply(&job.change) {
+                match tables.apply(&job.change, job.asked_at) {
                     // That one's own trouble: it has changed nothing, and the others' changes are good.
                     Err(error @ StoreError::Unreadable(_)) => applied.push(Err(error)),
                     outcome => applied.push(Ok(outcome?)),
