@@ -323,7 +323,7 @@ async fn looking_at_the_session_does_not_prolong_it(on: Backend) {
         let answer = visitor.get(path).await;
         answer.assert_leaves_cookie();
         let left = answer.json()["idle_seconds_left"].as_u64().unwrap();
-        assert!((2..=3).contains(&left), "{answer:?}");
+        assert!(left <= 3, "{answer:?}");
         let absolute = answer.json()["absolute_seconds_left"].as_u64().unwrap();
         assert!((43_190..=43_200).contains(&absolute), "{answer:?}");
         assert_eq!(answer.json()["user"], "abdullah");

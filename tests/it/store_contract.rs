@@ -293,10 +293,7 @@ async fn looking_does_not_slide_the_end(on: Backend) {
     begin(&*store, &id, &session_of("a", ago(0)), None).await;
     let live = store.peek(&id).await.unwrap().unwrap();
     assert_eq!(live.session.user, "a");
-    assert!(
-        live.left <= seconds(2) && live.left > seconds(1),
-        "{live:?}"
-    );
+    assert!(live.left <= seconds(2), "{live:?}");
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < Duration::from_millis(2100) {
         store.peek(&id).await.unwrap();
