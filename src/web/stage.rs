@@ -57,10 +57,12 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 
 /// Everything that Innkeeper gives to a Rocket application.
 ///
-/// Attach it, and the application has the addresses `/login`, `/profile` and `/logout` (and `/`, unless it has a
-/// page of its own there), the store that the settings ask for, the guard [`CurrentSession`](super::CurrentSession),
-/// managed [`Sessions`], security headers on every answer that does not bring its own, and a catcher for errors
-/// (unless it registers a default catcher of its own before).
+/// Attach it, and the application has the addresses `/login`, `/profile`, `/logout`, `/sessions`, `/session`,
+/// `/healthz` and `/readyz` (and `/`, unless it has a page of its own there) and three files below `/static`; the
+/// store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
+/// [`PassiveSession`](super::PassiveSession), [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; security headers
+/// on every answer that does not bring its own; and a catcher for errors (unless it registers a default catcher of
+/// its own before).
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
 /// [`Config`]; a mistake there stops the launch. Any number of instances can live side by side in one process.
@@ -70,8 +72,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 ///
 /// Three things hold in the whole application: its own [`Shield`] gives way to Innkeeper's headers (an answer that
 /// brings a header itself keeps it), a client's address is that of its connection unless `ip_header` is set, and a
-/// form field `_method` does not change a
-/// request's method.
+/// form field `_method` does not change a request's method.
 #[must_use]
 pub fn stage() -> AdHoc {
     AdHoc::try_on_ignite("Innkeeper", |rocket| async {
