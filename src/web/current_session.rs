@@ -1,6 +1,5 @@
 //! The request guard that resolves the session cookie against the store.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -43,8 +42,8 @@ pub struct CurrentSession {
     id: SessionId,
     resumed: Resumed,
     sessions: Sessions,
-    /// What this request has written: a field's text, or `None` where it was removed.
-    written: Mutex<BTreeMap<String, Option<String>>>,
+    /// The session with what this request has written; `None` until it writes.
+    written: Mutex<Option<Session>>,
 }
 
 impl CurrentSession {
@@ -94,20 +93,9 @@ impl CurrentSession {
     ///
     /// [`FieldError::Form`]: what is there is not of this type.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
-        let written = self.written().get(name).cloned();
-        match written {
-            Some(text) => {
-                let data = text
-                    .map(|text| (name.to_owned(), text))
-                    .into_iter()
-                    .collect();
-                let session = Session {
-                    data,
-                    ..self.resumed.session.clone()
-                };
-                session.field(name)
-            }
-            None => self.resumed.session.field(name),
+        match self.written().as_ref() {
+            Some(session) => session.field(name),
+            None => self.session().field(name),
         }
     }
 
@@ -123,7 +111,7 @@ impl CurrentSession {
     /// ([`FieldError::Ended`]: it does not come back); or the store failed.
     pub async fn set<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FieldError> {
         let text = self.sessions.write(&self.id, name, Some(value)).await?;
-        self.written().insert(name.to_owned(), text);
+        self.keep(name, text);
         Ok(())
     }
 
@@ -134,12 +122,21 @@ impl CurrentSession {
     /// As for [`set`](Self::set).
     pub async fn remove(&self, name: &str) -> Result<(), FieldError> {
         self.sessions.write(&self.id, name, None::<&()>).await?;
-        self.written().insert(name.to_owned(), None);
+        self.keep(name, None);
         Ok(())
     }
 
+    fn keep(&self, name: &str, text: Option<String>) {
+        let mut written = self.written();
+        let session = written.get_or_insert_with(|| self.session().clone());
+        match text {
+            Some(text) => session.data.insert(name.to_owned(), text),
+            None => session.data.remove(name),
+        };
+    }
+
     // A panic while the lock was held cannot leave a map half changed.
-    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+    fn written(&self) -> MutexGuard<'_, Option<Session>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
