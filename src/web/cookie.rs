@@ -30,6 +30,11 @@ pub(super) enum Presented {
 }
 
 impl Presented {
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        let cookie = request.rocket().state::<SessionCookie>();
+        cookie.map_or(Self::Nothing, |cookie| cookie.presented(request))
+    }
+
     /// Whether there is a cookie to remove.
     pub(super) fn came(self) -> bool {
         self != Self::Nothing
@@ -109,7 +114,6 @@ impl<'r> FromRequest<'r> for Presented {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        let cookie = request.rocket().state::<SessionCookie>();
-        Outcome::Success(cookie.map_or(Self::Nothing, |cookie| cookie.presented(request)))
+        Outcome::Success(Self::of(request))
     }
 }

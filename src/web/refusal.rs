@@ -118,7 +118,7 @@ impl Refusal {
         let page = ErrorPage::of(self.status());
         match self {
             // Only to those who came with a session, or may have: of others it would be untrue.
-            Self::StoreDown if presented(request).id().is_some() => page.saying(
+            Self::StoreDown if Presented::of(request).id().is_some() => page.saying(
                 "You are still signed in: only the place where sessions are kept does not answer at the moment. \
                  Please try again shortly.",
             ),
@@ -140,19 +140,22 @@ impl Refusal {
         }
     }
 
-    /// The outcome of a guard that asks for a session; leaves the reason for the catcher, which answers where a
-    /// handler takes the guard without `Result`.
+    /// The outcome of a guard that asks for a session.
     pub(super) fn outcome<'r, T>(
         request: &'r Request<'_>,
         result: &'r Result<T, Self>,
     ) -> Outcome<&'r T, Self> {
         match result {
             Ok(found) => Outcome::Success(found),
-            Err(refusal) => {
-                request.local_cache(|| Some(refusal.clone()));
-                Outcome::Error((refusal.status(), refusal.clone()))
-            }
+            Err(refusal) => refusal.clone().stop(request),
         }
+    }
+
+    /// A guard's refusal; leaves the reason for the catcher, which answers where a handler takes the guard without
+    /// `Result`.
+    pub(super) fn stop<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
+        request.local_cache(|| Some(self.clone()));
+        Outcome::Error((self.status(), self))
     }
 
     /// Where a browser goes to sign in, and from there back here if this was a page.
@@ -200,11 +203,6 @@ impl<'r> Responder<'r, 'static> for Refusal {
         }
         Ok(response)
     }
-}
-
-fn presented(request: &Request<'_>) -> Presented {
-    let cookie = request.rocket().state::<SessionCookie>();
-    cookie.map_or(Presented::Nothing, |cookie| cookie.presented(request))
 }
 
 impl From<FieldError> for Refusal {

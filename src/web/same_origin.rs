@@ -77,10 +77,7 @@ impl<'r> FromRequest<'r> for SameOrigin {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         match Self::check(request) {
             Ok(proof) => Outcome::Success(proof),
-            Err(refusal) => {
-                request.local_cache(|| Some(refusal.clone()));
-                Outcome::Error((refusal.status(), refusal))
-            }
+            Err(refusal) => refusal.stop(request),
         }
     }
 }
