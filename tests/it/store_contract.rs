@@ -135,6 +135,14 @@ fn handles(ids: &[&SessionId]) -> Vec<Handle> {
     handles
 }
 
+/// A store in which the user `a` has just signed in.
+async fn open_with_one(on: Backend, lifetimes: Lifetimes) -> (Opened, SessionId) {
+    let opened = open(on, lifetimes);
+    let id = SessionId::generate();
+    begin(&*opened.store, &id, &session_of("a", ago(0)), None).await;
+    (opened, id)
+}
+
 /// So many seconds ago, to the second.
 fn ago(seconds: u64) -> SystemTime {
     let now = SystemTime::now()
@@ -167,9 +175,7 @@ async fn a_session_ends_when_its_idle_time_is_over(on: Backend) {
         idle: seconds(1),
         ..IDLE
     };
-    let Opened { store, _redis } = open(on, lifetimes);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, lifetimes).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(store.touch(&id).await.unwrap(), None);
     assert_eq!(store.touch(&id).await.unwrap(), None);
@@ -229,9 +235,7 @@ async fn a_deleted_session_is_gone(on: Backend) {
 }
 
 async fn deleting_twice_is_fine(on: Backend) {
-    let Opened { store, _redis } = open(on, IDLE);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
     store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
     store
@@ -288,9 +292,7 @@ async fn looking_does_not_slide_the_end(on: Backend) {
         idle: seconds(2),
         ..IDLE
     };
-    let Opened { store, _redis } = open(on, lifetimes);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, lifetimes).await;
     let live = store.peek(&id).await.unwrap().unwrap();
     assert_eq!(live.session.user, "a");
     assert!(live.left <= seconds(2), "{live:?}");
@@ -387,9 +389,7 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
         idle: seconds(1),
         ..IDLE
     };
-    let Opened { store, _redis } = open(on, lifetimes);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, lifetimes).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(store.ending(&id).await.unwrap(), None);
     store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
@@ -469,9 +469,7 @@ async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
 }
 
 async fn fields_are_written_one_by_one(on: Backend) {
-    let Opened { store, _redis } = open(on, IDLE);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     let write = async |field, value| store.write(&id, field, value, 10).await.unwrap();
     assert_eq!(write("basket", Some("[1,2]")).await, Written::Done);
     assert_eq!(write("basket", Some("[1,2,3]")).await, Written::Done);
@@ -485,9 +483,7 @@ async fn fields_are_written_one_by_one(on: Backend) {
 }
 
 async fn writes_of_different_fields_at_once_all_last(on: Backend) {
-    let Opened { store, _redis } = open(on, IDLE);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     let writes: Vec<_> = (0..20)
         .map(|number| {
             let store = Arc::clone(&store);
@@ -508,9 +504,7 @@ async fn writes_of_different_fields_at_once_all_last(on: Backend) {
 }
 
 async fn an_ended_session_takes_no_field(on: Backend) {
-    let Opened { store, _redis } = open(on, IDLE);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
     for (id, value) in [
         (id, Some("1")),
@@ -526,9 +520,7 @@ async fn an_ended_session_takes_no_field(on: Backend) {
 }
 
 async fn a_session_has_only_so_many_fields(on: Backend) {
-    let Opened { store, _redis } = open(on, IDLE);
-    let id = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), None).await;
+    let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     let write = async |field| store.write(&id, field, Some("1"), 2).await.unwrap();
     assert_eq!(write("second").await, Written::Done);
     assert_eq!(write("third").await, Written::Full);
