@@ -1,6 +1,6 @@
 //! The clock that every lifetime is measured by.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -31,4 +31,9 @@ impl Clock {
     pub fn now(&self) -> SystemTime {
         SystemTime::now().max(self.wall + self.steady.elapsed())
     }
+}
+
+/// How stores and records count time; nothing before 1970.
+pub(crate) fn since_1970(moment: SystemTime) -> Duration {
+    moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! Why a session is over.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::Visitor;
+use super::{Visitor, since_1970};
 
 /// Why somebody ended a session, when, and from where.
 ///
@@ -39,7 +39,7 @@ impl Ending {
     pub(crate) fn new(reason: Reason, now: SystemTime, by: &Visitor) -> Self {
         Self {
             reason,
-            at: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            at: since_1970(now).as_secs(),
             agent: by.agent.clone(),
         }
     }

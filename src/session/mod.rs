@@ -17,6 +17,7 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 
 pub use clock::Clock;
+pub(crate) use clock::since_1970;
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
 pub use handle::Handle;

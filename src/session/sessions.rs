@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::field::{self, FieldError};
 use super::{
     Clock, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId, SessionStore,
-    StoreError, UserName, Visitor, Which, Written,
+    StoreError, UserName, Visitor, Which, Written, since_1970,
 };
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -238,14 +238,10 @@ impl Sessions {
         &self,
         id: &SessionId,
     ) -> Result<Option<(Ending, Duration)>, StoreError> {
-        let since_1970 = self
-            .clock
-            .now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = since_1970(self.clock.now());
         let ending = self.in_time(self.store.ending(id)).await?;
         Ok(ending.map(|ending| {
-            let ago = since_1970.saturating_sub(Duration::from_secs(ending.at));
+            let ago = now.saturating_sub(Duration::from_secs(ending.at));
             (ending, ago)
         }))
     }
@@ -293,8 +289,5 @@ impl Sessions {
 
 /// Stores keep whole seconds, so the live session and its stored copy agree.
 fn to_the_second(moment: SystemTime) -> SystemTime {
-    let since = moment
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since_1970(moment).as_secs())
 }

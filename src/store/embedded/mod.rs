@@ -7,7 +7,7 @@ mod tables;
 mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
@@ -22,7 +22,7 @@ use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
     Clock, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId, SessionStore,
-    StoreError, Which, Written,
+    StoreError, Which, Written, since_1970,
 };
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
@@ -222,8 +222,7 @@ impl SessionStore for EmbeddedStore {
 }
 
 fn millis(moment: SystemTime) -> u64 {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_1970(moment).as_millis()).unwrap_or(u64::MAX)
 }
 
 fn failed(error: impl Into<redb::Error>) -> StoreError {

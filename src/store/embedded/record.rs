@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Session, StoreError, Visitor};
+use crate::session::{Session, StoreError, Visitor, since_1970};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -36,16 +36,14 @@ impl Record {
 
 impl Record {
     pub(super) fn of(session: &Session, born: SystemTime) -> Self {
-        let since_1970 = born.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            born: u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX),
+            born: u64::try_from(since_1970(born).as_micros()).unwrap_or(u64::MAX),
             user: session.user.clone(),
             status: session.status.clone(),
             data: session.data.clone(),
             created: session
                 .created_at
-                .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
-                .map(|since| since.as_secs()),
+                .map(|moment| since_1970(moment).as_secs()),
             ip: session.visitor.ip.clone(),
             agent: session.visitor.agent.clone(),
         }

@@ -1,8 +1,8 @@
 //! The names of the keys, and how moments and lengths of time are written.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use crate::session::SessionId;
+use crate::session::{SessionId, since_1970};
 
 pub(super) fn ending_key(id: &SessionId) -> String {
     format!("ended_session:{id}")
@@ -10,8 +10,7 @@ pub(super) fn ending_key(id: &SessionId) -> String {
 
 /// Seconds since 1970 with six places: the order of sign-ins within one second.
 pub(super) fn score(moment: SystemTime) -> String {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:.6}", since.as_secs_f64())
+    format!("{:.6}", since_1970(moment).as_secs_f64())
 }
 
 pub(super) fn session_key(id: &SessionId) -> String {
@@ -26,11 +25,4 @@ pub(super) fn list_key(user: &str) -> String {
 pub(super) fn seconds(duration: Duration) -> i64 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i64::try_from(whole).unwrap_or(i64::MAX).max(1)
-}
-
-pub(super) fn unix_seconds(moment: SystemTime) -> u64 {
-    moment
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }

@@ -5,8 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
-use super::layout::unix_seconds;
-use crate::session::{Session, Visitor};
+use crate::session::{Session, Visitor, since_1970};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
@@ -70,7 +69,7 @@ pub(super) fn pairs(session: &Session) -> Vec<(String, String)> {
             CREATED,
             session
                 .created_at
-                .map(|moment| unix_seconds(moment).to_string()),
+                .map(|moment| since_1970(moment).as_secs().to_string()),
         ),
         (IP, session.visitor.ip.clone()),
         (AGENT, session.visitor.agent.clone()),
