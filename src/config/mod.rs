@@ -19,7 +19,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -31,11 +31,12 @@ const KEYS: [&str; 12] = [
     "sign_in",
     "open_to_the_world",
     "redis_timeout_ms",
+    "redis_ca_file",
     "log_format",
 ];
 
 /// Keys that are planned, refused by name: as unknown ones they would puzzle.
-const PLANNED: [&str; 2] = ["redis_ca_file", "metrics_address"];
+const PLANNED: [&str; 1] = ["metrics_address"];
 
 /// Innkeeper's settings, checked.
 ///
@@ -69,6 +70,8 @@ pub enum StoreChoice {
         address: RedisAddress,
         /// The setting that named it, for messages.
         source: String,
+        /// `redis_ca_file`, default none: certificate authorities to trust besides the system's, in PEM.
+        ca_file: Option<PathBuf>,
     },
 }
 
@@ -93,7 +96,8 @@ impl fmt::Display for Location {
 /// The address of a Redis server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisAddress {
-    /// `redis://`, `rediss://`, `unix://`. Secret, because it may hold a password.
+    /// `redis://`, `rediss://`, `unix://`, `redis-cluster://`, `redis-sentinel://`. Secret, because it may hold a
+    /// password.
     Url(Secret),
     /// Upstash serves the Redis protocol, by TLS, beside its REST interface.
     Upstash {
@@ -166,10 +170,12 @@ impl Config {
 }
 
 fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
+    let ca_file = table.text("redis_ca_file")?.map(PathBuf::from);
     if let Some(url) = table.text("redis_url")? {
         return Ok(StoreChoice::Redis {
             address: RedisAddress::Url(Secret::new(url)),
             source: table.name("redis_url"),
+            ca_file,
         });
     }
     let rest_url = table.parsed("upstash_redis_rest_url", upstash_host)?;
@@ -182,6 +188,7 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
                 token: Secret::new(token),
             },
             source: table.name("upstash_redis_rest_url"),
+            ca_file,
         }),
         (Some(_), None) => Err(table.error(
             "upstash_redis_rest_url",

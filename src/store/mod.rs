@@ -23,10 +23,23 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
         StoreChoice::Embedded(location) => EmbeddedStore::open(location, config.lifetimes, clock)
             .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
             .map_err(|error| error.to_string()),
-        StoreChoice::Redis { address, source } => {
-            RedisStore::open(address, config.redis_timeout, config.lifetimes, clock)
-                .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
-                .map_err(|error| format!("{source}: {error}"))
-        }
+        StoreChoice::Redis {
+            address,
+            source,
+            ca_file,
+        } => RedisStore::open(
+            address,
+            ca_file.as_deref(),
+            config.redis_timeout,
+            config.lifetimes,
+            clock,
+        )
+        .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
+        .map_err(|error| match error {
+            AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
+            AddressError::Unreadable
+            | AddressError::ServiceMissing
+            | AddressError::Parameter(_) => format!("{source}: {error}"),
+        }),
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct ErrorPage {
     code: u16,
     title: &'static str,
     message: String,
+    /// After how many seconds the page asks again by itself; `None`: never.
+    retry_after: Option<u8>,
 }
 
 impl ErrorPage {
@@ -127,7 +129,7 @@ impl ErrorPage {
             ),
             503 => (
                 "We cannot look that up",
-                "The place where sessions are kept does not answer at the moment. Please try again shortly.",
+                "The place where sessions are kept does not answer at the moment.",
             ),
             _ => (status.reason().unwrap_or("Error"), "This did not work."),
         };
@@ -135,6 +137,14 @@ impl ErrorPage {
             code: status.code,
             title,
             message: message.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn retrying_after(self, seconds: u8) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 

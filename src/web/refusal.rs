@@ -12,6 +12,9 @@ use super::next::Next;
 use super::pages::ErrorPage;
 use crate::session::{FieldError, StoreError};
 
+/// In how many seconds it may be worth asking again: a server that has come back is found within two.
+const RETRY_AFTER: u8 = 2;
+
 /// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -116,11 +119,16 @@ impl Refusal {
 
     fn page(&self, request: &Request<'_>) -> ErrorPage {
         let page = ErrorPage::of(self.status());
+        // What asks again by itself asks by GET, which is not what a form was sent by.
+        let page = if *self == Self::StoreDown && request.method() == Method::Get {
+            page.retrying_after(RETRY_AFTER)
+        } else {
+            page
+        };
         match self {
             // Only to those who came with a session, or may have: of others it would be untrue.
             Self::StoreDown if Presented::of(request).id().is_some() => page.saying(
-                "You are still signed in: only the place where sessions are kept does not answer at the moment. \
-                 Please try again shortly.",
+                "You are still signed in: only the place where sessions are kept does not answer at the moment.",
             ),
             Self::AmbiguousCookie => page.saying(
                 "Your browser sent two different session cookies, so we cannot tell which one is yours. \
@@ -196,7 +204,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
             response.adjoin_header(cookie.removal());
         }
         if self == Self::StoreDown {
-            response.set_raw_header("Retry-After", "1");
+            response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
         }
         if self == Self::CrossSite {
             tracing::warn!("cross-site request refused");

@@ -45,7 +45,7 @@ fn provoke(program: &Program) -> Vec<String> {
 fn no_secret_reaches_the_log_at_any_level() {
     let mut redis = RedisServer::start();
     redis.run::<()>("CONFIG SET requirepass hunter2-redis");
-    let url = redis.url().replace("redis://", "redis://:hunter2-redis@");
+    let url = redis.url_of(":hunter2-redis");
     for level in ["info", "trace"] {
         for format in ["text", "json"] {
             let variables = [
@@ -67,7 +67,7 @@ fn no_secret_reaches_the_log_at_any_level() {
         }
     }
     // An address that is refused, and a password that is wrong.
-    let wrong = redis.url().replace("redis://", "redis://:hunter2-wrong@");
+    let wrong = redis.url_of(":hunter2-wrong");
     let program = Program::start(&[("REDIS_URL", &wrong), ("RUST_LOG", "trace")]);
     assert_eq!(
         http::profile_status(program.port(), "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a"),

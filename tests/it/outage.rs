@@ -186,7 +186,7 @@ fn a_redis_that_may_not_write_signs_nobody_out() {
     let port = program.port();
     let id = http::log_in(port, "abdullah");
     redis.run::<()>("CONFIG SET replica-read-only yes");
-    let address = primary.url().replace("redis://", "").replace(':', " ");
+    let address = primary.address().replace(':', " ");
     redis.run::<()>(&format!("REPLICAOF {address}"));
     assert_everything_is_unavailable(port, &id);
 }
@@ -283,7 +283,7 @@ fn the_first_request_after_a_restart_is_served_however_many_connections_were_los
 fn a_server_that_does_not_speak_tls_is_an_outage() {
     let redis = RedisServer::start();
     let tls = redis.url().replace("redis://", "rediss://");
-    let rest = redis.url().replace("redis://", "https://");
+    let rest = format!("https://{}", redis.address());
     for variables in [
         &[("REDIS_URL", tls.as_str())][..],
         &[

@@ -60,7 +60,9 @@ fn open(on: Backend, lifetimes: Lifetimes) -> Opened {
             let address = RedisAddress::Url(Secret::new(redis.url()));
             let budget = Duration::from_secs(10);
             Opened {
-                store: Arc::new(RedisStore::open(&address, budget, lifetimes, clock).unwrap()),
+                store: Arc::new(
+                    RedisStore::open(&address, None, budget, lifetimes, clock).unwrap(),
+                ),
                 _redis: Some(redis),
             }
         }

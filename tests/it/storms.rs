@@ -88,7 +88,7 @@ fn store_at(url: &str) -> RedisStore {
     };
     let address = RedisAddress::Url(Secret::new(url));
     let budget = Duration::from_secs(10);
-    RedisStore::open(&address, budget, lifetimes, Clock::start()).unwrap()
+    RedisStore::open(&address, None, budget, lifetimes, Clock::start()).unwrap()
 }
 
 impl Case {

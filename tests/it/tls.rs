@@ -91,3 +91,36 @@ fn upstash_works_with_the_two_lines_of_the_tutorials_own_env_file() {
     assert_eq!(http::profile_status(program.port(), &id), 200);
     assert!(!program.log().contains(token));
 }
+
+/// Besides the system's: what the system trusts goes on being trusted.
+#[test]
+fn an_authority_of_its_own_is_trusted_besides_the_systems() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, key) = certificate(folder.path());
+    let redis = RedisServer::start();
+    let port = with_tls(&redis, &ours, &key);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (another, _) = certificate(elsewhere.path());
+    let url = format!("rediss://innkeeper:least@localhost:{port}");
+    for (file, system) in [(&ours, &another), (&another, &ours)] {
+        let variables = [
+            ("REDIS_URL", url.as_str()),
+            ("INNKEEPER_REDIS_CA_FILE", file.to_str().unwrap()),
+            ("SSL_CERT_FILE", system.to_str().unwrap()),
+        ];
+        assert_works(&redis, &variables);
+    }
+
+    let unreadable = folder.path().join("key.pem");
+    for file in ["missing.pem", unreadable.to_str().unwrap()] {
+        let variables = [
+            ("REDIS_URL", url.as_str()),
+            ("INNKEEPER_REDIS_CA_FILE", file),
+        ];
+        let said = Program::refusal(elsewhere.path(), &variables);
+        assert!(
+            said.contains("redis_ca_file") && said.contains(file),
+            "{said}"
+        );
+    }
+}

@@ -2,8 +2,10 @@
 
 use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::{
-    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    TlsCertificates,
 };
+use url::Url;
 
 use crate::config::RedisAddress;
 
@@ -13,48 +15,253 @@ pub enum AddressError {
     /// Not in any form that is known.
     #[error(
         "not the address of a Redis server; expected redis://[user:password@]host[:port][/database], \
-         rediss://... for TLS, or unix:///path/to/socket"
+         rediss://... for TLS, unix:///path/to/socket, redis-cluster://host:port?node=host2:port2 or \
+         redis-sentinel://host:port?node=host2:port2&sentinelServiceName=NAME (rediss-cluster, rediss-sentinel for TLS)"
     )]
     Unreadable,
-    /// A form of which this version knows, but which it cannot connect to.
-    #[error("{0}:// is not supported by this version; use redis://, rediss:// or unix://")]
-    Unsupported(&'static str),
+    /// A Sentinel watches several primaries, and must be asked for one by name.
+    #[error(
+        "the address of a Sentinel needs `?sentinelServiceName=NAME`, the name of the primary that it watches"
+    )]
+    ServiceMissing,
+    /// A part behind `?` that means nothing here.
+    #[error("`{0}` behind the `?` of the address is not known")]
+    Parameter(String),
+    /// The file with the additional certificate authorities.
+    #[error("the file with certificate authorities cannot be used: {0}")]
+    Authorities(String),
 }
 
-/// The forms that are planned, refused by name: as an unknown scheme they would puzzle.
-const PLANNED: [&str; 4] = [
-    "redis-cluster",
-    "rediss-cluster",
-    "redis-sentinel",
-    "rediss-sentinel",
-];
+/// Whom to connect to.
+pub(super) enum Server {
+    /// One server.
+    One(ConnectionInfo),
+    /// A cluster, by some of its nodes.
+    Cluster(Vec<ConnectionInfo>),
+    /// A primary that Sentinels name.
+    Sentinel(Sentinels),
+}
 
-pub(super) fn resolve(address: &RedisAddress) -> Result<ConnectionInfo, AddressError> {
+/// The Sentinels, and what they are asked for.
+pub(super) struct Sentinels {
+    pub(super) addresses: Vec<ConnectionAddr>,
+    pub(super) service: String,
+    pub(super) tls: bool,
+    /// The user, password and database on the primary.
+    pub(super) primary: RedisConnectionInfo,
+    /// The user and password on the Sentinels themselves.
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+/// `authorities`: whom to trust in place of the system's roots.
+pub(super) fn resolve(
+    address: &RedisAddress,
+    authorities: Option<&TlsCertificates>,
+) -> Result<Server, AddressError> {
     let info = match address {
-        RedisAddress::Url(url) => from_url(url.reveal())?,
+        RedisAddress::Url(url) => match Several::parse(url.reveal())? {
+            Some(several) => return several.resolve(),
+            None => url
+                .reveal()
+                .into_connection_info()
+                .map_err(|_| AddressError::Unreadable)?,
+        },
         // From its parts: a token may hold characters that mean something in a URL.
-        RedisAddress::Upstash { host, port, token } => ConnectionAddr::TcpTls {
-            host: host.clone(),
-            port: *port,
+        RedisAddress::Upstash { host, port, token } => {
+            let user = RedisConnectionInfo::default()
+                .set_username("default")
+                .set_password(token.reveal());
+            at(tcp(host.clone(), *port, true), user)?
+        }
+    };
+    let info = match (authorities, info.addr()) {
+        (Some(authorities), ConnectionAddr::TcpTls { .. }) => {
+            let client = Client::build_with_tls(info, authorities.clone());
+            let client = client.map_err(|_| AddressError::Unreadable)?;
+            client.get_connection_info().clone()
+        }
+        _ => info,
+    };
+    Ok(Server::One(info.set_tcp_settings(without_delay())))
+}
+
+/// Redis' commands are smaller than a packet, and would wait for one another.
+pub(super) fn without_delay() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+fn tcp(host: String, port: u16, tls: bool) -> ConnectionAddr {
+    if tls {
+        ConnectionAddr::TcpTls {
+            host,
+            port,
             insecure: false,
             tls_params: None,
         }
-        .into_connection_info()
-        .map_err(|_| AddressError::Unreadable)?
-        .set_redis_settings(
-            RedisConnectionInfo::default()
-                .set_username("default")
-                .set_password(token.reveal()),
-        ),
-    };
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    }
 }
 
-fn from_url(url: &str) -> Result<ConnectionInfo, AddressError> {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    if let Some(planned) = PLANNED.into_iter().find(|planned| scheme == Some(*planned)) {
-        return Err(AddressError::Unsupported(planned));
+fn at(address: ConnectionAddr, user: RedisConnectionInfo) -> Result<ConnectionInfo, AddressError> {
+    let info = address
+        .into_connection_info()
+        .map_err(|_| AddressError::Unreadable)?;
+    Ok(info.set_redis_settings(user))
+}
+
+/// An address of several servers, with the parameters that other clients use too.
+struct Several {
+    sentinels: bool,
+    tls: bool,
+    nodes: Vec<(String, u16)>,
+    user: RedisConnectionInfo,
+    service: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
+}
+
+impl Several {
+    /// `None` for an address of one server.
+    fn parse(text: &str) -> Result<Option<Self>, AddressError> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(None);
+        };
+        let (sentinels, tls) = match scheme {
+            "redis-cluster" => (false, false),
+            "rediss-cluster" => (false, true),
+            "redis-sentinel" => (true, false),
+            "rediss-sentinel" => (true, true),
+            _ => return Ok(None),
+        };
+        let default_port = if sentinels { 26379 } else { 6379 };
+        // The client's own reading of one server's address knows how users and passwords are written.
+        let first = format!("redis://{rest}");
+        let (without_query, _) = first.split_once('?').unwrap_or((&first, ""));
+        let user = without_query
+            .into_connection_info()
+            .map_err(|_| AddressError::Unreadable)?
+            .redis_settings()
+            .clone();
+        let mut several = Self {
+            sentinels,
+            tls,
+            nodes: vec![host_and_port(&first, default_port)?],
+            user,
+            service: None,
+            sentinel_user: None,
+            sentinel_password: None,
+        };
+        let url = Url::parse(&first).map_err(|_| AddressError::Unreadable)?;
+        for (name, value) in url.query_pairs() {
+            let value = value.into_owned();
+            match name.as_ref() {
+                "node" => {
+                    let node = host_and_port(&format!("redis://{value}"), default_port)?;
+                    several.nodes.push(node);
+                }
+                "sentinelServiceName" if sentinels => several.service = Some(value),
+                "sentinelUsername" if sentinels => several.sentinel_user = Some(value),
+                "sentinelPassword" if sentinels => several.sentinel_password = Some(value),
+                other => return Err(AddressError::Parameter(other.to_owned())),
+            }
+        }
+        Ok(Some(several))
     }
-    url.into_connection_info()
-        .map_err(|_| AddressError::Unreadable)
+
+    fn resolve(self) -> Result<Server, AddressError> {
+        let Self { tls, user, .. } = self;
+        let addresses = self
+            .nodes
+            .into_iter()
+            .map(|(host, port)| tcp(host, port, tls));
+        if self.sentinels {
+            return Ok(Server::Sentinel(Sentinels {
+                addresses: addresses.collect(),
+                service: self.service.ok_or(AddressError::ServiceMissing)?,
+                tls,
+                primary: user,
+                user: self.sentinel_user,
+                password: self.sentinel_password,
+            }));
+        }
+        let nodes = addresses.map(|address| at(address, user.clone()));
+        Ok(Server::Cluster(nodes.collect::<Result<_, _>>()?))
+    }
+}
+
+fn host_and_port(url: &str, default_port: u16) -> Result<(String, u16), AddressError> {
+    let url = Url::parse(url).map_err(|_| AddressError::Unreadable)?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or(AddressError::Unreadable)?;
+    // As the client wants an IPv6 address.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((host.to_owned(), url.port().unwrap_or(default_port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn server(url: &str) -> Result<Server, AddressError> {
+        resolve(&RedisAddress::Url(Secret::new(url)), None)
+    }
+
+    #[test]
+    fn a_cluster_is_known_by_some_of_its_nodes() {
+        let url = "rediss-cluster://ada:p%40ss@one.example:7001?node=two.example:7002&node=[::1]";
+        let Ok(Server::Cluster(nodes)) = server(url) else {
+            unreachable!("a cluster")
+        };
+        let addresses: Vec<_> = nodes.iter().map(|node| node.addr().to_string()).collect();
+        assert_eq!(
+            addresses,
+            ["one.example:7001", "two.example:7002", "::1:6379"]
+        );
+        for node in &nodes {
+            assert!(matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
+            assert_eq!(node.redis_settings().username(), Some("ada"));
+            assert_eq!(node.redis_settings().password(), Some("p@ss"));
+        }
+    }
+
+    #[test]
+    fn a_sentinel_is_asked_for_a_primary_by_name() {
+        let url = "redis-sentinel://:secret@one.example?node=two.example:26380\
+                   &sentinelServiceName=mymaster&sentinelUsername=s&sentinelPassword=t";
+        let Ok(Server::Sentinel(sentinels)) = server(url) else {
+            unreachable!("sentinels")
+        };
+        let addresses: Vec<_> = sentinels
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(addresses, ["one.example:26379", "two.example:26380"]);
+        assert_eq!(sentinels.service, "mymaster");
+        assert_eq!(sentinels.primary.password(), Some("secret"));
+        assert_eq!(sentinels.user.as_deref(), Some("s"));
+        assert_eq!(sentinels.password.as_deref(), Some("t"));
+        assert!(!sentinels.tls);
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        for (url, error) in [
+            ("http://example", AddressError::Unreadable),
+            ("redis-cluster://", AddressError::Unreadable),
+            ("redis-cluster://a?node=", AddressError::Unreadable),
+            ("redis-sentinel://a", AddressError::ServiceMissing),
+            (
+                "redis-cluster://a?nodes=b",
+                AddressError::Parameter("nodes".to_owned()),
+            ),
+        ] {
+            assert_eq!(server(url).err(), Some(error), "{url}");
+        }
+    }
 }

@@ -7,26 +7,32 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use deadpool::managed::{self, Pool, QueueMode};
-use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool::managed::{self, Manager, Pool, QueueMode};
+use deadpool_redis::Runtime;
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
-    RedisResult,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, TlsCertificates, Value, cmd,
 };
-use deadpool_redis::{Manager, Runtime};
+use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::AddressError;
+use super::address::Server;
+use super::answers::read;
 use super::breaker::Breaker;
-use super::faults::{describe, is_away, is_lost, is_unhealthy};
+use super::faults::{into_store_error, is_lost, is_unhealthy};
+use super::layout::session_key;
+use super::link::Link;
 use super::shared::Shared;
-use crate::session::StoreError;
+use crate::session::{SessionId, StoreError};
 
 /// The most connections of one instance.
 const MOST: usize = 4;
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECTING: Duration = Duration::from_secs(5);
+
+/// How long the connection to a cluster is given before it is made anew again.
+const RENEW_EVERY: Duration = Duration::from_millis(500);
 
 /// How often a server that is away is looked for.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
@@ -40,6 +46,8 @@ pub(super) struct Connections {
     pool: Pool<Shared>,
     budget: Duration,
     breaker: Breaker,
+    /// Whether the connection to a cluster is being made anew at this moment.
+    renewing: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Connections {
@@ -52,14 +60,17 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
-    pub(super) fn to(info: ConnectionInfo, budget: Duration) -> Result<Self, AddressError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECTING))
-            .set_response_timeout(Some(budget));
-        let manager =
-            Manager::new_with_config(info, config).map_err(|_| AddressError::Unreadable)?;
-        let pool = Pool::builder(Shared(manager))
-            .max_size(MOST)
+    pub(super) fn to(
+        server: Server,
+        authorities: Option<TlsCertificates>,
+        budget: Duration,
+    ) -> Result<Self, AddressError> {
+        let shared = Shared::to(server, authorities, CONNECTING, budget)
+            .map_err(|_| AddressError::Unreadable)?;
+        // To a cluster one is as good as several: it has one to each node in it.
+        let most = if shared.is_cluster() { 1 } else { MOST };
+        let pool = Pool::builder(shared)
+            .max_size(most)
             .wait_timeout(Some(CONNECTING))
             .create_timeout(Some(CONNECTING))
             .queue_mode(QueueMode::Lifo)
@@ -70,7 +81,13 @@ impl Connections {
             pool,
             budget,
             breaker: Breaker::default(),
+            renewing: Arc::default(),
         })
+    }
+
+    /// The whole time that one call may take.
+    pub(super) fn budget(&self) -> Duration {
+        self.budget
     }
 
     /// Gives the whole of a store's operation, however many round trips it has, no more than the budget; and no time
@@ -104,56 +121,149 @@ impl Connections {
         }
     }
 
-    pub(super) async fn ping(&self) -> Result<(), StoreError> {
-        self.run(Pipeline::new().cmd("PING").ignore()).await
+    /// Asks whether sessions could be used: renews one that does not exist.
+    ///
+    /// A `PING` is answered by a replica and by a server that must not write, too. In a cluster each question goes
+    /// to another part of it.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        let nobody = session_key(&SessionId::generate());
+        let ((),) = self.run(Pipeline::new().expire(nobody, 1)).await?;
+        Ok(())
     }
 
-    /// Runs commands in one round trip; once more, on a new connection, if the first was lost.
-    ///
-    /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
-    /// they were done.
+    /// Runs commands of one key in one round trip; an error among the answers is the error of all.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
+        read(self.send(commands).await?)
+    }
+
+    /// Runs commands of one key each, and returns the answer of each, errors among them.
+    ///
+    /// What stands in a later stage is done after all of the earlier ones. In one round trip, or in a cluster in one
+    /// for each stage.
+    pub(super) async fn run_each<const STAGES: usize>(
+        &self,
+        stages: [Vec<Cmd>; STAGES],
+    ) -> Result<Vec<Value>, StoreError> {
+        if !self.is_cluster() {
+            let mut all = Pipeline::new();
+            for command in stages.into_iter().flatten() {
+                all.add_command(command);
+            }
+            return self.send(&all).await;
+        }
+        let mut answers = Vec::new();
+        for stage in stages {
+            let stage = stage.into_iter().map(|command| async move {
+                self.send(Pipeline::with_capacity(1).add_command(command))
+                    .await
+            });
+            answers.extend(try_join_all(stage).await?.into_iter().flatten());
+        }
+        Ok(answers)
+    }
+
+    /// Runs commands of one key each in one step, so that nobody sees some done and others not.
+    ///
+    /// In a cluster there is no such step: there they are run one after the other.
+    pub(super) async fn run_together(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        if self.is_cluster() {
+            let mut answers = Vec::with_capacity(commands.len());
+            for command in commands {
+                let command = Pipeline::with_capacity(1).add_command(command).clone();
+                answers.extend(self.send(&command).await?);
+            }
+            return Ok(answers);
+        }
+        let mut all = Pipeline::with_capacity(commands.len() + 2);
+        all.add_command(cmd("MULTI"));
+        for command in commands {
+            all.add_command(command);
+        }
+        all.add_command(cmd("EXEC"));
+        let mut answers = self.send(&all).await?;
+        let done = answers.pop().unwrap_or(Value::Nil);
+        // What was not even queued says why; the last answer says only that it was not done.
+        read::<Vec<Value>>(answers)?;
+        let (done,) = read(vec![done])?;
+        Ok(done)
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        self.pool.manager().is_cluster()
+    }
+
+    /// Sends commands in one piece; once more, on a new connection, if the first was lost.
+    ///
+    /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
+    /// they were done.
+    async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let outcome = match self.once(commands).await {
             Err(error) if is_lost(&error) => {
-                // The others lead to the same server, and what ended this one may have ended them.
-                self.pool.retain(|_, _| false);
+                if !self.is_cluster() {
+                    // The others lead to the same server, and what ended this one may have ended them.
+                    self.pool.retain(|_, _| false);
+                }
                 self.once(commands).await
             }
             outcome => outcome,
         };
-        outcome.map_err(|error| {
-            if is_away(&error) {
-                StoreError::Unreachable(describe(error))
-            } else {
-                StoreError::Failed(describe(error))
-            }
-        })
+        outcome.map_err(into_store_error)
     }
 
-    async fn once<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
-        let (mut connection, broken) = self.handle().await?;
+    async fn once(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let (mut link, broken) = self.handle().await?;
+        if let Link::Cluster(_) = link
+            && broken.load(Ordering::Relaxed)
+        {
+            self.renew(&broken);
+        }
         let asked = Asked {
             at: Instant::now(),
             patience: self.budget / 2,
             broken: &broken,
         };
-        let outcome = commands.query_async(&mut connection).await;
-        asked.answered(matches!(&outcome, Err(error) if is_unhealthy(error)));
+        let outcome = link.send(commands).await;
+        asked.answered(match &outcome {
+            Ok(answers) => answers.iter().any(is_unhealthy_answer),
+            Err(error) => is_unhealthy(error),
+        });
         outcome
+    }
+
+    /// Makes the connection to a cluster anew, beside the one that there is, and puts it in its place.
+    ///
+    /// The client mends lost connections, but does not look for another node while one is silent.
+    fn renew(&self, broken: &Arc<AtomicBool>) {
+        if self.renewing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (pool, renewing) = (self.pool.clone(), Arc::clone(&self.renewing));
+        let broken = Arc::clone(broken);
+        tokio::spawn(async move {
+            // Whoever gets no answer from here on says so again.
+            broken.store(false, Ordering::Relaxed);
+            if let Ok(Ok(fresh)) = timeout(CONNECTING, pool.manager().create()).await
+                && let Ok(mut place) = pool.get().await
+            {
+                *place = fresh;
+            }
+            sleep(RENEW_EVERY).await;
+            renewing.store(false, Ordering::Relaxed);
+        });
     }
 
     /// A handle to a connection, which is back in the pool already.
     ///
     /// A connection that has to be made is made by a task of its own: over a distant network that may take longer
     /// than this request can wait, and the next one should find it ready.
-    async fn handle(&self) -> RedisResult<(MultiplexedConnection, Arc<AtomicBool>)> {
+    async fn handle(&self) -> RedisResult<(Link, Arc<AtomicBool>)> {
         let pool = self.pool.clone();
         let mut get = Box::pin(async move {
             let shared = pool.get().await.map_err(into_redis_error)?;
-            Ok((shared.connection.clone(), Arc::clone(&shared.broken)))
+            Ok((shared.link.clone(), Arc::clone(&shared.broken)))
         });
         if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await
         {
@@ -199,7 +309,7 @@ async fn find_again(connections: Weak<Connections>) {
         let Some(connections) = connections.upgrade() else {
             return;
         };
-        let answer = timeout(connections.budget, connections.ping()).await;
+        let answer = timeout(connections.budget, connections.probe()).await;
         if matches!(answer, Ok(Ok(()) | Err(StoreError::Failed(_)))) {
             connections.breaker.close();
             tracing::info!("outage over: Redis answers again");
@@ -231,6 +341,13 @@ impl Drop for Asked<'_> {
             self.broken.store(true, Ordering::Relaxed);
         }
     }
+}
+
+fn is_unhealthy_answer(answer: &Value) -> bool {
+    if let Value::ServerError(error) = answer {
+        return is_unhealthy(&RedisError::from(error.clone()));
+    }
+    false
 }
 
 fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {

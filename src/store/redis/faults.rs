@@ -2,20 +2,36 @@
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::session::StoreError;
+
 /// The connection broke: another one may work at once.
 pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_connection_refusal()
 }
 
+pub(super) fn into_store_error(error: RedisError) -> StoreError {
+    if is_away(&error) {
+        StoreError::Unreachable(describe(error))
+    } else {
+        StoreError::Failed(describe(error))
+    }
+}
+
 /// There is no server that could do anything for anybody.
-pub(super) fn is_away(error: &RedisError) -> bool {
+fn is_away(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
         || matches!(
             error.kind(),
             ErrorKind::Client
                 | ErrorKind::AuthenticationFailed
-                | ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
+                | ErrorKind::ClusterConnectionNotFound
+                | ErrorKind::MasterNameNotFoundBySentinel
+                | ErrorKind::Server(
+                    ServerErrorKind::BusyLoading
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::ClusterDown
+                )
         )
 }
 
@@ -29,12 +45,15 @@ pub(super) fn is_unhealthy(error: &RedisError) -> bool {
                 ServerErrorKind::ReadOnly
                     | ServerErrorKind::BusyLoading
                     | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown
+                    | ServerErrorKind::Moved
+                    | ServerErrorKind::Ask
             )
         )
 }
 
 /// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept.
-pub(super) fn describe(error: RedisError) -> String {
+fn describe(error: RedisError) -> String {
     if error.is_io_error() {
         return error.to_string();
     }

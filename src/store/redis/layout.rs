@@ -1,16 +1,11 @@
-//! The names of the keys, and how moments and lengths of time are written.
+//! The names of the keys, and how lengths of time are written.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::session::{SessionId, since_1970};
+use crate::session::SessionId;
 
 pub(super) fn ending_key(id: &SessionId) -> String {
     format!("ended_session:{id}")
-}
-
-/// Seconds since 1970 with six places: the order of sign-ins within one second.
-pub(super) fn score(moment: SystemTime) -> String {
-    format!("{:.6}", since_1970(moment).as_secs_f64())
 }
 
 pub(super) fn session_key(id: &SessionId) -> String {

@@ -1,12 +1,12 @@
 //! A user's sessions: listing, ending and limiting them.
 
-use std::time::SystemTime;
+use std::time::Duration;
 
-use deadpool_redis::redis::Pipeline;
+use deadpool_redis::redis::{Cmd, Pipeline, cmd};
 
 use super::RedisStore;
-use super::answers::{Counts, Rows};
-use super::layout::{ending_key, list_key, score, seconds, session_key};
+use super::answers::{read, rows};
+use super::layout::{ending_key, list_key, seconds, session_key};
 use crate::session::{Ending, Handle, Live, NewSession, SessionId, StoreError, Which};
 
 impl RedisStore {
@@ -17,7 +17,7 @@ impl RedisStore {
     ) -> Result<Vec<(Handle, Live)>, StoreError> {
         let mut ids = self.listed(user).await?;
         if let Some(reader) = reader.filter(|reader| !ids.contains(reader))
-            && self.enlist(reader, user, self.clock.now()).await?
+            && self.enlist(reader, user).await?
         {
             ids.push(*reader);
         }
@@ -25,13 +25,12 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let now = self.clock.now();
-        let mut pipeline = Pipeline::with_capacity(2 * ids.len());
-        for id in &ids {
-            pipeline.hgetall(session_key(id)).pttl(session_key(id));
-        }
+        let look = ids.iter().flat_map(|id| {
+            let key = session_key(id);
+            [Cmd::hgetall(&key), Cmd::pttl(&key)]
+        });
         // One key that holds something else must not hide the others.
-        pipeline.ignore_errors();
-        let Rows(rows) = self.connections.run(&pipeline).await?;
+        let rows = rows(self.connections.run_each([look.collect()]).await?)?;
         let mut live = Vec::new();
         let mut over = Vec::new();
         for (id, (fields, left)) in ids.iter().zip(rows) {
@@ -40,7 +39,7 @@ impl RedisStore {
                 None => over.push(*id),
             }
         }
-        self.remove(user, &over, None).await?;
+        self.unlist(user, &over).await?;
         Ok(live)
     }
 
@@ -54,7 +53,7 @@ impl RedisStore {
         ids.retain(|id| which.includes(Handle::from(id)));
         // Counted before it is done: what a lost reply makes us do twice is counted once.
         let (live, over) = self.part(ids).await?;
-        self.remove(user, &over, None).await?;
+        self.unlist(user, &over).await?;
         self.remove(user, &live, Some(why)).await?;
         Ok(live.len())
     }
@@ -79,14 +78,11 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok((ids, Vec::new()));
         }
-        let mut pipeline = Pipeline::new();
-        for id in &ids {
-            pipeline.exists(session_key(id));
-        }
-        let Counts(exist) = self.connections.run(&pipeline).await?;
+        let look = ids.iter().map(|id| Cmd::exists(session_key(id)));
+        let exist: Vec<bool> = read(self.connections.run_each([look.collect()]).await?)?;
         let (mut live, mut over) = (Vec::new(), Vec::new());
         for (id, exists) in ids.into_iter().zip(exist) {
-            if exists > 0 {
+            if exists {
                 live.push(id);
             } else {
                 over.push(id);
@@ -103,41 +99,30 @@ impl RedisStore {
         let user = &new.session.user;
         let (mut live, over) = self.part(self.listed(user).await?).await?;
         live.truncate(live.len().saturating_sub(new.most));
-        self.remove(user, &over, None).await?;
+        self.unlist(user, &over).await?;
         self.remove(user, &live, Some(new.too_many)).await
     }
 
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
     ///
     /// With full memory it stays unlisted for the time being: its visitor should not suffer for it.
-    pub(super) async fn enlist(
-        &self,
-        id: &SessionId,
-        user: &str,
-        now: SystemTime,
-    ) -> Result<bool, StoreError> {
-        let (listed, name) = (list_key(user), id.to_string());
-        let lifetime = seconds(self.list_lifetime());
-        let mut look = Pipeline::new();
-        look.zscore(&listed, &name)
-            .expire(&listed, lifetime)
-            .ignore();
-        let (score_there,): (Option<f64>,) = self.connections.run(&look).await?;
+    pub(super) async fn enlist(&self, id: &SessionId, user: &str) -> Result<bool, StoreError> {
+        let listed = list_key(user);
+        let mut look = Pipeline::with_capacity(2);
+        look.zscore(&listed, id.to_string())
+            .expire(&listed, seconds(self.list_lifetime()));
+        let (score_there, ()): (Option<f64>, ()) = self.connections.run(&look).await?;
         if score_there.is_some() {
             return Ok(true);
         }
-        let mut add = Pipeline::new();
-        add.atomic()
-            .zadd(&listed, &name, score(now))
-            .ignore()
-            .expire(&listed, lifetime)
-            .ignore();
-        match self.connections.run::<()>(&add).await {
+        let mut add = Pipeline::with_capacity(1);
+        add.add_command(self.list_command(id, user));
+        match self.connections.run::<((),)>(&add).await {
             Err(StoreError::Failed(problem)) => {
                 tracing::warn!(problem, "a session could not be listed");
                 return Ok(true);
             }
-            outcome => outcome?,
+            outcome => drop(outcome?),
         }
         // After it: whoever ends the session from here on deletes it before he takes it off the list.
         let (live, over) = self.part(vec![*id]).await?;
@@ -145,11 +130,47 @@ impl RedisStore {
         Ok(!live.is_empty())
     }
 
-    /// Deletes sessions of one user, and keeps why, in one round trip.
+    pub(super) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
+        let mut command = cmd("EVAL");
+        command
+            .arg(LIST)
+            .arg(1)
+            .arg(list_key(user))
+            .arg(seconds(self.list_lifetime()))
+            .arg(id.to_string());
+        command
+    }
+
+    /// Drops sessions that are not there from their user's list; in a cluster not those that may not be there yet.
+    async fn unlist(&self, user: &str, ids: &[SessionId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        if !self.connections.is_cluster() {
+            return self.remove(user, ids, None).await;
+        }
+        // There a sign-in first lists its session, and then has the rest of its budget to write it.
+        let young = self.connections.budget() + Duration::from_secs(1);
+        let mut pipeline = Pipeline::with_capacity(1);
+        let command = pipeline
+            .cmd("EVAL")
+            .arg(UNLIST)
+            .arg(1)
+            .arg(list_key(user))
+            .arg(young.as_secs_f64());
+        for id in ids {
+            command.arg(id.to_string());
+        }
+        let ((),) = self.connections.run(&pipeline).await?;
+        Ok(())
+    }
+
+    /// Deletes sessions of one user, and keeps why.
     ///
-    /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on.
-    /// The session goes first, so that whatever breaks off leaves at most an entry in a list that its next
-    /// reader drops. Why it ended is the least important: where there is no memory for it, it is left out.
+    /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
+    /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
+    /// list that its next reader drops. Why it ended is the least important: where there is no memory for it, it is
+    /// left out.
     pub(super) async fn remove(
         &self,
         user: &str,
@@ -159,21 +180,42 @@ impl RedisStore {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut pipeline = Pipeline::new();
-        for id in ids {
-            pipeline.del(session_key(id));
-        }
+        let sessions: Vec<_> = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
-        pipeline.zrem(list_key(user), names);
+        let mut rest = vec![Cmd::zrem(list_key(user), names)];
         if let Some(text) = why.and_then(|why| serde_json::to_string(why).ok()) {
             let remembered = seconds(self.lifetimes.idle).unsigned_abs();
-            for id in ids {
-                pipeline.set_ex(ending_key(id), &text, remembered).ignore();
-            }
+            rest.extend(
+                ids.iter()
+                    .map(|id| Cmd::set_ex(ending_key(id), &text, remembered)),
+            );
         }
-        // Of the ignored commands only.
-        pipeline.ignore_errors();
-        let Counts(_) = self.connections.run(&pipeline).await?;
-        Ok(())
+        let mut answers = self.connections.run_each([sessions, rest]).await?;
+        answers.truncate(ids.len() + 1);
+        read(answers)
     }
 }
+
+/// Lists a session as its user's youngest, and says how many are listed.
+///
+/// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
+/// counts. It touches only the one key that it is given.
+const LIST: &str = r"
+local time = redis.call('TIME')
+local score = time[1] + time[2] / 1000000
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
+redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return redis.call('ZCARD', KEYS[1])
+";
+
+/// Drops entries from a list unless they are younger than so many seconds.
+const UNLIST: &str = r"
+local time = redis.call('TIME')
+local young = time[1] + time[2] / 1000000 - ARGV[1]
+for i = 2, #ARGV do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if score and tonumber(score) < young then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+";

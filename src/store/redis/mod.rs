@@ -2,15 +2,18 @@
 
 mod address;
 mod answers;
+mod authorities;
 mod breaker;
 mod connections;
 mod faults;
 mod layout;
+mod link;
 mod list;
 mod one;
 mod record;
 mod shared;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,19 +44,23 @@ pub struct RedisStore {
 impl RedisStore {
     /// Prepares the pool; connects when the first request needs it.
     ///
-    /// `budget` is the whole time that one call may take, retries included.
+    /// `ca_file` is a PEM file with certificate authorities to trust besides the system's; `budget` the whole time
+    /// that one call may take, retries included.
     ///
     /// # Errors
     ///
-    /// The address is not one of a Redis server.
+    /// The address is not one of Redis, or the file cannot be used.
     pub fn open(
         address: &RedisAddress,
+        ca_file: Option<&Path>,
         budget: Duration,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, AddressError> {
+        let authorities = ca_file.map(authorities::with).transpose()?;
+        let server = address::resolve(address, authorities.as_ref())?;
         Ok(Self {
-            connections: Arc::new(Connections::to(address::resolve(address)?, budget)?),
+            connections: Arc::new(Connections::to(server, authorities, budget)?),
             lifetimes,
             clock,
         })
@@ -130,7 +137,7 @@ impl SessionStore for RedisStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.connections
-            .within_budget(self.connections.ping())
+            .within_budget(self.connections.probe())
             .await
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use deadpool_redis::redis::Pipeline;
+use deadpool_redis::redis::{Cmd, Pipeline, cmd};
 
 use super::RedisStore;
-use super::answers::Owner;
-use super::layout::{ending_key, list_key, score, seconds, session_key};
+use super::answers::{owner, read};
+use super::layout::{ending_key, seconds, session_key};
 use super::record::{self, Fields};
 use crate::session::{Ending, Live, NewSession, Session, SessionId, StoreError, Written};
 
@@ -18,21 +18,16 @@ impl RedisStore {
             .lifetimes
             .left(session.created_at, now)
             .unwrap_or_default();
-        let mut transaction = Pipeline::new();
-        transaction
-            .atomic()
-            .hset_multiple(session_key(id), &record::pairs(session))
-            .ignore()
-            .expire(session_key(id), seconds(left))
-            .ignore()
-            .cmd("EVAL")
-            .arg(LIST)
-            .arg(1)
-            .arg(list_key(&session.user))
-            .arg(id.to_string())
-            .arg(score(now))
-            .arg(seconds(self.list_lifetime()));
-        let (listed,): (usize,) = self.connections.run(&transaction).await?;
+        // Listed first: what is not listed cannot be ended by those who end all, what is listed without being there
+        // harms nobody.
+        let answers = self
+            .connections
+            .run_together(vec![
+                self.list_command(id, &session.user),
+                create_command(id, session, left),
+            ])
+            .await?;
+        let (listed, ()): (usize, ()) = read(answers)?;
         if let Some((replaced, why)) = new.replaced {
             self.do_delete(replaced, why).await?;
         }
@@ -71,13 +66,15 @@ impl RedisStore {
         };
         if left < self.longest() {
             let key = session_key(id);
-            self.connections
-                .run::<()>(Pipeline::new().expire(key, seconds(left)).ignore())
+            let mut pipeline = Pipeline::with_capacity(1);
+            let ((),) = self
+                .connections
+                .run(pipeline.expire(key, seconds(left)))
                 .await?;
         }
         // Only these outlive the end that their user's list was given at sign-in, if it was.
         if session.created_at.is_none() || self.lifetimes.absolute.is_none() {
-            return self.enlist(id, &session.user, now).await;
+            return self.enlist(id, &session.user).await;
         }
         Ok(true)
     }
@@ -110,17 +107,17 @@ impl RedisStore {
             return self.remove(&user, &[*id], Some(why)).await;
         }
         // The key may hold what nobody can read, and the visitor wants to be rid of it.
-        self.connections
-            .run::<()>(Pipeline::new().del(session_key(id)).ignore())
-            .await
+        let ((),) = self
+            .connections
+            .run(Pipeline::new().del(session_key(id)))
+            .await?;
+        Ok(())
     }
 
     /// Whose session it is; `None` where there is none, or a key that holds something else.
     async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
-        let mut pipeline = Pipeline::new();
-        pipeline.hget(session_key(id), record::USER).ignore_errors();
-        let (Owner(user),) = self.connections.run(&pipeline).await?;
-        Ok(user)
+        let look = Cmd::hget(session_key(id), record::USER);
+        owner(self.connections.run_each([vec![look]]).await?)
     }
 
     pub(super) async fn do_ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
@@ -163,17 +160,25 @@ impl RedisStore {
 /// What `PTTL` answers where there is no key.
 const GONE: i64 = -2;
 
-/// Lists a new session as its user's youngest, and says how many are listed.
+fn create_command(id: &SessionId, session: &Session, left: Duration) -> Cmd {
+    let mut command = cmd("EVAL");
+    command
+        .arg(CREATE)
+        .arg(1)
+        .arg(session_key(id))
+        .arg(seconds(left));
+    for (name, value) in record::pairs(session) {
+        command.arg(name).arg(value);
+    }
+    command
+}
+
+/// Writes a session together with its end.
 ///
-/// A script, because the order must be that of the sign-ins even where the instances' clocks differ. It touches
-/// only the one key that it is given.
-const LIST: &str = r"
-local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local score = tonumber(ARGV[2])
-if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
-redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return redis.call('ZCARD', KEYS[1])
+/// A script and not a transaction: to a slot that moves only single commands can be sent.
+const CREATE: &str = r"
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
 ";
 
 /// Writes (with a value) or removes a field, if there is a session: 0 there is none, 1 done, 2 no room.

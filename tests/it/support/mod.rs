@@ -1,10 +1,12 @@
 //! Helpers that speak the domain.
 
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod sentinel;
 
 mod inn;
 

@@ -15,11 +15,18 @@ pub(crate) enum Fault {
     LoseReply,
     /// It waits until [`Proxy::release`].
     Hold,
+    /// The connection is reset before the server sees it.
+    Reset,
+    /// Nobody ever answers.
+    Swallow,
+    /// Each command is answered with this error and not done.
+    Say(&'static str),
 }
 
 /// Forwards connections from a port of its own. A client's request that fits one packet is one step.
 pub(crate) struct Proxy {
     port: u16,
+    user: String,
     shared: Arc<Shared>,
 }
 
@@ -33,13 +40,16 @@ struct Shared {
 struct State {
     /// What happens to the requests from here on, the next one first; beyond it they pass.
     plan: Vec<Option<Fault>>,
+    /// What happens to all requests that the plan does not name.
+    always: Option<Fault>,
     held: bool,
     delay: Duration,
 }
 
 impl Proxy {
     pub(crate) fn to(url: &str) -> Self {
-        let target = url.trim_start_matches("redis://").to_owned();
+        let (user, target) = url.rsplit_once('@').unwrap();
+        let (user, target) = (user.to_owned(), target.to_owned());
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
@@ -53,11 +63,11 @@ impl Proxy {
                 thread::spawn(move || shared.forward(&client, &server));
             }
         });
-        Self { port, shared }
+        Self { port, user, shared }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("{}@127.0.0.1:{}", self.user, self.port)
     }
 
     /// Lets so many requests pass and then does this to the next ones.
@@ -70,6 +80,11 @@ impl Proxy {
     /// Whether the plan has been carried out; forgets what is left of it.
     pub(crate) fn is_done(&self) -> bool {
         std::mem::take(&mut self.shared.state.lock().unwrap().plan).is_empty()
+    }
+
+    /// Does this to every request from here on.
+    pub(crate) fn always(&self, fault: Option<Fault>) {
+        self.shared.state.lock().unwrap().always = fault;
     }
 
     /// Delays every answer from here on.
@@ -103,10 +118,26 @@ impl Shared {
 
     fn requests(&self, mut client: &TcpStream, mut server: &TcpStream) {
         let mut buffer = vec![0; 1 << 20];
-        while let Ok(length @ 1..) = client.read(&mut buffer) {
-            match self.next_fault() {
-                None => {}
+        while let Ok(1..) = client.peek(&mut buffer[..1]) {
+            let fault = self.next_fault();
+            if fault == Some(Fault::Reset) {
+                // Closing what has not been read resets the connection.
+                return;
+            }
+            let Ok(length @ 1..) = client.read(&mut buffer) else {
+                return;
+            };
+            match fault {
+                None | Some(Fault::Reset) => {}
                 Some(Fault::Cut) => return,
+                Some(Fault::Swallow) => continue,
+                Some(Fault::Say(error)) => {
+                    let answer = format!("-{error}\r\n").repeat(commands(&buffer[..length]));
+                    if client.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 Some(Fault::LoseReply) => {
                     // Nothing of the answer may get through: the way back is closed first.
                     drop(client.shutdown(Shutdown::Both));
@@ -136,11 +167,11 @@ impl Shared {
     }
 
     fn next_fault(&self) -> Option<Fault> {
-        let plan = &mut self.state.lock().unwrap().plan;
-        if plan.is_empty() {
-            return None;
+        let mut state = self.state.lock().unwrap();
+        if state.plan.is_empty() {
+            return state.always;
         }
-        plan.remove(0)
+        state.plan.remove(0)
     }
 
     fn hold(&self) {
@@ -150,4 +181,14 @@ impl Shared {
             state = self.changed.wait(state).unwrap();
         }
     }
+}
+
+/// How many commands a request has: each begins with the number of its words.
+fn commands(request: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(request);
+    let is_head = |line: &&str| {
+        let number = line.strip_prefix('*');
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    text.split("\r\n").filter(is_head).count()
 }

@@ -1,51 +1,93 @@
 //! A `redis-server` of the test's own.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use deadpool_redis::redis::{self, Client, Connection, FromRedisValue};
+use deadpool_redis::redis::{self, Client, Connection, FromRedisValue, RedisResult};
 use tempfile::TempDir;
 
 use super::{eventually, free_port};
+
+/// The rights that the README says suffice, in `ACL SETUSER`'s words: what Innkeeper does in any test, it does with
+/// these alone.
+pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_session:* \
+    +hgetall +hget +hset +hdel +hexists +hkeys +expire +pttl +exists +del +get +setex \
+    +zadd +zrem +zrange +zrevrange +zscore +zcard +eval +time +multi +exec";
+
+/// What a cluster and Sentinels need besides.
+pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role";
 
 /// A real Redis on a free loopback port, in a folder of its own; ends with this value, by its process id.
 pub(crate) struct RedisServer {
     process: Child,
     port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
-        let mut folder = tempfile::tempdir().unwrap();
+        Self::with(&[])
+    }
+
+    /// With settings of its own, as they stand on the command line.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().copied().map(str::to_owned).collect();
         for _ in 0..10 {
-            let port = free_port();
+            // A node of a cluster listens 10000 ports above it, too.
+            let port = std::iter::repeat_with(free_port)
+                .find(|port| *port < 55_000)
+                .unwrap();
+            let folder = tempfile::tempdir().unwrap();
             let mut server = Self {
-                process: spawn(port, &folder),
+                process: spawn(port, folder.path(), &arguments),
                 port,
                 folder,
+                arguments: arguments.clone(),
             };
             if server.is_ours() {
                 return server;
             }
             // Somebody else took the port first.
-            folder = tempfile::tempdir().unwrap();
         }
         panic!("no port for redis-server in ten tries");
     }
 
+    /// For Innkeeper: a user with the least rights.
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        self.url_of("innkeeper:least")
     }
 
-    /// Runs a command, given as it would be typed.
+    /// For somebody else.
+    pub(crate) fn url_of(&self, user_and_password: &str) -> String {
+        format!("redis://{user_and_password}@{}", self.address())
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    /// Runs a command, given as it would be typed, as the user who may do everything.
     #[track_caller]
     pub(crate) fn run<T: FromRedisValue>(&self, command: &str) -> T {
+        self.try_run(command).unwrap()
+    }
+
+    pub(crate) fn try_run<T: FromRedisValue>(&self, command: &str) -> RedisResult<T> {
         let words: Vec<_> = command.split(' ').collect();
         let mut typed = redis::cmd(words[0]);
         for word in &words[1..] {
             typed.arg(word);
         }
-        typed.query(&mut self.connection().unwrap()).unwrap()
+        typed.query(&mut self.connection()?)
     }
 
     /// All keys, in order.
@@ -67,12 +109,12 @@ impl RedisServer {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.process = spawn(self.port, &self.folder);
+        self.process = spawn(self.port, self.folder.path(), &self.arguments);
         assert!(self.is_ours(), "the port of the killed Redis was taken");
     }
 
-    fn connection(&self) -> redis::RedisResult<Connection> {
-        Client::open(self.url())?.get_connection()
+    fn connection(&self) -> RedisResult<Connection> {
+        Client::open(format!("redis://{}", self.address()))?.get_connection()
     }
 
     /// Whether the server at our port is the process that we started.
@@ -81,10 +123,7 @@ impl RedisServer {
             if self.process.try_wait().unwrap().is_some() {
                 return Some(false);
             }
-            let info: String = redis::cmd("INFO")
-                .arg("server")
-                .query(&mut self.connection().ok()?)
-                .ok()?;
+            let info: String = self.try_run("INFO server").ok()?;
             Some(info.contains(&format!("process_id:{}\r", self.process.id())))
         })
     }
@@ -97,11 +136,17 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(port: u16, folder: &TempDir) -> Child {
+fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
+    let user = format!("innkeeper on >least {LEAST_RIGHTS} {FURTHER_RIGHTS}");
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-        .arg(folder.path())
+        .arg(folder)
+        .arg("--unixsocket")
+        .arg(folder.join("socket"))
         .args(["--save", "", "--appendonly", "no"])
+        .arg("--user")
+        .args(user.split_whitespace())
+        .args(arguments)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server cannot be started; `tests/run` installs it, or: apt-get install redis-server")

@@ -1,0 +1,196 @@
+//! Redis in every form that an address can name: a socket, a cluster, behind Sentinels.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::cluster::Cluster;
+use crate::support::eventually;
+use crate::support::http;
+use crate::support::program::Program;
+use crate::support::redis::RedisServer;
+use crate::support::sentinel::Sentinels;
+
+#[test]
+fn a_unix_socket_is_an_address() {
+    let redis = RedisServer::start();
+    let socket = redis.socket();
+    for scheme in ["unix", "redis+unix"] {
+        let url = format!("{scheme}://{}?user=innkeeper&pass=least", socket.display());
+        let program = Program::start(&[("REDIS_URL", &url)]);
+        let id = http::log_in(program.port(), "abdullah");
+        assert_eq!(http::profile_status(program.port(), &id), 200);
+        assert!(redis.keys().contains(&format!("session:{id}")), "{scheme}");
+    }
+}
+
+/// Signs in, lists, ends: whatever has several keys, which in a cluster lie apart.
+fn assert_all_works(port: u16, user: &str) {
+    let ids: Vec<_> = (0..8).map(|_| http::log_in(port, user)).collect();
+    let cookie = format!("Cookie: session_id={}", ids[0]);
+    let listed = http::request(port, "GET /sessions/", &[&cookie], "");
+    assert_eq!(listed.matches("\"device\"").count(), 8, "{listed}");
+    let ended = http::request(port, "DELETE /sessions/others", &[&cookie], "");
+    assert!(ended.contains("\"ended\":7"), "{ended}");
+    for id in &ids[1..] {
+        assert_eq!(http::profile_status(port, id), 404);
+    }
+    let why = format!("Cookie: session_id={}", ids[1]);
+    let why = http::request(port, "GET /session/", &[&why], "");
+    assert!(why.contains("\"reason\""), "{why}");
+    assert_eq!(http::profile_status(port, &ids[0]), 200);
+    let answer = http::request(port, "POST /logout/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200);
+    assert_eq!(http::profile_status(port, &ids[0]), 404);
+}
+
+/// A session whose key lies on this of the first three nodes.
+fn session_on(cluster: &Cluster, port: u16, node: usize) -> (String, u16) {
+    (0..200)
+        .map(|_| http::log_in(port, "abdullah"))
+        .find_map(|id| {
+            let (place, slot) = cluster.place_of(&format!("session:{id}"));
+            (place == node).then_some((id, slot))
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_cluster_serves_while_slots_move_and_primaries_die() {
+    let mut cluster = Cluster::start();
+    let url = cluster.url();
+    let program = Program::start(&[
+        ("REDIS_URL", &url),
+        ("INNKEEPER_MAX_SESSIONS_PER_USER", "300"),
+    ]);
+    let port = program.port();
+    assert_all_works(port, "zoe");
+
+    // A slot on its way: some keys are here, some there, and a new one begins where the slot goes.
+    let (id, slot) = session_on(&cluster, port, 1);
+    cluster.begin_move(slot, 1, 2);
+    assert_eq!(http::profile_status(port, &id), 200);
+    cluster.move_keys(slot, 1, 2);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(http::profile_status(port, &id), 200);
+                }
+            });
+        }
+    });
+    cluster.end_move(slot, 2);
+    for _ in 0..5 {
+        assert_eq!(http::profile_status(port, &id), 200);
+    }
+    let cookie = format!("Cookie: session_id={id}");
+    let answer = http::request(port, "POST /logout/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200);
+    assert_eq!(http::profile_status(port, &id), 404);
+
+    // A primary dies: those whose sessions lie elsewhere go on, nobody is signed out.
+    let (lost, _) = session_on(&cluster, port, 0);
+    let (other, _) = session_on(&cluster, port, 1);
+    let copied: u8 = cluster.run(&format!("session:{lost}"), "WAIT 1 5000");
+    assert_eq!(copied, 1);
+    cluster.nodes[0].kill();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(800) {
+        for id in [&lost, &other] {
+            let status = http::profile_status(port, id);
+            assert!([200, 503].contains(&status), "{status}");
+        }
+    }
+    cluster.wait_for_promotion();
+    assert_found_again(port, &[&lost, &other]);
+    assert_all_works(port, "zoe");
+}
+
+/// Two seconds are promised; the bound leaves room for a slow machine.
+#[track_caller]
+fn assert_found_again(port: u16, ids: &[&str]) {
+    let begun = Instant::now();
+    for id in ids {
+        eventually(
+            "a session to be found again",
+            || match http::profile_status(port, id) {
+                200 => Some(()),
+                503 => None,
+                other => panic!("{other} for a live session"),
+            },
+        );
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+/// A node that is silent but not gone breaks no connection.
+#[test]
+fn a_silent_primary_of_a_cluster_is_left_for_its_replica() {
+    let cluster = Cluster::start();
+    let url = cluster.url();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_REDIS_TIMEOUT_MS", "500"),
+        ("INNKEEPER_MAX_SESSIONS_PER_USER", "300"),
+    ];
+    let program = Program::start(&variables);
+    let port = program.port();
+    let (silent, _) = session_on(&cluster, port, 0);
+    let (other, _) = session_on(&cluster, port, 1);
+    let copied: u8 = cluster.run(&format!("session:{silent}"), "WAIT 1 5000");
+    assert_eq!(copied, 1);
+    cluster.nodes[0].signal("STOP");
+    assert_eq!(http::profile_status(port, &silent), 503);
+    cluster.wait_for_promotion();
+    assert_found_again(port, &[&silent, &other]);
+    cluster.nodes[0].signal("CONT");
+    for id in [&silent, &other] {
+        assert_eq!(http::profile_status(port, id), 200);
+    }
+}
+
+#[test]
+fn sentinels_lead_to_the_new_primary() {
+    let mut sentinels = Sentinels::start();
+    let url = sentinels.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let port = program.port();
+    assert_all_works(port, "zoe");
+    let id = http::log_in(port, "abdullah");
+    let copied: u8 = sentinels.primary.run("WAIT 1 5000");
+    assert_eq!(copied, 1);
+
+    sentinels.primary.kill();
+    let status = http::profile_status(port, &id);
+    assert_eq!(status, 503);
+    sentinels.wait_for_promotion();
+    assert_found_again(port, &[&id]);
+    assert_all_works(port, "zoe");
+    assert!(sentinels.replica.keys().contains(&format!("session:{id}")));
+}
+
+/// A planned failover demotes the primary, which then lives on and refuses to write (T3).
+#[test]
+fn connections_to_a_demoted_primary_are_dropped() {
+    let sentinels = Sentinels::start();
+    let url = sentinels.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    let copied: u8 = sentinels.primary.run("WAIT 1 5000");
+    assert_eq!(copied, 1);
+    sentinels.fail_over();
+    sentinels.wait_for_promotion();
+    eventually("the old primary to follow", || {
+        let status = http::profile_status(port, &id);
+        assert!([200, 503].contains(&status), "{status}");
+        let info: String = sentinels.primary.try_run("INFO replication").ok()?;
+        info.contains("role:slave").then_some(())
+    });
+    assert_found_again(port, &[&id]);
+    assert_all_works(port, "zoe");
+}
