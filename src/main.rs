@@ -32,6 +32,10 @@ async fn serve(rocket: Rocket<Build>) -> Result<(), String> {
     let Err(error) = rocket.launch().await else {
         return Ok(());
     };
+    if let ErrorKind::Shutdown(..) = error.kind() {
+        tracing::warn!("ended; some connections did not finish in time and were cut");
+        return Ok(());
+    }
     Err(if let ErrorKind::Bind(cause) = error.kind() {
         format!("its address and port cannot be had ({cause}); see `address` and `port`")
     } else if let ErrorKind::FailedFairings(_) = error.kind() {

@@ -19,6 +19,7 @@ mod refusal;
 mod request_sessions;
 mod routes;
 mod same_origin;
+mod shutdown;
 mod stage;
 mod visitor;
 mod watch;

@@ -1,8 +1,8 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
-use std::sync::atomic::Ordering;
+use std::collections::HashSet;
 
-use rocket::config::Ident;
+use rocket::config::{Ident, Shutdown};
 use rocket::fairing::{self, AdHoc};
 use rocket::figment::providers::{Env, Format, Toml};
 use rocket::figment::value::magic::RelativePathBuf;
@@ -16,8 +16,8 @@ use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
 use super::request_sessions::Patience;
-use super::routes::health::Ending;
 use super::same_origin::Site;
+use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
 use super::{assets, catchers, pages, routes};
 use crate::config::{Config, PublicUrl, StoreChoice};
 use crate::session::{Clock, Sessions};
@@ -25,8 +25,9 @@ use crate::store;
 
 /// The whole application, as `cargo run` serves it.
 ///
-/// Its figment is Rocket's own with three differences: no `Server` header, no client address from a header, and
-/// none of Rocket's printing.
+/// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
+/// Rocket's printing, and an end on SIGTERM that is announced: for a second `/readyz` says so while requests are
+/// still taken, then those in flight have as long as they may wait for their store.
 ///
 /// # Errors
 ///
@@ -36,6 +37,10 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
         ident: Ident::none(),
         // Whoever connects could write this header; an operator with a proxy names it.
         ip_header: None,
+        shutdown: Shutdown {
+            signals: HashSet::new(),
+            ..Shutdown::default()
+        },
         ..rocket::Config::default()
     };
     let figment = Figment::from(defaults)
@@ -52,6 +57,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
         .map_err(|error| error.to_string())?;
     let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
+    let rocket = with_grace(rocket, &prepared.config).attach(NoticeOnTerminate);
     Ok(prepared.assemble(with_templates(rocket)))
 }
 
@@ -132,7 +138,6 @@ impl Prepared {
     fn assemble(self, rocket: Rocket<Build>) -> Rocket<Build> {
         let Self { config, sessions } = self;
         let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
-        let at_shutdown = sessions.clone();
         let rocket = without_ip_header(rocket)
             .manage(sessions)
             .manage(Patience(match &config.store {
@@ -147,16 +152,9 @@ impl Prepared {
             .attach(PostStaysPost)
             .attach(SecurityHeaders)
             .attach(RequestLog)
+            .attach(OrderlyEnd)
             .attach(announcement(&config))
             .manage(Ending::default())
-            .attach(AdHoc::on_shutdown("Innkeeper closes its store", |rocket| {
-                Box::pin(async move {
-                    if let Some(Ending(ending)) = rocket.state() {
-                        ending.store(true, Ordering::Relaxed);
-                    }
-                    at_shutdown.close().await;
-                })
-            }))
             .manage(Site::new(config.public_url))
             .mount("/", routes::routes())
             .mount("/static", assets::routes());
@@ -169,6 +167,26 @@ impl Prepared {
             rocket.register("/", catchers::catchers())
         }
     }
+}
+
+/// A request in flight may wait for its store, and must be given the time, unless the operator has set it.
+fn with_grace(rocket: Rocket<Build>, config: &Config) -> Rocket<Build> {
+    let needed = match &config.store {
+        StoreChoice::Redis { .. } => config.redis_timeout.as_secs() + 2,
+        StoreChoice::Embedded(_) => 2,
+    };
+    let figment = rocket.figment().clone();
+    if is_set(&figment, "shutdown.grace") {
+        return rocket;
+    }
+    rocket.configure(figment.merge(("shutdown.grace", needed)))
+}
+
+/// Whether somebody else than Rocket has set one of its keys.
+fn is_set(figment: &Figment, key: &str) -> bool {
+    figment
+        .find_metadata(key)
+        .is_some_and(|metadata| !metadata.name.starts_with("rocket::Config"))
 }
 
 fn announcement(config: &Config) -> AdHoc {
@@ -188,14 +206,10 @@ fn announcement(config: &Config) -> AdHoc {
 /// Rocket believes `X-Real-IP` from whoever sends it, unless the application has said which header its proxy sets.
 fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment().clone();
-    let by_default = figment
-        .find_metadata("ip_header")
-        .is_none_or(|metadata| metadata.name.starts_with("rocket::Config"));
-    if by_default {
-        rocket.configure(figment.merge(("ip_header", false)))
-    } else {
-        rocket
+    if is_set(&figment, "ip_header") {
+        return rocket;
     }
+    rocket.configure(figment.merge(("ip_header", false)))
 }
 
 fn with_templates(rocket: Rocket<Build>) -> Rocket<Build> {

@@ -34,6 +34,7 @@ mod pages;
 mod profile;
 mod redis_layout;
 mod sessions;
+mod shutdown;
 mod store_contract;
 mod storms;
 mod tls;

@@ -1,17 +1,12 @@
 //! For load balancers and supervisors: is the process alive, and can it serve?
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rocket::http::Status;
 use rocket::serde::json::Json;
 use rocket::{State, get};
 use serde::Serialize;
 
 use crate::session::Sessions;
-
-/// Set once the process has been asked to end; managed by Rocket.
-#[derive(Default)]
-pub(in crate::web) struct Ending(pub(in crate::web) AtomicBool);
+use crate::web::shutdown::Ending;
 
 /// Never says more than this: whoever asks need not be signed in.
 #[derive(Serialize)]
@@ -33,7 +28,7 @@ pub(in crate::web) fn alive() -> Answer {
 
 #[get("/readyz")]
 pub(in crate::web) async fn ready(sessions: &Sessions, ending: &State<Ending>) -> Answer {
-    if ending.0.load(Ordering::Relaxed) {
+    if ending.has_begun() {
         return answer(Status::ServiceUnavailable, "shutting down");
     }
     match sessions.check().await {

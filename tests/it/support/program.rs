@@ -30,19 +30,7 @@ impl Program {
     pub(crate) fn start_in(folder: &Path, variables: &[(&str, &str)]) -> Self {
         for _ in 0..10 {
             let port = free_port();
-            let mut process = command(folder, variables)
-                .env("ROCKET_PORT", port.to_string())
-                .spawn()
-                .unwrap();
-            let listening = eventually("innkeeper to listen", || {
-                if process.try_wait().unwrap().is_some() {
-                    return Some(false);
-                }
-                let log = fs::read_to_string(folder.join("log")).unwrap();
-                let up =
-                    log.contains("listening on") && TcpStream::connect(("127.0.0.1", port)).is_ok();
-                up.then_some(true)
-            });
+            let (process, listening) = launch(folder, variables, port);
             if listening {
                 return Self {
                     process,
@@ -118,8 +106,23 @@ impl Program {
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        self.wait()
+    }
+
+    pub(crate) fn ask_to_end(&self) {
         signal(self.process.id(), "TERM");
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         eventually("innkeeper to end", || self.process.try_wait().unwrap())
+    }
+
+    /// Starts it anew at the same port, after its end.
+    pub(crate) fn start_again(&mut self, variables: &[(&str, &str)]) {
+        let (process, up) = launch(&self.folder, variables, self.port);
+        self.process = process;
+        assert!(up, "innkeeper ended: {}", self.log());
     }
 }
 
@@ -128,6 +131,23 @@ impl Drop for Program {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// Starts it and waits; says whether it listens, or has ended.
+fn launch(folder: &Path, variables: &[(&str, &str)], port: u16) -> (Child, bool) {
+    let mut process = command(folder, variables)
+        .env("ROCKET_PORT", port.to_string())
+        .spawn()
+        .unwrap();
+    let listening = eventually("innkeeper to listen", || {
+        if process.try_wait().unwrap().is_some() {
+            return Some(false);
+        }
+        let log = fs::read_to_string(folder.join("log")).unwrap();
+        let up = log.contains("listening on") && TcpStream::connect(("127.0.0.1", port)).is_ok();
+        up.then_some(true)
+    });
+    (process, listening)
 }
 
 fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {

@@ -1,0 +1,151 @@
+//! The end of a process, and its start beside others.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::eventually;
+use crate::support::http;
+use crate::support::nginx::Nginx;
+use crate::support::program::Program;
+use crate::support::proxy::Proxy;
+use crate::support::redis::RedisServer;
+
+#[test]
+fn readiness_goes_first_and_what_is_in_flight_is_finished() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(&redis.url());
+    let url = proxy.url();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_REDIS_TIMEOUT_MS", "20000"),
+    ];
+    let mut program = Program::start(&variables);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    // Longer than the notice: the answer comes when nobody is let in any more.
+    proxy.delay(Duration::from_millis(2500));
+    let status = thread::scope(|scope| {
+        let answer = scope.spawn(|| http::profile_status(port, &id));
+        thread::sleep(Duration::from_millis(300));
+        program.ask_to_end();
+        let ready = eventually("readiness to go", || {
+            let answer = http::request_or_nothing(port, "GET /readyz", &[], "");
+            answer.contains("shutting down").then_some(answer)
+        });
+        assert_eq!(http::status(&ready), 503);
+        assert!(
+            ready.to_lowercase().contains("connection: close"),
+            "{ready}"
+        );
+        assert_eq!(answer.join().unwrap(), 200);
+        program.wait()
+    });
+    assert!(status.success(), "{status}: {}", program.log());
+}
+
+/// T17, T20: a client that never finishes keeps no process from ending well.
+#[test]
+fn clients_that_say_nothing_do_not_keep_a_process() {
+    let mut program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let half = |text: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let streams = [
+        half(""),
+        half("GET /profile/ HTTP/1.1\r\nHost: x\r\n"),
+        half(
+            "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+        ),
+    ];
+    let begun = Instant::now();
+    let status = program.terminate();
+    assert!(status.success(), "{status}: {}", program.log());
+    // One second of notice, two of grace, three of mercy; the bound leaves room for a slow machine.
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    drop(streams);
+}
+
+#[test]
+fn a_rolling_restart_loses_no_request_and_no_session() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let variables = [("REDIS_URL", url.as_str())];
+    let mut instances = [Program::start(&variables), Program::start(&variables)];
+    let nginx = Nginx::in_front_of([instances[0].port(), instances[1].port()]);
+    let port = nginx.port();
+    let id = http::log_in(port, "abdullah");
+    let over = AtomicBool::new(false);
+    let served = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for client in 0..4 {
+            let (id, over, served) = (&id, &over, &served);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    if client == 0 {
+                        let own = http::log_in(port, "zoe");
+                        let cookie = format!("Cookie: session_id={own}");
+                        let answer = http::request(port, "POST /logout/", &[&cookie], "");
+                        assert_eq!(http::status(&answer), 200, "{answer}");
+                    } else {
+                        assert_eq!(http::profile_status(port, id), 200);
+                    }
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for instance in &mut instances {
+            let before = served.load(Ordering::Relaxed);
+            let status = instance.terminate();
+            assert!(status.success(), "{status}");
+            instance.start_again(&variables);
+            eventually("requests to go on", || {
+                (served.load(Ordering::Relaxed) > before + 20).then_some(())
+            });
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(http::profile_status(port, &id), 200);
+}
+
+/// T17: what Rocket waits for, nginx does not.
+#[test]
+fn behind_the_readmes_nginx_slow_clients_are_dropped_and_real_ones_served() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("ROCKET_IP_HEADER", "X-Real-IP"),
+    ];
+    let instances = [Program::start(&variables), Program::start(&variables)];
+    let nginx = Nginx::in_front_of([instances[0].port(), instances[1].port()]);
+    let slow: Vec<_> = (0..60)
+        .map(|client| {
+            let mut stream = TcpStream::connect(("127.0.0.1", nginx.port())).unwrap();
+            let text = match client % 3 {
+                0 => "GET /profile/ HTTP/1.1\r\nHost: x\r\nX-A: ",
+                1 => "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+                _ => "",
+            };
+            stream.write_all(text.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let id = http::log_in(nginx.port(), "abdullah");
+    assert_eq!(http::profile_status(nginx.port(), &id), 200);
+    for mut stream in slow {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        // Until the end: nginx has closed it.
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+    let cookie = format!("Cookie: session_id={id}");
+    let forged = "X-Real-IP: 8.8.8.8";
+    let listed = http::request(nginx.port(), "GET /sessions/", &[&cookie, forged], "");
+    assert!(listed.contains("\"ip\":\"127.0.0.1\""), "{listed}");
+}

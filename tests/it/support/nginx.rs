@@ -1,0 +1,94 @@
+//! An nginx of the test's own, with the configuration that the README gives.
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{eventually, free_port};
+
+/// nginx in front of two instances; ends with this value, by its process id.
+pub(crate) struct Nginx {
+    process: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Nginx {
+    /// The README's configuration, with ports of the test's own, without TLS, and with a second for what has ten.
+    pub(crate) fn in_front_of(instances: [u16; 2]) -> Self {
+        for _ in 0..10 {
+            let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+            let mut nginx = Self {
+                process: spawn(port, instances, &folder),
+                port,
+                folder,
+            };
+            let up = eventually("nginx to listen", || {
+                if nginx.process.try_wait().unwrap().is_some() {
+                    return Some(false);
+                }
+                TcpStream::connect(("127.0.0.1", port))
+                    .is_ok()
+                    .then_some(true)
+            });
+            if up {
+                return nginx;
+            }
+            let said = fs::read_to_string(nginx.folder.path().join("error.log"));
+            let said = said.unwrap_or_default();
+            assert!(said.contains("Address already in use"), "{said}");
+        }
+        panic!("no port for nginx in ten tries");
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Asked politely it ends its workers too.
+        super::program::signal(self.process.id(), "TERM");
+        drop(self.process.wait());
+    }
+}
+
+fn spawn(port: u16, instances: [u16; 2], folder: &TempDir) -> Child {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, block) = readme.split_once("```nginx\n").unwrap();
+    let (site, _) = block.split_once("```").unwrap();
+    let [first, second] = instances;
+    let mut site = site.to_owned();
+    for (there, here) in [
+        ("listen 443 ssl;", format!("listen 127.0.0.1:{port};")),
+        ("127.0.0.1:8000", format!("127.0.0.1:{first}")),
+        ("127.0.0.1:8001", format!("127.0.0.1:{second}")),
+        ("timeout 10s;", "timeout 1s;".to_owned()),
+    ] {
+        assert!(site.contains(there), "{there} in {site}");
+        site = site.replace(there, &here);
+    }
+    let site: String = site
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("ssl_"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let all = format!(
+        "daemon off;\npid nginx.pid;\nerror_log error.log;\nworker_processes 1;\n\
+         events {{ worker_connections 512; }}\n\
+         http {{\naccess_log off;\nclient_body_temp_path body;\nproxy_temp_path proxy;\n\
+         fastcgi_temp_path fastcgi;\nuwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{site}}}\n"
+    );
+    fs::write(folder.path().join("nginx.conf"), all).unwrap();
+    Command::new("nginx")
+        .arg("-p")
+        .arg(folder.path())
+        .args(["-c", "nginx.conf", "-e", "error.log"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nginx cannot be started; `tests/run` installs it, or: apt-get install nginx-light")
+}
