@@ -1,6 +1,14 @@
 //! The embedded store across crashes and restarts.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use innkeeper::{
+    Clock, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason, Session, SessionId,
+    SessionStore, Visitor,
+};
 
 use crate::support::eventually;
 use crate::support::http;
@@ -119,7 +127,7 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
     let program = Program::start_in(folder.path(), &[]);
     let port = program.port();
     let first = http::log_in(port, "abdullah");
-    let size = std::fs::metadata(folder.path().join("data/sessions.redb"))
+    let size = fs::metadata(folder.path().join("data/sessions.redb"))
         .unwrap()
         .len();
     program.limit_files_to(&size.to_string());
@@ -176,4 +184,79 @@ fn a_record_that_cannot_be_read_is_its_visitors_trouble_alone_and_he_can_leave()
     );
     assert_eq!(http::profile_status(port, &odd), 404);
     assert_eq!(http::profile_status(port, &good), 200);
+}
+
+/// After a rush the file is as small again as what lives needs, and nothing that lives is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_shrinks_when_sessions_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.redb");
+    let size = || fs::metadata(&file).unwrap().len();
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(6),
+        absolute: None,
+    };
+    let location = Location::Folder(folder.path().to_owned());
+    let store = Arc::new(EmbeddedStore::open(&location, lifetimes, Clock::start()).unwrap());
+    let kept = SessionId::generate();
+    create(&store, &kept).await;
+    let using = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            loop {
+                store.touch(&kept).await.unwrap().unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+    };
+    let rush: Vec<_> = (0..20_000)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { create(&store, &SessionId::generate()).await })
+        })
+        .collect();
+    for one in rush {
+        one.await.unwrap();
+    }
+    let most = size();
+    tokio::task::block_in_place(|| {
+        eventually("the file to shrink", || (size() < most / 4).then_some(()));
+    });
+    let other = SessionId::generate();
+    create(&store, &other).await;
+    using.abort();
+    assert!(using.await.is_err_and(|error| error.is_cancelled()));
+    drop(store);
+    let again = EmbeddedStore::open(&location, lifetimes, Clock::start()).unwrap();
+    for id in [&kept, &other] {
+        assert!(again.touch(id).await.unwrap().is_some());
+    }
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+}
+
+async fn create(store: &EmbeddedStore, id: &SessionId) {
+    let ending = Ending {
+        reason: Reason::TooMany,
+        at: 0,
+        agent: None,
+    };
+    let session = Session {
+        user: id.to_string(),
+        status: "active".to_owned(),
+        data: BTreeMap::new(),
+        created_at: Some(SystemTime::now()),
+        visitor: Visitor {
+            ip: Some("127.0.0.1".to_owned()),
+            agent: Some("x".repeat(250)),
+        },
+    };
+    let new = NewSession {
+        id,
+        session: &session,
+        replaced: None,
+        most: 1,
+        too_many: &ending,
+    };
+    store.create(&new).await.unwrap();
 }

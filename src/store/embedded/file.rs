@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, StorageBackend};
 
 use super::tables;
 use crate::config::Location;
@@ -37,7 +37,7 @@ impl OpenError {
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(DatabaseError::DatabaseAlreadyOpen) = self.source.downcast_ref() {
+        if let Some(redb::Error::DatabaseAlreadyOpen) = self.source.downcast_ref() {
             return write!(
                 f,
                 "another process is using the session store in {}; give this one a `store_path` of its own, \
@@ -80,6 +80,33 @@ impl Storage {
         })
     }
 
+    pub(super) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// How much the file takes on disk; nothing where there is none.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        match &self.location {
+            Location::Memory => Ok(0),
+            Location::Folder(folder) => Ok(fs::metadata(folder.join(FILE))?.len()),
+        }
+    }
+
+    /// Puts another file in the place of this one, and its database too.
+    ///
+    /// Both are open and locked: at no moment could another process take the store over.
+    pub(super) fn replace(&self, database: Database, file: &Path) -> io::Result<()> {
+        let Location::Folder(folder) = &self.location else {
+            return Ok(());
+        };
+        fs::rename(file, folder.join(FILE))?;
+        *self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(database));
+        File::open(folder)?.sync_all()
+    }
+
     pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         database
@@ -110,32 +137,42 @@ impl Storage {
 }
 
 fn open(location: &Location) -> Result<Database, OpenError> {
-    let failed = |error: DatabaseError| OpenError::new(location, error);
-    let database = match location {
-        Location::Memory => Builder::new().create_with_backend(InMemoryBackend::new()),
-        Location::Folder(folder) => {
-            let file = private_file(folder).map_err(|error| OpenError::new(location, error))?;
-            FileBackend::new(file).and_then(|backend| Builder::new().create_with_backend(backend))
-        }
-    }
-    .map_err(failed)?;
-    tables::make(&database).map_err(|error| OpenError::new(location, error))?;
+    let opened = match location {
+        Location::Memory => create(InMemoryBackend::new()),
+        Location::Folder(folder) => make_private(folder)
+            .map_err(redb::Error::Io)
+            .and_then(|()| open_file(&folder.join(FILE))),
+    };
+    opened.map_err(|error| OpenError::new(location, error))
+}
+
+pub(super) fn open_file(path: &Path) -> Result<Database, redb::Error> {
+    let file = private_file(path).map_err(redb::Error::Io)?;
+    create(FileBackend::new(file)?)
+}
+
+fn create(backend: impl StorageBackend) -> Result<Database, redb::Error> {
+    let database = Builder::new().create_with_backend(backend)?;
+    tables::make(&database)?;
     Ok(database)
 }
 
 const FILE: &str = "sessions.redb";
+/// What a smaller file is called until it takes the place of the other.
+pub(super) const FRESH: &str = "sessions.redb.new";
 
 /// Whether a folder may be closed to others: one that holds other files too serves somebody else as well.
 fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
-        if entry?.file_name() != FILE {
+        let name = entry?.file_name();
+        if name != FILE && name != FRESH {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn private_file(folder: &Path) -> io::Result<File> {
+fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -143,15 +180,18 @@ fn private_file(folder: &Path) -> io::Result<File> {
     if is_ours_alone(folder)? {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     }
-    let path = folder.join(FILE);
+    Ok(())
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(&path)?;
+        .open(path)?;
     // A file that was copied here may have come with other rights.
-    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(file)
 }

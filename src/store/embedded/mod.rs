@@ -3,6 +3,7 @@
 mod file;
 mod overlay;
 mod record;
+mod shrink;
 mod tables;
 mod writer;
 

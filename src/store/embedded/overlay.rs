@@ -35,6 +35,11 @@ impl Overlay {
                 ends.remove(key);
             }
         }
+        // After a rush it would keep the room for as many.
+        let needed = ends.len();
+        if ends.capacity() > 4 * needed {
+            ends.shrink_to(2 * needed);
+        }
     }
 
     // A panic while the lock was held cannot leave a map half changed.

@@ -174,7 +174,8 @@ impl Rounds {
         }
     }
 
-    /// Deletes what time has overtaken, a part of the table at a time: nobody should wait long behind it.
+    /// Deletes what time has overtaken, a part of the table at a time: nobody should wait long behind it. At its end
+    /// the file is made smaller, if that is worth it.
     fn sweep(&mut self) -> Result<(), StoreError> {
         let every = self.remembered.min(SWEEP_EVERY);
         if self.sweeping_from.is_none() && self.swept.elapsed() < every {
@@ -184,10 +185,16 @@ impl Rounds {
         if self.sweeping_from.is_none() {
             self.swept = Instant::now();
         }
-        if dead.is_empty() {
-            return Ok(());
+        if !dead.is_empty() {
+            self.commit(&[], &[], &dead)?;
         }
-        self.commit(&[], &[], &dead).map(drop)
+        if self.sweeping_from.is_none() {
+            // Without it the file is only larger than it need be.
+            if let Err(error) = self.storage.shrink() {
+                tracing::warn!(%error, "the session store keeps room that it does not need");
+            }
+        }
+        Ok(())
     }
 
     /// What is over in the next part of the table, and where the part after it begins.
