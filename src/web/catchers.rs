@@ -42,10 +42,11 @@ fn left_by_guard(status: Status, request: &Request<'_>) -> Option<Refusal> {
 }
 
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
-    let allowed = if status == Status::NotFound {
-        other_methods(request)
-    } else {
-        BTreeSet::new()
+    let allowed = match status {
+        Status::NotFound => other_methods(request, Some(request.method())),
+        // What Rocket gives up before it looks for a route has a method that it does not know.
+        Status::BadRequest if request.route().is_none() => other_methods(request, None),
+        _ => BTreeSet::new(),
     };
     let status = if allowed.is_empty() {
         status
@@ -68,13 +69,18 @@ fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
 /// The methods that the path answers to, if the request's own is not among them.
 ///
 /// Rocket answers 404 to a wrong method; what it matches by is not public, so the paths are compared here.
-fn other_methods(request: &Request<'_>) -> BTreeSet<&'static str> {
-    let routes: Vec<&Route> = request
+/// A path that stands in a route as it is counts as no other route's parameter.
+fn other_methods(request: &Request<'_>, own: Option<Method>) -> BTreeSet<&'static str> {
+    let mut routes: Vec<&Route> = request
         .rocket()
         .routes()
         .filter(|route| matches_path(route, request))
         .collect();
-    if routes.iter().any(|route| route.method == request.method()) {
+    let verbatim = |route: &&Route| !route.uri.path().contains('<');
+    if routes.iter().any(verbatim) {
+        routes.retain(verbatim);
+    }
+    if routes.iter().any(|route| Some(route.method) == own) {
         return BTreeSet::new();
     }
     let head = routes

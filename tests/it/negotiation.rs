@@ -2,6 +2,8 @@
 
 use rocket::http::Method;
 
+use crate::support::http;
+use crate::support::program::Program;
 use crate::support::{Backend, Inn};
 
 #[rocket::async_test]
@@ -134,4 +136,27 @@ async fn head_is_answered_like_get_without_the_body() {
     program.log_in_as("abdullah").await;
     let answer = program.send(Method::Head, "/profile/", &[], "").await;
     assert_eq!((answer.status.code, answer.body.as_str()), (200, ""));
+}
+
+/// Rocket takes a method that it does not know for a request that makes no sense.
+#[test]
+fn an_unknown_method_is_a_wrong_one() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    for (head, allow) in [
+        ("QUERY /profile/", "GET, HEAD"),
+        ("FOO /login", "GET, HEAD, POST"),
+        ("QUERY /sessions/end", "POST"),
+        ("OPTIONS /sessions/end", "POST"),
+        ("FOO /", "GET, HEAD"),
+    ] {
+        let answer = http::request(program.port(), head, &[], "");
+        assert_eq!(http::status(&answer), 405, "{head}: {answer}");
+        let line = format!("\r\nallow: {allow}\r\n");
+        assert!(
+            answer.to_lowercase().contains(&line.to_lowercase()),
+            "{head}: {answer}"
+        );
+    }
+    let answer = http::request(program.port(), "FOO /nowhere", &[], "");
+    assert_eq!(http::status(&answer), 400);
 }
