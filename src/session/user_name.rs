@@ -1,6 +1,7 @@
 //! The name under which somebody signs in.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -61,6 +62,15 @@ impl UserName {
         Ok(Self(name))
     }
 
+    /// What a name is apart from its length, as a regular expression of ECMAScript (with its flag `u`).
+    pub(crate) fn pattern() -> String {
+        let mut forbidden = String::new();
+        for range in &FORBIDDEN {
+            forbidden.extend([*range.start(), '-', *range.end()]);
+        }
+        format!("^[^{forbidden}{SPACE}]([^{forbidden}]*[^{forbidden}{SPACE}])?$")
+    }
+
     /// The name, in NFC.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -76,22 +86,34 @@ impl fmt::Display for UserName {
 
 /// Control characters, and what Unicode calls default ignorable: it is not shown, so it makes names look alike.
 /// Of that only the two variation selectors that emoji are written with are allowed.
+const FORBIDDEN: [RangeInclusive<char>; 20] = [
+    '\0'..='\u{1f}',
+    '\u{7f}'..='\u{9f}',
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}', // zero-width space and joiners, bidi marks
+    '\u{2028}'..='\u{202e}', // line and paragraph separator, bidi embeddings and overrides
+    '\u{2060}'..='\u{206f}', // word joiner, invisible operators, bidi isolates
+    '\u{2800}'..='\u{2800}', // braille without a dot
+    '\u{3164}'..='\u{3164}', // Hangul fillers
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fe00}'..='\u{fe0d}', // variation selectors
+    '\u{feff}'..='\u{feff}',
+    '\u{fff0}'..='\u{ffff}', // annotations, object and character replacement, no characters
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}', // tags, further variation selectors
+];
+
+/// The white space that is not forbidden altogether.
+const SPACE: &str = " \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}";
+
 fn is_forbidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'   // zero-width space and joiners, bidi marks
-            | '\u{2028}'..='\u{202e}'   // line and paragraph separator, bidi embeddings and overrides
-            | '\u{2060}'..='\u{206f}'   // word joiner, invisible operators, bidi isolates
-            | '\u{2800}'                // braille without a dot
-            | '\u{3164}' | '\u{ffa0}'   // Hangul fillers
-            | '\u{fe00}'..='\u{fe0d}'   // variation selectors
-            | '\u{feff}'
-            | '\u{fff0}'..='\u{ffff}'   // annotations, object and character replacement, no characters
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}' // tags, further variation selectors
-        )
+    FORBIDDEN.iter().any(|range| range.contains(&character))
 }
 
 #[cfg(test)]

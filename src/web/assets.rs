@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon, compiled in.
+//! The style sheet, the scripts and the icon, compiled in.
 
 use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder, Response};
@@ -6,7 +6,7 @@ use rocket::{Request, Route, get, routes};
 use sha2::{Digest, Sha256};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![style, script, icon]
+    routes![style, script, docs_script, icon]
 }
 
 #[get("/style.css")]
@@ -19,6 +19,14 @@ fn script() -> Asset {
     Asset(
         ContentType::JavaScript,
         include_str!("../../static/innkeeper.js"),
+    )
+}
+
+#[get("/docs.js")]
+fn docs_script() -> Asset {
+    Asset(
+        ContentType::JavaScript,
+        include_str!("../../static/docs.js"),
     )
 }
 

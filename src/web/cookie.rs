@@ -52,7 +52,7 @@ impl Presented {
 const SPACE: [char; 2] = [' ', '\t'];
 
 impl SessionCookie {
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         if self.secure {
             "__Host-session_id"
         } else {

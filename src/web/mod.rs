@@ -13,6 +13,7 @@ mod method;
 mod moment;
 mod negotiate;
 mod next;
+mod openapi;
 mod pages;
 mod passive_session;
 mod refusal;

@@ -18,10 +18,11 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, so that the program is one file and a library's user needs none of them.
-const TEMPLATES: [(&str, &str); 9] = compiled_in![
+const TEMPLATES: [(&str, &str); 10] = compiled_in![
     "layout",
     "partials/sign_out",
     "partials/watch",
+    "docs",
     "error",
     "login",
     "profile",

@@ -5,6 +5,7 @@ use rocket::http::{Method, Status};
 use rocket::request::Outcome;
 use rocket::response::{self, Responder};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cookie::{Presented, SessionCookie};
 use super::negotiate::{Format, answer, see_other};
@@ -57,30 +58,39 @@ impl Invalid {
         }
     }
 
-    pub(super) fn detail(&self) -> Detail<[ValidationError<'_>; 1]> {
-        Detail {
+    pub(super) fn detail(&self) -> HTTPValidationError {
+        HTTPValidationError {
             detail: [ValidationError {
                 kind: self.kind,
                 loc: ["body", "username"],
-                msg: &self.message,
+                msg: self.message.clone(),
             }],
         }
     }
 }
 
 /// The body of every JSON error, as FastAPI writes it.
-#[derive(Serialize)]
-pub(super) struct Detail<T> {
-    pub(super) detail: T,
+#[derive(Serialize, ToSchema)]
+pub(super) struct Detail {
+    pub(super) detail: &'static str,
+}
+
+/// The body of a sign-in's mistake, as FastAPI writes it, and under its name in the document.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "detail": [{ "type": "missing", "loc": ["body", "username"], "msg": "Field required" }]
+})))]
+pub(super) struct HTTPValidationError {
+    detail: [ValidationError; 1],
 }
 
 /// One entry of FastAPI's validation errors, in its order.
-#[derive(Serialize)]
-pub(super) struct ValidationError<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct ValidationError {
     #[serde(rename = "type")]
-    kind: &'a str,
-    loc: [&'a str; 2],
-    msg: &'a str,
+    kind: &'static str,
+    loc: [&'static str; 2],
+    msg: String,
 }
 
 impl Refusal {
@@ -100,7 +110,7 @@ impl Refusal {
     }
 
     /// What the JSON answer says; [`Invalid`] has a form of its own.
-    fn detail(&self) -> &'static str {
+    pub(super) fn detail(&self) -> &'static str {
         match self {
             Self::NoSession => "No session cookie found",
             Self::SessionEnded => "Session expired",
@@ -166,6 +176,11 @@ impl Refusal {
         Outcome::Error((self.status(), self))
     }
 
+    /// Whether a browser is shown the sign-in, and not an error.
+    pub(super) fn sends_to_sign_in(&self) -> bool {
+        matches!(self, Self::NoSession | Self::SessionEnded)
+    }
+
     /// Where a browser goes to sign in, and from there back here if this was a page.
     fn sign_in(&self, request: &Request<'_>) -> String {
         let next = (request.method() == Method::Get)
@@ -183,8 +198,7 @@ impl Refusal {
 
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let to_sign_in = matches!(self, Self::NoSession | Self::SessionEnded)
-            && Format::of(request) == Format::Html;
+        let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
         let mut response = if to_sign_in {
             see_other(&self.sign_in(request))
         } else {

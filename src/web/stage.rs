@@ -15,6 +15,7 @@ use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
+use super::openapi::Document;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
@@ -64,8 +65,8 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 /// Everything that Innkeeper gives to a Rocket application.
 ///
 /// Attach it, and the application has the addresses `/login`, `/profile`, `/logout`, `/sessions`, `/session`,
-/// `/healthz` and `/readyz` (and `/`, unless it has a page of its own there) and three files below `/static`; the
-/// store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
+/// `/healthz` and `/readyz` (and `/`, `/openapi.json` and `/docs`, unless it has an answer of its own there) and four
+/// files below `/static`; the store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
 /// [`PassiveSession`](super::PassiveSession), [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; security headers
 /// on every answer that does not bring its own; and a catcher for errors (unless it registers a default catcher of
 /// its own before).
@@ -138,6 +139,8 @@ impl Prepared {
     fn assemble(self, rocket: Rocket<Build>) -> Rocket<Build> {
         let Self { config, sessions } = self;
         let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
+        let cookie = SessionCookie { secure };
+        let document = Document::new(cookie.name(), config.public_url.as_ref());
         let rocket = without_ip_header(rocket)
             .manage(sessions)
             .manage(Patience(match &config.store {
@@ -145,7 +148,8 @@ impl Prepared {
                 // A disk answers, late or with an error.
                 StoreChoice::Embedded(_) => None,
             }))
-            .manage(SessionCookie { secure })
+            .manage(cookie)
+            .manage(document)
             .manage(HeaderPolicy { hsts: secure })
             // Rocket's default headers are weaker than ours, and would come first.
             .attach(Shield::new())

@@ -200,6 +200,71 @@ async fn a_form_that_was_sent_from_another_site_does_nothing() {
     assert_eq!(browser.heading().await, "Welcome, abdullah");
 }
 
+/// The page's form of an operation, opened.
+async fn open_form(browser: &Browser, operation: &str) -> String {
+    browser.click(&format!("#{operation} summary")).await;
+    format!("#{operation} .try")
+}
+
+#[tokio::test]
+async fn every_address_can_be_tried_from_the_docs() {
+    let program = Program::start(&[]);
+    let site = program.url();
+    for (scheme, scheme_name) in SCHEMES {
+        let browser = Browser::start(scheme).await;
+        for (width, height, size) in [(360, 740, "phone"), (1280, 1600, "desktop")] {
+            browser.resize(width, height).await;
+            browser.page.delete_all_cookies().await.unwrap();
+            let check = async |page: &str| {
+                let wide = browser
+                    .evaluate("document.documentElement.scrollWidth")
+                    .await;
+                assert!(
+                    wide.as_u64().unwrap() <= u64::from(width),
+                    "{page} {size}: {wide} wide"
+                );
+                let faint = browser.evaluate(FAINT_TEXTS).await;
+                assert_eq!(faint, serde_json::json!([]), "{page} {scheme_name}");
+                browser
+                    .picture(&format!("{page}-{scheme_name}-{size}"))
+                    .await;
+            };
+            browser.open(&format!("{site}/docs")).await;
+            assert_eq!(browser.heading().await, "Addresses");
+            check("docs").await;
+
+            let login = open_form(&browser, "login_submit").await;
+            check("docs-open").await;
+            browser.click(&format!("{login} button")).await;
+            browser.wait_for_shown(&format!("{login} .answer h3")).await;
+            assert_eq!(browser.text(&format!("{login} .answer h3")).await, "200 OK");
+            let answer = browser.text(&format!("{login} .answer")).await;
+            assert!(answer.contains("Logged in successfully"), "{answer}");
+            assert!(
+                answer.contains("content-type: application/json"),
+                "{answer}"
+            );
+            check("docs-tried").await;
+
+            let profile = open_form(&browser, "profile_page").await;
+            browser.click(&format!("{profile} button")).await;
+            browser
+                .wait_for_shown(&format!("{profile} .answer h3"))
+                .await;
+            assert_eq!(
+                browser.text(&format!("{profile} .answer h3")).await,
+                "200 OK"
+            );
+            let answer = browser.text(&format!("{profile} .answer")).await;
+            assert!(answer.contains("\"user\": \"abdullah\""), "{answer}");
+            // Not even here does a page contain the session's id.
+            let id = browser.page.get_named_cookie("session_id").await.unwrap();
+            assert!(!browser.page.source().await.unwrap().contains(id.value()));
+        }
+        browser.finish().await;
+    }
+}
+
 /// Everything that can be reached and pressed, in its order, and that the focus can be seen there.
 #[tokio::test]
 async fn the_keyboard_reaches_everything() {

@@ -65,6 +65,7 @@ async fn static_files_have_them_and_may_be_kept() {
     for (file, kind) in [
         ("style.css", "text/css; charset=utf-8"),
         ("innkeeper.js", "text/javascript"),
+        ("docs.js", "text/javascript"),
         ("favicon.svg", "image/svg+xml"),
     ] {
         let path = format!("/static/{file}");

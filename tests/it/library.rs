@@ -127,6 +127,28 @@ fn an_applications_own_home_page_comes_first() {
 }
 
 #[test]
+fn an_applications_own_documentation_comes_first() {
+    #[get("/docs")]
+    fn docs() -> &'static str {
+        "our own docs"
+    }
+
+    #[get("/openapi.json")]
+    fn document() -> &'static str {
+        "our own document"
+    }
+
+    let rocket = application().mount("/", routes![docs, document]);
+    let client = Client::tracked(rocket).unwrap();
+    for (path, text) in [
+        ("/docs", "our own docs"),
+        ("/openapi.json", "our own document"),
+    ] {
+        assert_eq!(client.get(path).dispatch().into_string().unwrap(), text);
+    }
+}
+
+#[test]
 fn an_applications_own_catcher_and_headers_stay() {
     #[rocket::catch(default)]
     fn ours(status: Status, _: &rocket::Request<'_>) -> String {

@@ -29,6 +29,7 @@ mod login;
 mod logout;
 mod logs;
 mod negotiation;
+mod openapi;
 mod outage;
 mod pages;
 mod profile;

@@ -4,12 +4,13 @@ use rocket::http::Status;
 use rocket::serde::json::Json;
 use rocket::{State, get};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::shutdown::Ending;
 
 /// Never says more than this: whoever asks need not be signed in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(in crate::web) struct Health {
     status: &'static str,
 }
@@ -20,12 +21,28 @@ fn answer(status: Status, text: &'static str) -> Answer {
     (status, Json(Health { status: text }))
 }
 
-/// The process lives. Does not ask the store: restarting this process would not mend that.
+/// Says that the process lives.
+///
+/// Does not ask the store: restarting this process would not mend that.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses((status = 200, description = "It does.", body = Health))
+)]
 #[get("/healthz")]
 pub(in crate::web) fn alive() -> Answer {
     answer(Status::Ok, "alive")
 }
 
+/// Says whether this instance can serve.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "It can.", body = Health),
+        (status = 503, description = "The store does not answer, or the process is ending.", body = Health),
+    )
+)]
 #[get("/readyz")]
 pub(in crate::web) async fn ready(sessions: &Sessions, ending: &State<Ending>) -> Answer {
     if ending.has_begun() {

@@ -4,9 +4,17 @@ use rocket::get;
 use rocket::response::Redirect;
 
 use crate::web::current_session::CurrentSession;
+use crate::web::openapi::OpenToAll;
 use crate::web::refusal::Refusal;
 
-/// With a rank, so that an application's own home page comes first.
+/// Goes on to the profile or the sign-in.
+#[utoipa::path(
+    get,
+    path = "/",
+    responses(OpenToAll, (status = 303, description = "Goes on.", headers(("Location" = String)))),
+    security((), ("session" = []))
+)]
+// With a rank, so that an application's own home page comes first.
 #[get("/", rank = 20)]
 pub(in crate::web) fn page(current: Result<&CurrentSession, Refusal>) -> Result<Redirect, Refusal> {
     match current {

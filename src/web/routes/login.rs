@@ -6,6 +6,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, State, get, post};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::session::{NameError, Sessions, UserName, Visitor};
 use crate::web::body::Body;
@@ -14,6 +15,7 @@ use crate::web::current_session::CurrentSession;
 use crate::web::explanation::{Explanation, explain};
 use crate::web::negotiate::{Page, SeeOther};
 use crate::web::next::Next;
+use crate::web::openapi::{LoginForm, LoginRequest, OpenToAll, SigningIn};
 use crate::web::pages::HtmlPage;
 use crate::web::refusal::{Invalid, Refusal};
 use crate::web::same_origin::SameOrigin;
@@ -29,9 +31,14 @@ struct Form {
 }
 
 /// What a program reads after signing in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "message": "Logged in successfully",
+    "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf"
+})))]
 pub(in crate::web) struct LoggedIn {
     message: &'static str,
+    #[schema(format = "uuid")]
     session_id: String,
 }
 
@@ -51,6 +58,27 @@ pub(in crate::web) struct SignInPage {
     ended: Option<Explanation>,
 }
 
+/// Shows the sign-in form.
+#[utoipa::path(
+    get,
+    path = "/login/",
+    params(
+        ("next" = Option<String>, Query, description = "Where to go on to; only a path of this site is followed"),
+        ("ended" = Option<String>, Query, description = "Present where a session has ended: the page says why"),
+    ),
+    responses(
+        OpenToAll,
+        (
+            status = 200,
+            description = "The form.",
+            body = String,
+            content_type = "text/html",
+            headers(("Set-Cookie" = String, description = "Removes the cookie of an ended session"))
+        ),
+        (status = 303, description = "Signed in already: goes on.", headers(("Location" = String))),
+    ),
+    security((), ("session" = []))
+)]
 #[get("/login?<query..>")]
 pub(in crate::web) async fn page(
     query: Query,
@@ -136,6 +164,19 @@ impl<'r> Responder<'r, 'static> for Box<Mistake> {
     }
 }
 
+/// Signs in: answers with a new session and its cookie.
+///
+/// The session that the request came with ends.
+#[utoipa::path(
+    post,
+    path = "/login/",
+    request_body(content(
+        (LoginRequest = "application/json"),
+        (LoginForm = "application/x-www-form-urlencoded"),
+    )),
+    responses(SigningIn, Mistake, SeeOther<LoggedIn>),
+    security((), ("session" = []))
+)]
 #[post("/login", data = "<body>")]
 pub(in crate::web) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,

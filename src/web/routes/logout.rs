@@ -2,11 +2,13 @@
 
 use rocket::{State, get, post};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::session::{Sessions, Visitor};
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
 use crate::web::negotiate::SeeOther;
+use crate::web::openapi::{OpenToAll, SigningOut};
 use crate::web::pages::HtmlPage;
 use crate::web::refusal::Refusal;
 use crate::web::same_origin::SameOrigin;
@@ -18,7 +20,15 @@ pub(in crate::web) struct Question {
     watch: Option<Watch>,
 }
 
-/// Asks, or confirms; never signs out: a link or an image must not be able to.
+/// Asks whether to sign out, or confirms it.
+///
+/// Never signs out: a link or an image must not be able to.
+#[utoipa::path(
+    get,
+    path = "/logout/",
+    responses(HtmlPage<Question>, OpenToAll),
+    security((), ("session" = []))
+)]
 #[get("/logout")]
 pub(in crate::web) fn page(
     current: Result<&CurrentSession, Refusal>,
@@ -39,12 +49,21 @@ pub(in crate::web) fn page(
 }
 
 /// What a program reads.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "message": "Logged out successfully" })))]
 pub(in crate::web) struct LoggedOut {
     message: &'static str,
 }
 
-/// The body does not matter, and is not read.
+/// Signs out, whether signed in or not.
+///
+/// A body does not matter, and is not read.
+#[utoipa::path(
+    post,
+    path = "/logout/",
+    responses(SigningOut, SeeOther<LoggedOut>),
+    security((), ("session" = []))
+)]
 #[post("/logout")]
 pub(in crate::web) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,

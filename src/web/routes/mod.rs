@@ -1,17 +1,20 @@
 //! The addresses, one module per subject.
 
+pub(super) mod docs;
 pub(super) mod health;
-mod home;
-mod login;
-mod logout;
-mod profile;
-mod session;
-mod sessions;
+pub(super) mod home;
+pub(super) mod login;
+pub(super) mod logout;
+pub(super) mod profile;
+pub(super) mod session;
+pub(super) mod sessions;
 
 use rocket::Route;
 
 pub(super) fn routes() -> Vec<Route> {
     rocket::routes![
+        docs::document,
+        docs::page,
         health::alive,
         health::ready,
         home::page,

@@ -6,27 +6,35 @@ use rocket::get;
 use rocket::http::Status;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::session::Session;
 use crate::web::current_session::CurrentSession;
 use crate::web::moment::{Moment, in_words};
 use crate::web::negotiate::Page;
+use crate::web::openapi::Reading;
 use crate::web::refusal::Refusal;
 use crate::web::watch::Watch;
 
 /// What a program reads.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf",
+    "session_data": { "user": "abdullah", "status": "active" }
+})))]
 pub(in crate::web) struct Profile {
+    #[schema(format = "uuid")]
     session_id: String,
     session_data: SessionData,
 }
 
 /// What belongs to the session's user; our own record stays out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SessionData {
     user: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     status: String,
+    /// What the application has stored.
     #[serde(flatten)]
     data: BTreeMap<String, Value>,
 }
@@ -41,6 +49,13 @@ pub(in crate::web) struct View {
     left: String,
 }
 
+/// Says who is signed in, and keeps the session alive.
+#[utoipa::path(
+    get,
+    path = "/profile/",
+    responses(Page<View, Profile>, Reading),
+    security(("session" = []))
+)]
 #[get("/profile")]
 pub(in crate::web) fn page(
     current: Result<&CurrentSession, Refusal>,

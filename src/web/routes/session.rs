@@ -5,19 +5,28 @@ use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, get};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::explanation::explain;
 use crate::web::negotiate::Format;
+use crate::web::openapi::Reading;
 use crate::web::passive_session::PassiveSession;
 use crate::web::refusal::Refusal;
 
 /// What a program, or a page's script, reads.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "user": "abdullah",
+    "idle_seconds_left": 899,
+    "absolute_seconds_left": 43_199
+})))]
 pub(in crate::web) struct TimeLeft {
     user: String,
     idle_seconds_left: u64,
+    /// `null` where sessions have no such limit.
+    #[schema(required)]
     absolute_seconds_left: Option<u64>,
 }
 
@@ -41,14 +50,43 @@ pub(in crate::web) enum Nothing {
 pub(in crate::web) struct Ended(String);
 
 /// The profile's answer with a reason.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "detail": "Session expired",
+    "reason": "You were signed out from Firefox on Linux, 2 minutes ago."
+})))]
 struct EndedBody {
     detail: &'static str,
     reason: String,
 }
 
+/// Says how long the session lives, without prolonging it.
+///
 /// There is no page at this address: it answers JSON to browsers too, but sends one without a session to the
 /// sign-in as every address does.
+#[utoipa::path(
+    get,
+    path = "/session/",
+    responses(
+        Reading,
+        (
+            status = 200,
+            description = "Who, and how long still.",
+            body = TimeLeft,
+            headers(("Vary" = String, description = "`Accept`"))
+        ),
+        (
+            status = 404,
+            description = "The session has ended, and why.",
+            body = EndedBody,
+            headers(
+                ("Vary" = String, description = "`Accept`"),
+                ("Set-Cookie" = String, description = "Removes the cookie")
+            )
+        ),
+    ),
+    security(("session" = []))
+)]
 #[get("/session")]
 pub(in crate::web) async fn read(
     passive: Result<&PassiveSession, Refusal>,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use rocket::http::Status;
 use rocket::{State, delete, get, post};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::session::{Handle, Listed, Sessions, Visitor, Which};
 use crate::web::cookie::SessionCookie;
@@ -12,24 +13,41 @@ use crate::web::current_session::CurrentSession;
 use crate::web::device::device;
 use crate::web::moment::{Moment, ago, rfc3339};
 use crate::web::negotiate::{Page, SeeOther};
+use crate::web::openapi::{Ending, EndingOne, Reading};
 use crate::web::refusal::Refusal;
 use crate::web::watch::Watch;
 
 /// What a program reads.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "sessions": [{
+    "id": "0f8fad5bd9cb469fa16570867728950e",
+    "current": true,
+    "device": "Firefox on Linux",
+    "ip": "127.0.0.1",
+    "created_at": "2026-07-01T12:00:00Z",
+    "last_active_at": "2026-07-01T12:34:56Z",
+    "expires_at": "2026-07-01T12:49:56Z"
+}] })))]
 pub(in crate::web) struct SessionList {
     sessions: Vec<Entry>,
 }
 
 /// One session. What another program's sign-in did not record is `null`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Entry {
+    /// The handle by which it can be ended; not the session's id, and no key to it.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
+    /// Whether it is the session that asks.
     current: bool,
     device: String,
+    #[schema(required)]
     ip: Option<String>,
+    #[schema(required, format = DateTime)]
     created_at: Option<String>,
+    #[schema(format = DateTime)]
     last_active_at: String,
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
@@ -52,6 +70,13 @@ struct Row {
     active: String,
 }
 
+/// Lists the user's live sessions, this one first.
+#[utoipa::path(
+    get,
+    path = "/sessions/",
+    responses(Page<View, SessionList>, Reading),
+    security(("session" = []))
+)]
 #[get("/sessions")]
 pub(in crate::web) async fn page(
     current: Result<&CurrentSession, Refusal>,
@@ -108,13 +133,15 @@ impl Row {
 }
 
 /// What a program reads after ending one session.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "message": "Session ended" })))]
 pub(in crate::web) struct EndedOne {
     message: &'static str,
 }
 
 /// What a program reads after ending several.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "message": "Other sessions ended", "ended": 2 })))]
 pub(in crate::web) struct EndedSeveral {
     message: &'static str,
     ended: usize,
@@ -122,6 +149,14 @@ pub(in crate::web) struct EndedSeveral {
 
 type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 
+/// Ends one of the user's sessions, at once.
+#[utoipa::path(
+    delete,
+    path = "/sessions/{handle}",
+    params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
+    responses(EndingOne, SeeOther<EndedOne>),
+    security(("session" = []))
+)]
 #[delete("/sessions/<handle>")]
 pub(in crate::web) async fn end_one(
     handle: &str,
@@ -152,6 +187,13 @@ pub(in crate::web) async fn end_one(
     })
 }
 
+/// Ends the user's other sessions.
+#[utoipa::path(
+    delete,
+    path = "/sessions/others",
+    responses(Ending, SeeOther<EndedSeveral>),
+    security(("session" = []))
+)]
 #[delete("/sessions/others")]
 pub(in crate::web) async fn end_others(
     current: Result<&CurrentSession, Refusal>,
@@ -172,6 +214,13 @@ pub(in crate::web) async fn end_others(
     })
 }
 
+/// Ends all sessions of the user, this one too.
+#[utoipa::path(
+    delete,
+    path = "/sessions/",
+    responses(Ending, SeeOther<EndedSeveral>),
+    security(("session" = []))
+)]
 #[delete("/sessions")]
 pub(in crate::web) async fn end_all(
     current: Result<&CurrentSession, Refusal>,
@@ -197,7 +246,14 @@ pub(in crate::web) async fn end_all(
     })
 }
 
-/// A form cannot send DELETE.
+/// Ends one of the user's sessions, for a form: it cannot send DELETE.
+#[utoipa::path(
+    post,
+    path = "/sessions/{handle}/end",
+    params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
+    responses(EndingOne, SeeOther<EndedOne>),
+    security(("session" = []))
+)]
 #[post("/sessions/<handle>/end")]
 pub(in crate::web) async fn submit_end_one(
     handle: &str,
@@ -209,6 +265,13 @@ pub(in crate::web) async fn submit_end_one(
     end_one(handle, current, visitor, cookie, sessions).await
 }
 
+/// Ends the user's other sessions, for a form.
+#[utoipa::path(
+    post,
+    path = "/sessions/others/end",
+    responses(Ending, SeeOther<EndedSeveral>),
+    security(("session" = []))
+)]
 #[post("/sessions/others/end")]
 pub(in crate::web) async fn submit_end_others(
     current: Result<&CurrentSession, Refusal>,
@@ -218,6 +281,13 @@ pub(in crate::web) async fn submit_end_others(
     end_others(current, visitor, sessions).await
 }
 
+/// Ends all sessions of the user, for a form.
+#[utoipa::path(
+    post,
+    path = "/sessions/end",
+    responses(Ending, SeeOther<EndedSeveral>),
+    security(("session" = []))
+)]
 #[post("/sessions/end")]
 pub(in crate::web) async fn submit_end_all(
     current: Result<&CurrentSession, Refusal>,

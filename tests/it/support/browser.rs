@@ -142,7 +142,7 @@ impl Browser {
 
     pub(crate) async fn wait_for_shown(&self, selector: &str) {
         for _ in 0..600 {
-            if self.is_shown(selector).await {
+            if self.has(selector).await && self.is_shown(selector).await {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;

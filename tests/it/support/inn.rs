@@ -1,5 +1,6 @@
 //! An Innkeeper inside the test's own process, and its visitors.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rocket::http::{Header, Method, Status};
@@ -52,6 +53,17 @@ impl Inn {
 
     pub(crate) fn redis(&self) -> &RedisServer {
         self.redis.as_deref().expect("an inn on Redis")
+    }
+
+    /// Each address as method and path, in the spelling of `OpenAPI`.
+    pub(crate) fn addresses(&self) -> BTreeSet<(String, String)> {
+        let routes = self.client.rocket().routes();
+        routes
+            .map(|route| {
+                let path = route.uri.path().replace('<', "{").replace('>', "}");
+                (route.method.to_string(), path)
+            })
+            .collect()
     }
 
     /// A program: asks for JSON by asking for nothing.

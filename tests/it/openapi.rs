@@ -1,0 +1,406 @@
+//! The `OpenAPI` document says what is there, and what is there answers as it says.
+
+use std::collections::BTreeSet;
+
+use innkeeper::UserName;
+use jsonschema::Validator;
+use rocket::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Backend, Inn, Visitor};
+
+async fn document(inn: &Inn) -> Value {
+    let answer = inn.browser().get("/openapi.json").await;
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    answer.json()
+}
+
+/// Method and path of each operation, and what is said of it.
+fn operations(document: &Value) -> Vec<(String, String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let operations = item.as_object().unwrap().iter();
+            operations
+                .map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation))
+        })
+        .collect()
+}
+
+/// A validator for one schema, which may refer to the document's others.
+fn validator(document: &Value, schema: &Value) -> Validator {
+    let schema = json!({ "allOf": [schema], "components": document["components"] });
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(&schema)
+        .unwrap()
+}
+
+fn without_slash(path: &str) -> String {
+    match path {
+        "/" => path.to_owned(),
+        path => path.trim_end_matches('/').to_owned(),
+    }
+}
+
+#[rocket::async_test]
+async fn the_document_and_the_routes_are_the_same() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let described: BTreeSet<_> = operations(&document)
+        .into_iter()
+        .map(|(method, path, _)| (method, without_slash(&path)))
+        .collect();
+    let mounted: BTreeSet<_> = inn
+        .addresses()
+        .into_iter()
+        .filter(|(_, path)| !path.starts_with("/static/"))
+        .map(|(method, path)| (method, without_slash(&path)))
+        .collect();
+    assert_eq!(described, mounted);
+    assert!(described.len() >= 17, "{described:?}");
+}
+
+#[rocket::async_test]
+async fn the_document_is_whole() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["title"], "Innkeeper");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document.get("servers"), None);
+    let session = &document["components"]["securitySchemes"]["session"];
+    assert_eq!(
+        (&session["type"], &session["in"], &session["name"]),
+        (&json!("apiKey"), &json!("cookie"), &json!("session_id"))
+    );
+
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(ids.insert(id), "{id} twice");
+        assert!(operation["summary"].as_str().is_some(), "{method} {path}");
+        let in_path: Vec<_> = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .collect();
+        let given: Vec<_> = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "path" && parameter["required"] == true)
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(in_path, given, "{method} {path}");
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            assert!((200..600).contains(&status.parse::<u16>().unwrap()));
+            assert!(
+                answer["description"].as_str().is_some(),
+                "{method} {path} {status}"
+            );
+        }
+    }
+    every_reference_leads_somewhere(&document, &document);
+}
+
+fn every_reference_leads_somewhere(document: &Value, part: &Value) {
+    if let Some(place) = part.get("$ref").and_then(Value::as_str) {
+        assert!(document.pointer(&place[1..]).is_some(), "{place}");
+    }
+    let members = part
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.values());
+    for member in members.chain(part.as_array().into_iter().flatten()) {
+        every_reference_leads_somewhere(document, member);
+    }
+}
+
+#[rocket::async_test]
+async fn every_example_is_one() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let mut tried = 0;
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let validator = validator(&document, schema);
+        for example in schema["examples"].as_array().into_iter().flatten() {
+            assert!(validator.is_valid(example), "{name}: {example}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 9, "{tried}");
+}
+
+#[rocket::async_test]
+async fn behind_https_it_names_the_site_and_its_cookie() {
+    let settings = [("public_url", json!("https://inn.example"))];
+    let inn = Inn::with(Backend::Embedded, &settings).await;
+    let document = document(&inn).await;
+    assert_eq!(
+        document["servers"],
+        json!([{ "url": "https://inn.example" }])
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["session"]["name"],
+        "__Host-session_id"
+    );
+}
+
+#[rocket::async_test]
+async fn the_names_of_the_tutorial_are_there() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let schemas = &document["components"]["schemas"];
+    let properties = |name: &str| -> BTreeSet<String> {
+        schemas[name]["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
+    };
+    for (schema, names) in [
+        ("LoginRequest", &["username"][..]),
+        ("LoggedIn", &["message", "session_id"]),
+        ("Profile", &["session_data", "session_id"]),
+        ("LoggedOut", &["message"]),
+        ("Detail", &["detail"]),
+        ("HTTPValidationError", &["detail"]),
+        ("ValidationError", &["loc", "msg", "type"]),
+    ] {
+        assert_eq!(
+            properties(schema),
+            names.iter().map(ToString::to_string).collect()
+        );
+    }
+    let login = &document["paths"]["/login/"]["post"];
+    assert_eq!(login["requestBody"]["required"], true);
+    for status in ["200", "303", "400", "403", "413", "415", "422", "503"] {
+        assert!(login["responses"][status].is_object(), "{status}");
+    }
+}
+
+/// The pattern and the lengths of the document against what really signs in, for each character of the first plane
+/// and the planes of emoji and tags.
+#[rocket::async_test]
+async fn the_user_names_of_the_document_are_those_that_sign_in() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let login = &document["components"]["schemas"]["LoginRequest"];
+    let validator = validator(&document, &login["properties"]["username"]);
+    let characters = ('\0'..='\u{ffff}')
+        .chain('\u{1bc90}'..='\u{1d200}')
+        .chain('\u{dfff0}'..='\u{e1010}');
+    let alone = characters.clone().map(String::from);
+    let inside = characters.map(|character| format!("a{character}b"));
+    let lengths = ["", "a", "a ", "  a", "a\n"].map(str::to_owned).into_iter();
+    let lengths = lengths.chain([64, 65].map(|length| "w".repeat(length)));
+    for name in alone.chain(inside).chain(lengths) {
+        let signs_in = UserName::parse(&name).is_ok();
+        assert_eq!(validator.is_valid(&json!(name)), signs_in, "{name:?}");
+    }
+}
+
+/// A request to the inn, and the operation that it is.
+async fn ask(
+    visitor: &mut Visitor,
+    document: &Value,
+    (method, path, operation): (Method, &str, &str),
+    (headers, body): (&[(&str, &str)], &str),
+) -> Answer {
+    let answer = visitor.send(method, path, headers, body).await;
+    let verb = method.as_str().to_lowercase();
+    let status = answer.status.code.to_string();
+    let said = &document["paths"][operation][verb.as_str()]["responses"][status.as_str()];
+    assert!(
+        said.is_object(),
+        "{method} {path} answers {status}, of which nothing is said"
+    );
+    for name in ["Set-Cookie", "Location", "Retry-After", "Vary"] {
+        if answer.header(name).is_some() {
+            assert!(
+                said["headers"][name].is_object(),
+                "{method} {path} {status}: {name}"
+            );
+        }
+    }
+    let media_type = answer
+        .header("Content-Type")
+        .map(|kind| kind.split(';').next().unwrap());
+    match media_type {
+        None => assert_eq!(said.get("content"), None, "{method} {path} {status}"),
+        Some(kind) => assert!(
+            said["content"][kind].is_object(),
+            "{method} {path} {status}: {kind}"
+        ),
+    }
+    if media_type == Some("application/json") {
+        let schema = &said["content"]["application/json"]["schema"];
+        let body = answer.json();
+        if let Err(problem) = validator(document, schema).validate(&body) {
+            panic!("{method} {path} {status}: {problem} in {body}");
+        }
+    }
+    answer
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
+
+#[rocket::async_test]
+async fn a_sign_in_answers_as_described() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let long = "x".repeat(9000);
+    let two = ("Cookie", "session_id=a; session_id=b");
+    for (status, headers, body) in [
+        (200, &[JSON][..], r#"{"username":"abdullah"}"#),
+        (303, &[FORM], "username=abdullah"),
+        (400, &[JSON, two], r#"{"username":"abdullah"}"#),
+        (403, &[JSON, CROSS_SITE], r#"{"username":"abdullah"}"#),
+        (413, &[JSON], &long),
+        (413, &[FORM], &long),
+        (415, &[("Content-Type", "text/plain")], "abdullah"),
+        (422, &[JSON], "{}"),
+        (422, &[JSON], ""),
+        (422, &[JSON], r#"{"username":7}"#),
+        (422, &[FORM], "username="),
+    ] {
+        let operation = (Method::Post, "/login/", "/login/");
+        for mut visitor in [inn.program(), inn.browser()] {
+            let answer = ask(&mut visitor, &document, operation, (headers, body)).await;
+            let expected = if status == 200 && answer.status.code == 303 {
+                303
+            } else {
+                status
+            };
+            assert_eq!(answer.status.code, expected, "{headers:?} {body}");
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn every_address_answers_as_described() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let dead = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let handle = "0f8fad5bd9cb469fa16570867728950e";
+    for (method, path, _) in operations(&document) {
+        let verb: Method = method.parse().unwrap();
+        let address = path.replace("{handle}", handle);
+        let operation = (verb, address.as_str(), path.as_str());
+        for nobody in [inn.program(), inn.browser()] {
+            let mut signed_in = nobody.clone();
+            signed_in.log_in_as("abdullah").await;
+            let ended = nobody.clone().with_cookie("session_id", dead);
+            for visitor in [nobody, signed_in, ended] {
+                for headers in [
+                    &[][..],
+                    &[CROSS_SITE],
+                    &[("Cookie", "session_id=a; session_id=b")],
+                ] {
+                    // Each with a session of its own, because some of these end it.
+                    let mut visitor = visitor.clone();
+                    if visitor.has_cookie() && visitor.id() != dead {
+                        visitor.log_in_as("abdullah").await;
+                    }
+                    ask(&mut visitor, &document, operation, (headers, "")).await;
+                }
+            }
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn sessions_that_are_ended_answer_as_described() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let mut visitor = inn.program();
+    visitor.log_in_as("abdullah").await;
+    let list = (Method::Get, "/sessions/", "/sessions/");
+    for (method, path, operation, own) in [
+        (Method::Delete, "/sessions/", "/sessions/{handle}", false),
+        (Method::Delete, "/sessions/", "/sessions/{handle}", true),
+        (Method::Post, "/end", "/sessions/{handle}/end", true),
+    ] {
+        inn.program().log_in_as("abdullah").await;
+        visitor.log_in_as("abdullah").await;
+        let listed = ask(&mut visitor, &document, list, (&[], "")).await.json();
+        let sessions = listed["sessions"].as_array().unwrap();
+        let one = sessions
+            .iter()
+            .find(|session| session["current"] == own)
+            .unwrap();
+        let end = if path == "/end" { "/end" } else { "" };
+        let path = format!("/sessions/{}{end}", one["id"].as_str().unwrap());
+        let answer = ask(
+            &mut visitor,
+            &document,
+            (method, &path, operation),
+            (&[], ""),
+        )
+        .await;
+        assert_eq!(
+            (answer.status.code, answer.header("Set-Cookie").is_some()),
+            (200, own)
+        );
+    }
+}
+
+#[rocket::async_test]
+async fn an_outage_answers_as_described() {
+    let inn = Inn::open(Backend::Redis).await;
+    let document = document(&inn).await;
+    inn.redis().signal("KILL");
+    let id = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    for (method, path, operation) in operations(&document) {
+        let verb: Method = method.parse().unwrap();
+        let address = path.replace("{handle}", "0f8fad5bd9cb469fa16570867728950e");
+        let sent: (&[_], _) = if path == "/login/" && verb == Method::Post {
+            (&[JSON], r#"{"username":"abdullah"}"#)
+        } else {
+            (&[], "")
+        };
+        let mut visitor = inn.program().with_cookie("session_id", id);
+        let answer = ask(&mut visitor, &document, (verb, &address, &path), sent).await;
+        let asks = operation.get("security").is_some() || path == "/readyz";
+        assert_eq!(answer.status.code == 503, asks, "{method} {path}");
+    }
+}
+
+#[rocket::async_test]
+async fn the_page_shows_every_operation_and_no_session() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let document = document(&inn).await;
+    let mut browser = inn.browser();
+    browser.log_in_as("abdullah").await;
+    for path in ["/docs", "/docs/"] {
+        let page = browser.get(path).await;
+        page.assert_page(200, "Addresses");
+        assert!(!page.body.contains(&browser.id()));
+        let text = page.text().replace("&#x2F;", "/").replace("&#x27;", "'");
+        for (method, path, operation) in operations(&document) {
+            let summary = operation["summary"].as_str().unwrap();
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(
+                text.contains(&format!("{method} {path} {summary}")),
+                "{method} {path}"
+            );
+            assert!(
+                page.body.contains(&format!("<details id=\"{id}\">")),
+                "{id}"
+            );
+        }
+        for text in page.body.split("<label for=\"").skip(1) {
+            let id = text.split('"').next().unwrap();
+            assert_eq!(
+                page.body.matches(&format!("id=\"{id}\"")).count(),
+                1,
+                "{id}"
+            );
+        }
+    }
+}
