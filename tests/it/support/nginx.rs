@@ -71,16 +71,16 @@ fn spawn(port: u16, instances: [u16; 2], folder: &TempDir) -> Child {
         assert!(site.contains(there), "{there} in {site}");
         site = site.replace(there, &here);
     }
-    let site: String = site
+    let site: Vec<_> = site
         .lines()
         .filter(|line| !line.trim_start().starts_with("ssl_"))
-        .map(|line| format!("{line}\n"))
         .collect();
+    let site = site.join("\n");
     let all = format!(
         "daemon off;\npid nginx.pid;\nerror_log error.log;\nworker_processes 1;\n\
          events {{ worker_connections 512; }}\n\
          http {{\naccess_log off;\nclient_body_temp_path body;\nproxy_temp_path proxy;\n\
-         fastcgi_temp_path fastcgi;\nuwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{site}}}\n"
+         fastcgi_temp_path fastcgi;\nuwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{site}\n}}\n"
     );
     fs::write(folder.path().join("nginx.conf"), all).unwrap();
     Command::new("nginx")
