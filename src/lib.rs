@@ -55,9 +55,9 @@ pub use config::{
     Config, ConfigError, Location, LogFormat, PublicUrl, RedisAddress, Secret, StoreChoice,
 };
 pub use session::{
-    Clock, Ending, FieldError, Handle, Lifetimes, Listed, Live, NameError, NewSession, Reason,
-    Resumed, Session, SessionId, SessionStore, Sessions, StoreError, UserName, Visitor, Which,
-    Written,
+    Clock, Displaced, Ending, FieldError, Handle, Lifetimes, Listed, Live, NameError, NewSession,
+    Reason, Resumed, Session, SessionId, SessionStore, Sessions, Started, StoreError, UserName,
+    Visitor, Which, Written,
 };
 pub use store::{AddressError, EmbeddedStore, OpenError, RedisStore};
 pub use web::{

@@ -35,6 +35,19 @@ pub enum Reason {
     TooMany,
 }
 
+impl Reason {
+    /// Its name, as it is stored and counted.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::Ended => "ended",
+            Self::SignedInAgain => "signed_in_again",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
 impl Ending {
     pub(crate) fn new(reason: Reason, now: SystemTime, by: &Visitor) -> Self {
         Self {

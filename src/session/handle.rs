@@ -28,6 +28,20 @@ impl Handle {
         let bytes = digest.first_chunk().copied().unwrap_or_default();
         Self(u128::from_be_bytes(bytes))
     }
+
+    /// The first eight digits: enough to follow a session through a log.
+    pub(crate) fn prefix(self) -> Prefix {
+        Prefix(self)
+    }
+}
+
+/// The beginning of a handle.
+pub(crate) struct Prefix(Handle);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0.0 >> 96)
+    }
 }
 
 impl From<&SessionId> for Handle {
@@ -51,6 +65,7 @@ mod tests {
         let id = SessionId::parse("5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a").unwrap();
         let as_sha256sum_says = "a8fd254216dc5676881f6077e5477578";
         assert_eq!(Handle::from(&id).to_string(), as_sha256sum_says);
+        assert_eq!(Handle::from(&id).prefix().to_string(), "a8fd2542");
     }
 
     #[test]

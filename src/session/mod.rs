@@ -23,8 +23,8 @@ pub use field::FieldError;
 pub use handle::Handle;
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
-pub use sessions::{Listed, Resumed, Sessions};
-pub use store::{Live, NewSession, SessionStore, StoreError, Which, Written};
+pub use sessions::{Listed, Resumed, Sessions, Started};
+pub use store::{Displaced, Live, NewSession, SessionStore, StoreError, Which, Written};
 pub use user_name::{NameError, UserName};
 
 /// What the server remembers about one visitor.

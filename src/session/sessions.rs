@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
 use super::{
-    Clock, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId, SessionStore,
-    StoreError, UserName, Visitor, Which, Written, since_1970,
+    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId,
+    SessionStore, StoreError, UserName, Visitor, Which, Written, since_1970,
 };
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -31,6 +31,15 @@ pub struct Sessions {
 struct Limit {
     at: Instant,
     whole: Duration,
+}
+
+/// A session that was begun.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Its id, for the visitor alone.
+    pub id: SessionId,
+    /// What it ended.
+    pub displaced: Displaced,
 }
 
 /// A session that was found alive, and when it will end if nobody uses it again.
@@ -117,7 +126,7 @@ impl Sessions {
         user: &UserName,
         visitor: Visitor,
         replaced: Option<&SessionId>,
-    ) -> Result<SessionId, StoreError> {
+    ) -> Result<Started, StoreError> {
         let id = SessionId::generate();
         let now = self.clock.now();
         let again = Ending::new(Reason::SignedInAgain, now, &visitor);
@@ -136,8 +145,8 @@ impl Sessions {
             most: self.most_per_user,
             too_many: &too_many,
         };
-        self.in_time(self.store.create(&new)).await?;
-        Ok(id)
+        let displaced = self.in_time(self.store.create(&new)).await?;
+        Ok(Started { id, displaced })
     }
 
     /// Finds a live session and slides its end; `None` if there is none.
@@ -202,12 +211,12 @@ impl Sessions {
         Ok(listed)
     }
 
-    /// Ends a session, as its own visitor does; one that is over already is fine.
+    /// Ends a session, as its own visitor does, and says whose it was; `None`: it was over already, which is fine.
     ///
     /// # Errors
     ///
     /// The visitor is still signed in.
-    pub async fn end(&self, id: &SessionId, by: &Visitor) -> Result<(), StoreError> {
+    pub async fn end(&self, id: &SessionId, by: &Visitor) -> Result<Option<String>, StoreError> {
         let why = Ending::new(Reason::SignedOut, self.clock.now(), by);
         self.in_time(self.store.delete(id, &why)).await
     }

@@ -33,11 +33,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new session, ends the one that it replaces, and ends the user's oldest beyond the most allowed.
     ///
     /// The new session lives for the idle timeout, or until its absolute limit if that comes first.
+    /// Returns what this call ended; a session that several calls end at once is one of them's.
     ///
     /// # Errors
     ///
     /// The caller must not hand out the id; what it replaces may or may not have ended.
-    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError>;
+    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError>;
 
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
     /// its absolute limit if that comes first.
@@ -72,10 +73,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
     /// finds it. An unknown id is fine: the session that it names is over.
     ///
+    /// Returns whose live session this call ended; `None` if there was none, or another call ended it, or its record
+    /// could not be read.
+    ///
     /// # Errors
     ///
     /// The session may be alive.
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError>;
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError>;
 
     /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says how many there were.
     ///
@@ -132,6 +136,15 @@ pub struct NewSession<'a> {
     pub most: usize,
     /// Why the oldest of them end.
     pub too_many: &'a Ending,
+}
+
+/// What a new session ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Displaced {
+    /// Whose session it replaced; `None` if none, or one that was over.
+    pub replaced: Option<String>,
+    /// How many of its user's oldest made room for it.
+    pub oldest: usize,
 }
 
 /// A session that is alive, and how long it will be if it is not used.

@@ -8,9 +8,11 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Catcher, Route, catch};
 
 use super::headers::harden;
+use super::logging::RequestLog;
 use super::negotiate::answer;
 use super::pages::ErrorPage;
 use super::refusal::{Detail, Refusal};
+use super::trace::Trace;
 
 pub(super) fn catchers() -> Vec<Catcher> {
     rocket::catchers![default]
@@ -31,14 +33,17 @@ impl<'r> Responder<'r, 'static> for Caught {
             None => respond(self.0, request),
         };
         harden(request, &mut response);
+        RequestLog::catch(request, &mut response);
         Ok(response)
     }
 }
 
 /// A handler that takes a guard without `Result` ends here; the guard has left its reason.
 fn left_by_guard(status: Status, request: &Request<'_>) -> Option<Refusal> {
-    let refusal = request.local_cache(|| None::<Refusal>).clone();
-    refusal.filter(|refusal| refusal.status() == status)
+    let refusal = Trace::of(request).left();
+    refusal
+        .filter(|refusal| refusal.status() == status)
+        .cloned()
 }
 
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {

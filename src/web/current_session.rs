@@ -12,6 +12,7 @@ use super::cookie::{Presented, SessionCookie};
 use super::refusal::Refusal;
 use super::request_sessions;
 use super::same_origin::SameOrigin;
+use super::trace::Trace;
 use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 
 /// The live session of this request: a request guard.
@@ -176,7 +177,7 @@ pub(super) async fn resolve<'r>(
         request_sessions::of(request),
     ) else {
         // The sentinel below keeps such an application from launching.
-        return Err(Refusal::StoreDown);
+        return Err(Refusal::without_stage());
     };
     let id = match cookie.presented(request) {
         Presented::Nothing | Presented::Empty => return Err(Refusal::NoSession),
@@ -189,6 +190,7 @@ pub(super) async fn resolve<'r>(
         Look::Passive => sessions.peek(&id).await?,
     };
     let resumed = found.ok_or(Refusal::SessionEnded)?;
+    Trace::of(request).set_guest(&resumed.session.user, &id);
     Ok((id, resumed, sessions))
 }
 

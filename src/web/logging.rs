@@ -1,14 +1,17 @@
 //! The log: how it is started, and a line for each request.
 
 use std::io::{self, IsTerminal};
-use std::time::Instant;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::audit::Audit;
+use super::request_id::RequestIds;
+use super::trace::Trace;
 use crate::config::LogFormat;
+use crate::session::Handle;
 
 /// Starts writing the log to standard error; for a program, once.
 ///
@@ -37,13 +40,58 @@ pub fn start(format: LogFormat) {
     }
 }
 
-/// Writes a line for each request.
+/// Gives each answer its request's id and writes a line for it.
 ///
-/// It names the route and not the path: a path is the visitor's text, and might hold an id.
+/// The line names the route and not the path: a path is the visitor's text, and might hold an id.
 pub(super) struct RequestLog;
 
-#[derive(Clone, Copy)]
-struct Begun(Instant);
+/// A line of the log at this level.
+macro_rules! write_line {
+    ($level:ident, $request:ident, $trace:ident, $status:ident) => {
+        tracing::$level!(
+            request_id = %$trace.id(),
+            method = $request.method().as_str(),
+            route = route($request),
+            status = $status.code,
+            micros = $trace.elapsed().as_micros(),
+            user = $trace.guest().map(|guest| guest.user.as_str()),
+            session = $trace.guest().map(|guest| tracing::field::display(Handle::from(&guest.id).prefix())),
+            problem = $trace.problem(),
+            "request"
+        )
+    };
+}
+
+impl RequestLog {
+    /// For the catcher: a request of which Rocket cannot make anything comes to it and to no fairing.
+    pub(super) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
+        let is_logged = request.rocket().state::<RequestIds>().is_some();
+        if is_logged && !Trace::of(request).is_by_fairings() {
+            conclude(request, response);
+        }
+    }
+}
+
+fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
+    let (trace, status) = (Trace::of(request), response.status());
+    // A catcher of the application's own may have answered what a guard of ours refused.
+    if let Some(refusal) = trace.left()
+        && refusal.status() == status
+    {
+        Audit::of(request).refused(refusal);
+    }
+    response.set_raw_header("X-Request-Id", trace.id().to_string());
+    match status.code {
+        503 => write_line!(warn, request, trace, status),
+        500.. => write_line!(error, request, trace, status),
+        _ => write_line!(info, request, trace, status),
+    }
+}
+
+/// The template of the route that answered.
+fn route<'r>(request: &'r Request<'_>) -> &'r str {
+    request.route().map_or("-", |route| route.uri.path())
+}
 
 #[async_trait]
 impl Fairing for RequestLog {
@@ -55,17 +103,10 @@ impl Fairing for RequestLog {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        request.local_cache(|| Begun(Instant::now()));
+        Trace::begin(request);
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let begun = request.local_cache(|| Begun(Instant::now()));
-        tracing::info!(
-            method = request.method().as_str(),
-            route = request.route().map_or("-", |route| route.uri.as_str()),
-            status = response.status().code,
-            micros = begun.0.elapsed().as_micros(),
-            "request"
-        );
+        conclude(request, response);
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP: requests, answers and guards are known only here.
 
 mod assets;
+mod audit;
 mod body;
 mod catchers;
 mod cookie;
@@ -17,11 +18,13 @@ mod openapi;
 mod pages;
 mod passive_session;
 mod refusal;
+mod request_id;
 mod request_sessions;
 mod routes;
 mod same_origin;
 mod shutdown;
 mod stage;
+mod trace;
 mod visitor;
 mod watch;
 

@@ -1,5 +1,7 @@
 //! Why a visitor is not served, and the answer that says so.
 
+use std::sync::Arc;
+
 use rocket::Request;
 use rocket::http::{Method, Status};
 use rocket::request::Outcome;
@@ -7,10 +9,12 @@ use rocket::response::{self, Responder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::audit::Audit;
 use super::cookie::{Presented, SessionCookie};
 use super::negotiate::{Format, answer, see_other};
 use super::next::Next;
 use super::pages::ErrorPage;
+use super::trace::Trace;
 use crate::session::{FieldError, StoreError};
 
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
@@ -35,10 +39,11 @@ pub enum Refusal {
     Invalid(Invalid),
     /// A handle that names none of the user's sessions: 404.
     NoSuchSession,
-    /// The store cannot say, or cannot do it: 503, and the cookie stays as it is.
-    StoreDown,
-    /// The application asked for something that cannot be: 500.
-    Internal,
+    /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
+    /// stands in the request's line in the log, and the visitor reads only that he may try again.
+    StoreDown(Arc<str>),
+    /// The application asked for something that cannot be: 500. The reason is for the operator.
+    Internal(Arc<str>),
 }
 
 /// What is wrong with a sign-in's user name, in the words of FastAPI's validation errors.
@@ -94,6 +99,27 @@ pub(super) struct ValidationError {
 }
 
 impl Refusal {
+    /// Its name, for the log.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSession => "no_session",
+            Self::SessionEnded => "session_ended",
+            Self::AmbiguousCookie => "ambiguous_cookie",
+            Self::CrossSite => "cross_site",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::TooLarge => "too_large",
+            Self::Invalid(_) => "invalid",
+            Self::NoSuchSession => "no_such_session",
+            Self::StoreDown(_) => "store_down",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Sentinels keep an application without our stage from launching; where none looks, this is the answer.
+    pub(super) fn without_stage() -> Self {
+        Self::StoreDown("Innkeeper's stage is not attached".into())
+    }
+
     /// The status of the JSON answer.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -104,8 +130,8 @@ impl Refusal {
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::Invalid(_) => Status::UnprocessableEntity,
-            Self::StoreDown => Status::ServiceUnavailable,
-            Self::Internal => Status::InternalServerError,
+            Self::StoreDown(_) => Status::ServiceUnavailable,
+            Self::Internal(_) => Status::InternalServerError,
         }
     }
 
@@ -122,22 +148,22 @@ impl Refusal {
             Self::TooLarge => "Body must be at most 8 KiB",
             Self::Invalid(_) => "Unprocessable Entity",
             Self::NoSuchSession => "No such session",
-            Self::Internal => "Internal Server Error",
-            Self::StoreDown => "Sessions are unavailable at the moment, please try again",
+            Self::Internal(_) => "Internal Server Error",
+            Self::StoreDown(_) => "Sessions are unavailable at the moment, please try again",
         }
     }
 
     fn page(&self, request: &Request<'_>) -> ErrorPage {
         let page = ErrorPage::of(self.status());
         // What asks again by itself asks by GET, which is not what a form was sent by.
-        let page = if *self == Self::StoreDown && request.method() == Method::Get {
+        let page = if matches!(self, Self::StoreDown(_)) && request.method() == Method::Get {
             page.retrying_after(RETRY_AFTER)
         } else {
             page
         };
         match self {
             // Only to those who came with a session, or may have: of others it would be untrue.
-            Self::StoreDown if Presented::of(request).id().is_some() => page.saying(
+            Self::StoreDown(_) if Presented::of(request).id().is_some() => page.saying(
                 "You are still signed in: only the place where sessions are kept does not answer at the moment.",
             ),
             Self::AmbiguousCookie => page.saying(
@@ -149,12 +175,12 @@ impl Refusal {
             ),
             Self::Invalid(invalid) => page.saying(&invalid.message),
             Self::NoSuchSession => page.saying("You have no such session. It may have ended already."),
-            Self::Internal
+            Self::Internal(_)
             | Self::NoSession
             | Self::SessionEnded
             | Self::UnsupportedMediaType
             | Self::TooLarge
-            | Self::StoreDown => page,
+            | Self::StoreDown(_) => page,
         }
     }
 
@@ -172,7 +198,7 @@ impl Refusal {
     /// A guard's refusal; leaves the reason for the catcher, which answers where a handler takes the guard without
     /// `Result`.
     pub(super) fn stop<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
-        request.local_cache(|| Some(self.clone()));
+        Trace::of(request).leave(&self);
         Outcome::Error((self.status(), self))
     }
 
@@ -198,6 +224,7 @@ impl Refusal {
 
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Audit::of(request).refused(&self);
         let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
         let mut response = if to_sign_in {
             see_other(&self.sign_in(request))
@@ -217,11 +244,8 @@ impl<'r> Responder<'r, 'static> for Refusal {
         {
             response.adjoin_header(cookie.removal());
         }
-        if self == Self::StoreDown {
+        if matches!(self, Self::StoreDown(_)) {
             response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
-        }
-        if self == Self::CrossSite {
-            tracing::warn!("cross-site request refused");
         }
         Ok(response)
     }
@@ -235,18 +259,13 @@ impl From<FieldError> for Refusal {
             FieldError::Name(_)
             | FieldError::TooLarge(_)
             | FieldError::TooMany
-            | FieldError::Form { .. } => {
-                tracing::error!(%error, "a field of a session could not be used");
-                Self::Internal
-            }
+            | FieldError::Form { .. } => Self::Internal(error.to_string().into()),
         }
     }
 }
 
 impl From<StoreError> for Refusal {
-    /// Keeps the reason for the operator: the visitor reads only that he may try again.
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a request could not use the session store");
-        Self::StoreDown
+        Self::StoreDown(error.to_string().into())
     }
 }

@@ -22,7 +22,7 @@ impl<'r> FromRequest<'r> for &'r Sessions {
         match of(request) {
             Some(sessions) => Outcome::Success(sessions),
             // The sentinel below keeps such an application from launching.
-            None => Outcome::Error((Refusal::StoreDown.status(), Refusal::StoreDown)),
+            None => Refusal::without_stage().stop(request),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
 use super::openapi::Document;
+use super::request_id::RequestIds;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
@@ -68,8 +69,8 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 /// `/healthz` and `/readyz` (and `/`, `/openapi.json` and `/docs`, unless it has an answer of its own there) and four
 /// files below `/static`; the store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
 /// [`PassiveSession`](super::PassiveSession), [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; security headers
-/// on every answer that does not bring its own; and a catcher for errors (unless it registers a default catcher of
-/// its own before).
+/// on every answer that does not bring its own; an `X-Request-Id` on every answer and a line in the log for each; and
+/// a catcher for errors (unless it registers a default catcher of its own before).
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
 /// [`Config`]; a mistake there stops the launch. Any number of instances can live side by side in one process.
@@ -143,6 +144,7 @@ impl Prepared {
         let document = Document::new(cookie.name(), config.public_url.as_ref());
         let rocket = without_ip_header(rocket)
             .manage(sessions)
+            .manage(RequestIds::new())
             .manage(Patience(match &config.store {
                 StoreChoice::Redis { .. } => Some(config.redis_timeout),
                 // A disk answers, late or with an error.

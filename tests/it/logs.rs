@@ -1,5 +1,8 @@
 //! The log: what stands in it, and what never does.
 
+use innkeeper::{Handle, SessionId};
+use serde_json::Value;
+
 use crate::support::http;
 use crate::support::program::Program;
 use crate::support::redis::RedisServer;
@@ -15,6 +18,14 @@ fn provoke(program: &Program) -> Vec<String> {
     let twice = format!("Cookie: session_id={id}; session_id=hunter2-cookie");
     for (head, headers, body) in [
         ("GET /profile/", vec![cookie.as_str()], ""),
+        ("GET /session/", vec![cookie.as_str()], ""),
+        ("GET /sessions/", vec![cookie.as_str()], ""),
+        ("GET /profile/", vec!["X-Request-Id: hunter2-request"], ""),
+        (
+            "POST /logout/",
+            vec![cookie.as_str(), "Origin: https://hunter2.example"],
+            "",
+        ),
         ("GET /profile/", vec![twice.as_str()], ""),
         (
             "POST /login/",
@@ -57,7 +68,9 @@ fn no_secret_reaches_the_log_at_any_level() {
             let program = Program::start(&variables);
             let secrets = provoke(&program);
             let log = program.log();
-            assert!(log.contains("signed in"), "{log}");
+            for event in ["signed in", "signed out", "refused"] {
+                assert!(log.contains(event), "{event}: {log}");
+            }
             for secret in secrets {
                 assert!(
                     !log.contains(&secret),
@@ -113,10 +126,7 @@ fn a_log_in_json_has_one_object_a_line() {
     let program = Program::start(&variables);
     http::log_in(program.port(), "zo\u{eb} \"quoted\"");
     let log = program.log();
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = events(&log);
     let signed_in = lines
         .iter()
         .find(|line| line["fields"]["message"] == "signed in")
@@ -128,4 +138,251 @@ fn a_log_in_json_has_one_object_a_line() {
         .unwrap();
     assert_eq!(request["fields"]["route"], "/login");
     assert_eq!(request["fields"]["status"], 200);
+}
+
+/// The lines of a log in JSON.
+#[track_caller]
+fn events(log: &str) -> Vec<Value> {
+    log.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The fields of all events with this message.
+#[track_caller]
+fn called(log: &str, message: &str) -> Vec<Value> {
+    events(log)
+        .into_iter()
+        .map(|event| event["fields"].clone())
+        .filter(|fields| fields["message"] == message)
+        .collect()
+}
+
+/// As the log names a session.
+fn prefix(id: &str) -> String {
+    Handle::from(&SessionId::parse(id).unwrap()).to_string()[..8].to_owned()
+}
+
+#[track_caller]
+fn request_id(answer: &str) -> String {
+    let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
+    let ids: Vec<_> = head.split("\r\nx-request-id: ").skip(1).collect();
+    assert_eq!(ids.len(), 1, "{answer}");
+    ids[0].split("\r\n").next().unwrap().to_owned()
+}
+
+const IN_JSON: (&str, &str) = ("INNKEEPER_LOG_FORMAT", "json");
+
+#[test]
+fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
+    let mut redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url()), IN_JSON]);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    let cookie = format!("Cookie: session_id={id}");
+    let mut seen = Vec::new();
+    let mut ask = |head: &str, headers: &[&str], body: &str| {
+        let answer = http::request(port, head, headers, body);
+        let id = request_id(&answer);
+        assert!(id.len() <= 24, "{id}");
+        assert!(!seen.contains(&id), "{id}");
+        let lines: Vec<_> = called(&program.log(), "request")
+            .into_iter()
+            .filter(|line| line["request_id"] == id.as_str())
+            .collect();
+        assert_eq!(lines.len(), 1, "{head}: {lines:?}");
+        assert_eq!(lines[0]["status"], http::status(&answer), "{head}");
+        seen.push(id);
+        lines[0].clone()
+    };
+    let html = "Accept: text/html";
+    let json = "Content-Type: application/json";
+    for (head, headers, body) in [
+        ("GET /login/", vec![], ""),
+        ("GET /", vec![], ""),
+        ("GET /profile/", vec![html], ""),
+        ("GET /profile/", vec![], ""),
+        ("GET /profile/", vec!["X-Request-Id: mine"], ""),
+        ("GET /nowhere", vec![html], ""),
+        ("PUT /login/", vec![], ""),
+        ("POST /login/", vec![json], "{}"),
+        ("POST /login/", vec!["Content-Type: text/plain"], "x"),
+        ("POST /logout/", vec!["Sec-Fetch-Site: cross-site"], ""),
+        ("GET /static/style.css", vec![], ""),
+        ("GET /healthz", vec![], ""),
+        ("HEAD /login/", vec![], ""),
+        ("NOSUCH /login/", vec![], ""),
+    ] {
+        let line = ask(head, &headers, body);
+        assert_eq!(
+            (&line["user"], &line["problem"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+    for path in [
+        "/profile/",
+        "/session/",
+        "/sessions/",
+        "/login/",
+        "/logout/",
+        "/",
+    ] {
+        let line = ask(&format!("GET {path}"), &[&cookie], "");
+        assert_eq!(line["user"], "abdullah", "{path}");
+        assert_eq!(line["session"], prefix(&id), "{path}");
+        assert_eq!(
+            line["route"],
+            path.trim_end_matches(|c| c == '/' && path != "/")
+        );
+    }
+    redis.kill();
+    for path in ["/profile/", "/session/", "/readyz"] {
+        let line = ask(&format!("GET {path}"), &[&cookie], "");
+        assert_eq!(line["status"], 503);
+        let problem = line["problem"].as_str().unwrap();
+        assert!(problem.contains("session store"), "{problem}");
+    }
+}
+
+/// What a sign-in, a sign-out and an end of sessions leave in the log.
+fn audit(store: (&str, &str)) {
+    let most = ("INNKEEPER_MAX_SESSIONS_PER_USER", "3");
+    let program = Program::start(&[store, IN_JSON, most]);
+    let port = program.port();
+    let ask = |head: &str, id: &str| {
+        let cookie = format!("Cookie: session_id={id}");
+        request_id(&http::request(port, head, &[&cookie], ""))
+    };
+    let first = http::log_in(port, "zo\u{eb}");
+    let json = "Content-Type: application/json";
+    let cookie = format!("Cookie: session_id={first}");
+    let body = r#"{"username":"yan"}"#;
+    let answer = http::request(port, "POST /login/", &[json, &cookie], body);
+    let yan = answer.split("session_id=").nth(1).unwrap()[..36].to_owned();
+    let replacing = request_id(&answer);
+    let out = ask("POST /logout/", &yan);
+    ask("POST /logout/", &yan);
+    let ids: Vec<_> = (0..4).map(|_| http::log_in(port, "abdullah")).collect();
+    let handle = Handle::from(&SessionId::parse(&ids[1]).unwrap());
+    ask(&format!("DELETE /sessions/{handle}"), &ids[3]);
+    ask("DELETE /sessions/others", &ids[3]);
+    ask("DELETE /sessions/others", &ids[3]);
+    ask("DELETE /sessions", &ids[3]);
+
+    let log = program.log();
+    let signed_in = called(&log, "signed in");
+    assert_eq!(signed_in.len(), 6, "{log}");
+    assert_eq!(signed_in[0]["user"], "zo\u{eb}");
+    assert_eq!(signed_in[0]["session"], prefix(&first));
+    assert_eq!(signed_in[0]["ip"], "127.0.0.1");
+    assert_eq!(signed_in[1]["request_id"], replacing.as_str());
+
+    let signed_out = called(&log, "signed out");
+    assert_eq!(signed_out.len(), 1, "{log}");
+    assert_eq!(signed_out[0]["user"], "yan");
+    assert_eq!(signed_out[0]["session"], prefix(&yan));
+    assert_eq!(signed_out[0]["request_id"], out.as_str());
+    assert_eq!(signed_out[0]["ip"], "127.0.0.1");
+
+    let ended: Vec<_> = called(&log, "session ended")
+        .into_iter()
+        .map(|fields| {
+            assert_eq!(fields["ip"], "127.0.0.1");
+            let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+            let number = fields["ended"].as_u64().unwrap();
+            (
+                text("user"),
+                text("session"),
+                text("which"),
+                text("reason"),
+                number,
+            )
+        })
+        .collect();
+    let row = |user: &str, session: &str, which: &str, reason: &str, number: u64| {
+        let session = prefix(session);
+        (
+            user.to_owned(),
+            session,
+            which.to_owned(),
+            reason.to_owned(),
+            number,
+        )
+    };
+    assert_eq!(
+        ended,
+        [
+            row("zo\u{eb}", &first, "one", "signed_in_again", 1),
+            row("abdullah", &ids[3], "oldest", "too_many", 1),
+            row("abdullah", &ids[1], "one", "ended", 1),
+            row("abdullah", &ids[3], "others", "ended", 1),
+            row("abdullah", &ids[3], "all", "ended", 1),
+        ],
+        "{log}"
+    );
+}
+
+#[test]
+fn who_came_and_went_is_told_once_with_the_embedded_store() {
+    audit(("INNKEEPER_STORE_PATH", ":memory:"));
+}
+
+#[test]
+fn who_came_and_went_is_told_once_with_redis() {
+    let redis = RedisServer::start();
+    audit(("REDIS_URL", &redis.url()));
+}
+
+#[test]
+fn a_refused_request_is_told_once() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:"), IN_JSON]);
+    let evil = "Origin: https://evil.example";
+    let twice = "Cookie: session_id=x; session_id=y";
+    for (head, header, reason) in [
+        ("POST /logout/", evil, "cross_site"),
+        ("DELETE /sessions", evil, "cross_site"),
+        ("GET /profile/", twice, "ambiguous_cookie"),
+    ] {
+        let id = request_id(&http::request(program.port(), head, &[header], ""));
+        let refused = called(&program.log(), "refused");
+        let last = refused.last().unwrap();
+        assert_eq!(last["request_id"], id.as_str());
+        assert_eq!(last["reason"], reason);
+        assert_eq!(last["ip"], "127.0.0.1");
+    }
+    assert_eq!(called(&program.log(), "refused").len(), 3);
+}
+
+#[test]
+fn an_outage_adds_no_line_beside_those_of_its_requests() {
+    let redis = RedisServer::start();
+    let wait = ("INNKEEPER_REDIS_TIMEOUT_MS", "200");
+    let program = Program::start(&[("REDIS_URL", &redis.url()), wait, IN_JSON]);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    let before = program.log().lines().count();
+    redis.signal("STOP");
+    let cookie = format!("Cookie: session_id={id}");
+    for path in ["/profile/", "/readyz"].iter().cycle().take(200) {
+        let answer = http::request(port, &format!("GET {path}"), &[&cookie], "");
+        assert_eq!(http::status(&answer), 503);
+    }
+    redis.signal("CONT");
+    crate::support::eventually("the outage to be over", || {
+        program.log().contains("outage over").then_some(())
+    });
+    let log = program.log();
+    let new: Vec<_> = events(&log).split_off(before);
+    assert_eq!(new.len(), 202, "{log}");
+    let requests: Vec<_> = new
+        .iter()
+        .filter(|event| event["fields"]["message"] == "request")
+        .collect();
+    assert_eq!(requests.len(), 200);
+    for request in requests {
+        assert_eq!(request["level"], "WARN");
+        assert!(request["fields"]["problem"].is_string(), "{request}");
+    }
+    assert_eq!(log.matches("outage begun").count(), 1);
+    assert_eq!(log.matches("outage over").count(), 1);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, EmbeddedStore, Ending, Handle, Lifetimes, Location, NewSession, Reason, RedisAddress,
-    RedisStore, Secret, Session, SessionId, SessionStore, Visitor, Which, Written,
+    Clock, Displaced, EmbeddedStore, Ending, Handle, Lifetimes, Location, NewSession, Reason,
+    RedisAddress, RedisStore, Secret, Session, SessionId, SessionStore, Visitor, Which, Written,
 };
 
 use crate::support::Backend;
@@ -21,6 +21,7 @@ on_every_store!(
     without_an_absolute_limit_a_session_goes_on,
     a_deleted_session_is_gone,
     deleting_twice_is_fine,
+    a_session_that_several_end_at_once_is_ended_by_one_of_them,
     a_new_session_ends_the_one_it_replaces,
     replacing_a_session_that_is_over_is_fine,
     a_deleted_session_never_comes_back,
@@ -96,8 +97,8 @@ async fn begin(
     id: &SessionId,
     session: &Session,
     replaced: Option<&SessionId>,
-) {
-    begin_of_at_most(100, store, id, session, replaced).await;
+) -> Displaced {
+    begin_of_at_most(100, store, id, session, replaced).await
 }
 
 async fn begin_of_at_most(
@@ -106,7 +107,7 @@ async fn begin_of_at_most(
     id: &SessionId,
     session: &Session,
     replaced: Option<&SessionId>,
-) {
+) -> Displaced {
     let again = why(Reason::SignedInAgain);
     let new = NewSession {
         id,
@@ -115,7 +116,7 @@ async fn begin_of_at_most(
         most,
         too_many: &why(Reason::TooMany),
     };
-    store.create(&new).await.unwrap();
+    store.create(&new).await.unwrap()
 }
 
 /// The handles of a user's sessions, in order.
@@ -231,26 +232,46 @@ async fn a_deleted_session_is_gone(on: Backend) {
     begin(&*store, &gone, &session_of("a", ago(0)), None).await;
     begin(&*store, &kept, &session_of("a", ago(0)), None).await;
     store.touch(&gone).await.unwrap();
-    store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
+    let whose = store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
+    assert_eq!(whose.as_deref(), Some("a"));
     assert_eq!(store.touch(&gone).await.unwrap(), None);
     assert!(store.touch(&kept).await.unwrap().is_some());
 }
 
 async fn deleting_twice_is_fine(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
-    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
-    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
-    store
-        .delete(&SessionId::generate(), &why(Reason::SignedOut))
-        .await
-        .unwrap();
+    let delete = async |id| store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    assert_eq!(delete(id).await.as_deref(), Some("a"));
+    assert_eq!(delete(id).await, None);
+    assert_eq!(delete(SessionId::generate()).await, None);
+}
+
+async fn a_session_that_several_end_at_once_is_ended_by_one_of_them(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    for _ in 0..50 {
+        let id = SessionId::generate();
+        begin(&*store, &id, &session_of("a", ago(0)), None).await;
+        let enders: Vec<_> = (0..4)
+            .map(|_| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { store.delete(&id, &why(Reason::SignedOut)).await })
+            })
+            .collect();
+        let mut ended = Vec::new();
+        for ender in enders {
+            ended.extend(ender.await.unwrap().unwrap());
+        }
+        assert_eq!(ended, ["a"]);
+    }
 }
 
 async fn a_new_session_ends_the_one_it_replaces(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let (first, second) = (SessionId::generate(), SessionId::generate());
     begin(&*store, &first, &session_of("a", ago(0)), None).await;
-    begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
+    let displaced = begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
+    assert_eq!(displaced.replaced.as_deref(), Some("a"));
+    assert_eq!(displaced.oldest, 0);
     assert_eq!(store.touch(&first).await.unwrap(), None);
     assert_eq!(store.touch(&second).await.unwrap().unwrap().user, "b");
 }
@@ -259,7 +280,8 @@ async fn replacing_a_session_that_is_over_is_fine(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let id = SessionId::generate();
     let over = SessionId::generate();
-    begin(&*store, &id, &session_of("a", ago(0)), Some(&over)).await;
+    let displaced = begin(&*store, &id, &session_of("a", ago(0)), Some(&over)).await;
+    assert_eq!(displaced, Displaced::default());
     assert!(store.touch(&id).await.unwrap().is_some());
 }
 
@@ -415,8 +437,9 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
 async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let ids = [(); 6].map(|()| SessionId::generate());
-    for id in &ids {
-        begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
+    for (before, id) in ids.iter().enumerate() {
+        let displaced = begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
+        assert_eq!(displaced.oldest, usize::from(before >= 3));
     }
     assert_eq!(
         listed(&*store, "a").await,
@@ -445,15 +468,20 @@ async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 let id = SessionId::generate();
-                begin_of_at_most(10, &*store, &id, &session_of("a", ago(0)), None).await;
-                id
+                let session = session_of("a", ago(0));
+                let displaced = begin_of_at_most(10, &*store, &id, &session, None).await;
+                (id, displaced.oldest)
             })
         })
         .collect();
-    let mut begun = Vec::new();
+    let (mut begun, mut ended) = (Vec::new(), 0);
     for sign_in in sign_ins {
-        begun.push(sign_in.await.unwrap());
+        let (id, oldest) = sign_in.await.unwrap();
+        begun.push(id);
+        ended += oldest;
     }
+    // Each by one of them, however many found it at once.
+    assert_eq!(ended, 45);
     let mut alive = Vec::new();
     for id in begun {
         if store.touch(&id).await.unwrap().is_some() {

@@ -121,7 +121,10 @@ impl Case {
             Operation::Adopt => store.touch(&self.foreign).await.map(drop),
             Operation::Write => store.write(first, "x", Some("1"), 10).await.map(drop),
             Operation::List => store.list(USER, None).await.map(drop),
-            Operation::SignOut => store.delete(first, &ending(Reason::SignedOut)).await,
+            Operation::SignOut => store
+                .delete(first, &ending(Reason::SignedOut))
+                .await
+                .map(drop),
             Operation::EndOne => store.end(USER, Which::One(handle), &ended).await.map(drop),
             Operation::EndOthers => store
                 .end(USER, Which::Others(handle), &ended)
@@ -205,6 +208,7 @@ async fn sign_in(
             too_many: &ending(Reason::TooMany),
         })
         .await
+        .map(drop)
 }
 
 /// A store behind a proxy of its own, with its connection made.

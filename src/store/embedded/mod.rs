@@ -22,8 +22,8 @@ use self::tables::{Applied, Change, Creation, ENDINGS, SESSIONS, USERS};
 use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
-    Clock, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId, SessionStore,
-    StoreError, Which, Written, since_1970,
+    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
+    SessionStore, StoreError, Which, Written, since_1970,
 };
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
@@ -106,23 +106,26 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl SessionStore for EmbeddedStore {
-    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
         let now = self.clock.now();
         let left = self
             .lifetimes
             .left(new.session.created_at, now)
             .unwrap_or_default();
-        self.writer
-            .commit(Change::Create(Box::new(Creation {
-                key: new.id.digest(),
-                end: millis(now + left),
-                record: Record::of(new.session, now),
-                replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
-                most: new.most,
-                too_many: new.too_many.clone(),
-            })))
-            .await
-            .map(drop)
+        let change = Change::Create(Box::new(Creation {
+            key: new.id.digest(),
+            end: millis(now + left),
+            record: Record::of(new.session, now),
+            replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
+            most: new.most,
+            too_many: new.too_many.clone(),
+        }));
+        match self.writer.commit(change).await? {
+            Applied::Created(displaced) => Ok(displaced),
+            Applied::Done | Applied::Deleted(_) | Applied::Ended(_) | Applied::Written(_) => {
+                Ok(Displaced::default())
+            }
+        }
     }
 
     async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -162,19 +165,23 @@ impl SessionStore for EmbeddedStore {
         Ok(listed)
     }
 
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
         let (key, why) = (id.digest(), why.clone());
-        self.writer
-            .commit(Change::Delete { key, why })
-            .await
-            .map(drop)
+        match self.writer.commit(Change::Delete { key, why }).await? {
+            Applied::Deleted(user) => Ok(user),
+            Applied::Done | Applied::Created(_) | Applied::Ended(_) | Applied::Written(_) => {
+                Ok(None)
+            }
+        }
     }
 
     async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
         match self.writer.commit(Change::End { user, which, why }).await? {
             Applied::Ended(number) => Ok(number),
-            Applied::Done | Applied::Written(_) => Ok(0),
+            Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
+                Ok(0)
+            }
         }
     }
 
@@ -207,7 +214,9 @@ impl SessionStore for EmbeddedStore {
         };
         match self.writer.commit(change).await? {
             Applied::Written(written) => Ok(written),
-            Applied::Done | Applied::Ended(_) => Ok(Written::Done),
+            Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Ended(_) => {
+                Ok(Written::Done)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 use super::overlay::Overlay;
 use super::record::Record;
 use super::{Key, failed, millis};
-use crate::session::{Ending, Handle, StoreError, Which, Written};
+use crate::session::{Displaced, Ending, Handle, StoreError, Which, Written};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
 pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
@@ -52,11 +52,19 @@ pub(super) struct Creation {
 }
 
 /// What a change did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Applied {
     Done,
+    Created(Displaced),
+    /// Whose live session it was.
+    Deleted(Option<String>),
     Ended(usize),
     Written(Written),
+}
+
+/// A session that was alive until it was ended; `user` is `None` where its record could not be read.
+pub(super) struct Over {
+    user: Option<String>,
 }
 
 /// A reader cannot open a table that no writer has made.
@@ -105,8 +113,10 @@ impl<'t> Tables<'t> {
     ) -> Result<Applied, StoreError> {
         self.now = asked_at;
         match change {
-            Change::Create(creation) => self.create(creation).map(|()| Applied::Done),
-            Change::Delete { key, why } => self.end(key, Some(why)).map(|_| Applied::Done),
+            Change::Create(creation) => self.create(creation).map(Applied::Created),
+            Change::Delete { key, why } => self
+                .end(key, Some(why))
+                .map(|over| Applied::Deleted(over.and_then(|Over { user }| user))),
             Change::End { user, which, why } => self.end_of(user, *which, why).map(Applied::Ended),
             Change::Write {
                 key,
@@ -120,9 +130,11 @@ impl<'t> Tables<'t> {
         }
     }
 
-    fn create(&mut self, creation: &Creation) -> Result<(), StoreError> {
+    fn create(&mut self, creation: &Creation) -> Result<Displaced, StoreError> {
+        let mut displaced = Displaced::default();
         if let Some((replaced, why)) = &creation.replaced {
-            self.end(replaced, Some(why))?;
+            let over = self.end(replaced, Some(why))?;
+            displaced.replaced = over.and_then(|Over { user }| user);
         }
         let record = &creation.record;
         let bytes = record.to_bytes()?;
@@ -143,29 +155,34 @@ impl<'t> Tables<'t> {
         let excess = (live.len() + 1).saturating_sub(creation.most);
         for key in live.iter().take(excess) {
             self.end(key, Some(&creation.too_many))?;
+            displaced.oldest += 1;
         }
-        Ok(())
+        Ok(displaced)
     }
 
     fn end_of(&mut self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
         let mut ended = 0;
         for key in self.keys_of(user)? {
-            if which.includes(Handle::of_digest(&key)) && self.end(&key, Some(why))? {
+            if which.includes(Handle::of_digest(&key)) && self.end(&key, Some(why))?.is_some() {
                 ended += 1;
             }
         }
         Ok(ended)
     }
 
-    /// Removes a session's rows, and says whether it was alive until then.
+    /// Removes a session's rows; `None` if it was not alive any more.
     ///
     /// A record that cannot be read goes too: its visitor wants to be rid of it. (Its entry in a list, which only
     /// the record tells, is then one without a session; readers skip it.)
-    pub(super) fn end(&mut self, key: &Key, why: Option<&Ending>) -> Result<bool, StoreError> {
+    pub(super) fn end(
+        &mut self,
+        key: &Key,
+        why: Option<&Ending>,
+    ) -> Result<Option<Over>, StoreError> {
         let alive = self.is_alive(key)?;
         let removed = self.sessions.remove(key).map_err(failed)?;
-        let record = removed.map(|row| Record::from_bytes(row.value().1));
-        if let Some(Ok(record)) = record {
+        let record = removed.and_then(|row| Record::from_bytes(row.value().1).ok());
+        if let Some(record) = &record {
             self.users
                 .remove((record.user(), record.born(), key))
                 .map_err(failed)?;
@@ -178,7 +195,9 @@ impl<'t> Tables<'t> {
                 .insert(key, (until, text.as_slice()))
                 .map_err(failed)?;
         }
-        Ok(alive)
+        Ok(alive.then(|| Over {
+            user: record.map(|record| record.user().to_owned()),
+        }))
     }
 
     fn write(

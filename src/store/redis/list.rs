@@ -95,7 +95,8 @@ impl RedisStore {
     ///
     /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
     /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
-    pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+    /// Says how many it ended.
+    pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<usize, StoreError> {
         let user = &new.session.user;
         let (mut live, over) = self.part(self.listed(user).await?).await?;
         live.truncate(live.len().saturating_sub(new.most));
@@ -147,7 +148,7 @@ impl RedisStore {
             return Ok(());
         }
         if !self.connections.is_cluster() {
-            return self.remove(user, ids, None).await;
+            return self.remove(user, ids, None).await.map(drop);
         }
         // There a sign-in first lists its session, and then has the rest of its budget to write it.
         let young = self.connections.budget() + Duration::from_secs(1);
@@ -165,7 +166,8 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Deletes sessions of one user, and keeps why.
+    /// Deletes sessions of one user, and keeps why. Says how many were there: where several do this at once, each
+    /// session is counted by one of them. (One whose reply was lost is counted by nobody.)
     ///
     /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
     /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
@@ -176,9 +178,9 @@ impl RedisStore {
         user: &str,
         ids: &[SessionId],
         why: Option<&Ending>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         if ids.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let sessions: Vec<_> = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
@@ -192,7 +194,9 @@ impl RedisStore {
         }
         let mut answers = self.connections.run_each([sessions, rest]).await?;
         answers.truncate(ids.len() + 1);
-        read(answers)
+        let counts: Vec<usize> = read(answers)?;
+        let deleted = counts.iter().take(ids.len());
+        Ok(deleted.filter(|deleted| **deleted > 0).count())
     }
 }
 

@@ -24,8 +24,8 @@ pub use address::AddressError;
 use self::connections::Connections;
 use crate::config::RedisAddress;
 use crate::session::{
-    Clock, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId, SessionStore,
-    StoreError, Which, Written,
+    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
+    SessionStore, StoreError, Which, Written,
 };
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
@@ -85,7 +85,7 @@ impl RedisStore {
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
         self.connections.within_budget(self.do_create(new)).await
     }
 
@@ -107,7 +107,7 @@ impl SessionStore for RedisStore {
             .await
     }
 
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
         self.connections
             .within_budget(self.do_delete(id, why))
             .await

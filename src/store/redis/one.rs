@@ -8,10 +8,12 @@ use super::RedisStore;
 use super::answers::{owner, read};
 use super::layout::{ending_key, seconds, session_key};
 use super::record::{self, Fields};
-use crate::session::{Ending, Live, NewSession, Session, SessionId, StoreError, Written};
+use crate::session::{
+    Displaced, Ending, Live, NewSession, Session, SessionId, StoreError, Written,
+};
 
 impl RedisStore {
-    pub(super) async fn do_create(&self, new: &NewSession<'_>) -> Result<(), StoreError> {
+    pub(super) async fn do_create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
         let now = self.clock.now();
         let NewSession { id, session, .. } = *new;
         let left = self
@@ -28,13 +30,14 @@ impl RedisStore {
             ])
             .await?;
         let (listed, ()): (usize, ()) = read(answers)?;
+        let mut displaced = Displaced::default();
         if let Some((replaced, why)) = new.replaced {
-            self.do_delete(replaced, why).await?;
+            displaced.replaced = self.do_delete(replaced, why).await?;
         }
         if listed > new.most {
-            self.trim(new).await?;
+            displaced.oldest = self.trim(new).await?;
         }
-        Ok(())
+        Ok(displaced)
     }
 
     pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -102,16 +105,21 @@ impl RedisStore {
         Some(Live { session, left })
     }
 
-    pub(super) async fn do_delete(&self, id: &SessionId, why: &Ending) -> Result<(), StoreError> {
+    pub(super) async fn do_delete(
+        &self,
+        id: &SessionId,
+        why: &Ending,
+    ) -> Result<Option<String>, StoreError> {
         if let Some(user) = self.user_of(id).await? {
-            return self.remove(&user, &[*id], Some(why)).await;
+            let removed = self.remove(&user, &[*id], Some(why)).await?;
+            return Ok((removed > 0).then_some(user));
         }
         // The key may hold what nobody can read, and the visitor wants to be rid of it.
         let ((),) = self
             .connections
             .run(Pipeline::new().del(session_key(id)))
             .await?;
-        Ok(())
+        Ok(None)
     }
 
     /// Whose session it is; `None` where there is none, or a key that holds something else.

@@ -1,6 +1,7 @@
 //! What the answers that many handlers share look like in the document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rocket::http::ContentType;
 use serde_json::json;
@@ -14,6 +15,10 @@ use utoipa::{IntoResponses, ToSchema};
 use super::media_type;
 use crate::web::negotiate::{Page, SeeOther};
 use crate::web::pages::HtmlPage;
+use crate::web::refusal::Refusal::{
+    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
+    UnsupportedMediaType,
+};
 use crate::web::refusal::{Detail, HTTPValidationError, Refusal};
 use crate::web::routes::login::Mistake;
 
@@ -56,27 +61,32 @@ impl IntoResponses for Mistake {
 
 /// Each names the refusals of some handlers.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident: $($refusal:ident),+;)+) => {
+    ($($(#[$doc:meta])* $name:ident: $($refusal:expr),+;)+) => {
         $($(#[$doc])*
         pub(in crate::web) struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> Responses {
-                refused(&[$(Refusal::$refusal),+])
+                refused(&[$($refusal),+])
             }
         })+
     };
 }
 
+/// Without a reason: that is for the operator alone.
+fn down() -> Refusal {
+    Refusal::StoreDown(Arc::from(""))
+}
+
 refusals! {
     /// A page that is there for everybody.
-    OpenToAll: AmbiguousCookie, StoreDown;
-    SigningOut: AmbiguousCookie, CrossSite, StoreDown;
-    SigningIn: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, StoreDown;
+    OpenToAll: AmbiguousCookie, down();
+    SigningOut: AmbiguousCookie, CrossSite, down();
+    SigningIn: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
     /// A safe method that asks for the session.
-    Reading: NoSession, SessionEnded, AmbiguousCookie, StoreDown;
-    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, StoreDown;
-    EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, StoreDown;
+    Reading: NoSession, SessionEnded, AmbiguousCookie, down();
+    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down();
+    EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
 }
 
 /// By status, in the words of the refusals themselves.
@@ -102,7 +112,7 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
     let words: Vec<_> = refusals.iter().map(|refusal| refusal.detail()).collect();
     let examples = refusals.iter().map(|refusal| {
         let example = Example::builder().value(Some(json!({ "detail": refusal.detail() })));
-        (format!("{refusal:?}"), example)
+        (refusal.reason(), example)
     });
     let detail = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(Detail::name())))
@@ -112,10 +122,10 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
     if !refusals.iter().all(|refusal| refusal.sends_to_sign_in()) {
         response = response.content(html_type(), html());
     }
-    if refusals.contains(&&Refusal::SessionEnded) {
+    if refusals.contains(&&SessionEnded) {
         response = response.header("Set-Cookie", cookie());
     }
-    if refusals.contains(&&Refusal::StoreDown) {
+    if refusals.contains(&&down()) {
         response = response.header("Retry-After", header(Type::Integer, "Seconds"));
     }
     response

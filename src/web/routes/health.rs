@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
+use crate::web::audit::Audit;
 use crate::web::shutdown::Ending;
 
 /// Never says more than this: whoever asks need not be signed in.
@@ -44,14 +45,18 @@ pub(in crate::web) fn alive() -> Answer {
     )
 )]
 #[get("/readyz")]
-pub(in crate::web) async fn ready(sessions: &Sessions, ending: &State<Ending>) -> Answer {
+pub(in crate::web) async fn ready(
+    sessions: &Sessions,
+    ending: &State<Ending>,
+    audit: Audit<'_>,
+) -> Answer {
     if ending.has_begun() {
         return answer(Status::ServiceUnavailable, "shutting down");
     }
     match sessions.check().await {
         Ok(()) => answer(Status::Ok, "ready"),
         Err(error) => {
-            tracing::warn!(%error, "not ready");
+            audit.store_failed(&error);
             answer(
                 Status::ServiceUnavailable,
                 "the session store does not answer",

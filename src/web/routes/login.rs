@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::session::{NameError, Sessions, UserName, Visitor};
+use crate::web::audit::Audit;
 use crate::web::body::Body;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
@@ -154,6 +155,7 @@ pub(in crate::web) struct Mistake {
 
 impl<'r> Responder<'r, 'static> for Box<Mistake> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Audit::of(request).refused(&Refusal::Invalid(self.invalid.clone()));
         Page {
             status: Status::UnprocessableEntity,
             template: "login",
@@ -185,6 +187,7 @@ pub(in crate::web) async fn submit(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Answer {
     if let Err(refusal) = same_origin {
         return Answer::Refused(refusal);
@@ -201,18 +204,16 @@ pub(in crate::web) async fn submit(
     if presented == Presented::Ambiguous {
         return Answer::Refused(Refusal::AmbiguousCookie);
     }
-    match sessions
-        .start(&user, visitor, presented.id().as_ref())
-        .await
-    {
-        Ok(id) => {
-            tracing::info!(user = user.as_str(), "signed in");
+    let presented = presented.id();
+    match sessions.start(&user, visitor, presented.as_ref()).await {
+        Ok(started) => {
+            audit.signed_in(&user, &started, presented.as_ref());
             Answer::SignedIn(SeeOther {
                 location: next.as_ref().map_or(PROFILE, Next::as_str).to_owned(),
-                cookie: Some(cookie.carrying(&id)),
+                cookie: Some(cookie.carrying(&started.id)),
                 body: LoggedIn {
                     message: "Logged in successfully",
-                    session_id: id.to_string(),
+                    session_id: started.id.to_string(),
                 },
             })
         }

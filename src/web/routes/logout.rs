@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::{Sessions, Visitor};
+use crate::web::audit::Audit;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
 use crate::web::negotiate::SeeOther;
@@ -71,14 +72,16 @@ pub(in crate::web) async fn submit(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
     same_origin?;
     if presented == Presented::Ambiguous {
         return Err(Refusal::AmbiguousCookie);
     }
-    if let Some(id) = presented.id() {
-        sessions.end(&id, &visitor).await?;
-        tracing::info!("signed out");
+    if let Some(id) = presented.id()
+        && let Some(user) = sessions.end(&id, &visitor).await?
+    {
+        audit.signed_out(&user, &id);
     }
     Ok(SeeOther {
         location: "/logout/".to_owned(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
+use crate::web::audit::Audit;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::explanation::explain;
 use crate::web::negotiate::Format;
@@ -112,6 +113,7 @@ impl<'r> Responder<'r, 'static> for Ended {
         if Format::of(request) == Format::Html {
             return Refusal::SessionEnded.respond_to(request);
         }
+        Audit::of(request).refused(&Refusal::SessionEnded);
         let body = Json(EndedBody {
             detail: "Session expired",
             reason: self.0,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::{Handle, Listed, Sessions, Visitor, Which};
+use crate::web::audit::Audit;
 use crate::web::cookie::SessionCookie;
 use crate::web::current_session::CurrentSession;
 use crate::web::device::device;
@@ -164,20 +165,21 @@ pub(in crate::web) async fn end_one(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // Unknown, another user's and malformed are one answer, so that none tells anything.
     let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let own = handle == Handle::from(current.id());
-    let ended = sessions
+    let mut ended = sessions
         .end_of(current.user(), Which::One(handle), &visitor)
         .await?;
     if own {
-        sessions.end(current.id(), &visitor).await?;
+        ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
     } else if ended == 0 {
         return Err(Refusal::NoSuchSession);
     }
-    tracing::info!(user = current.user(), session = %handle, "session ended");
+    audit.ended_own(current, Which::One(handle), ended);
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
         cookie: own.then(|| cookie.removal()),
@@ -199,11 +201,12 @@ pub(in crate::web) async fn end_others(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Several {
     let current = current?;
     let others = Which::Others(Handle::from(current.id()));
     let ended = sessions.end_of(current.user(), others, &visitor).await?;
-    tracing::info!(user = current.user(), ended, "other sessions ended");
+    audit.ended_own(current, others, ended);
     Ok(SeeOther {
         location: "/sessions/".to_owned(),
         cookie: None,
@@ -227,15 +230,15 @@ pub(in crate::web) async fn end_all(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let ended = sessions
+    let mut ended = sessions
         .end_of(current.user(), Which::All, &visitor)
         .await?;
     // By its id: it ends even where the list has been lost (evicted from Redis, say).
-    sessions.end(current.id(), &visitor).await?;
-    let ended = ended.max(1);
-    tracing::info!(user = current.user(), ended, "all sessions ended");
+    ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
+    audit.ended_own(current, Which::All, ended);
     Ok(SeeOther {
         location: "/logout/".to_owned(),
         cookie: Some(cookie.removal()),
@@ -261,8 +264,9 @@ pub(in crate::web) async fn submit_end_one(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
-    end_one(handle, current, visitor, cookie, sessions).await
+    end_one(handle, current, visitor, cookie, sessions, audit).await
 }
 
 /// Ends the user's other sessions, for a form.
@@ -277,8 +281,9 @@ pub(in crate::web) async fn submit_end_others(
     current: Result<&CurrentSession, Refusal>,
     visitor: Visitor,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Several {
-    end_others(current, visitor, sessions).await
+    end_others(current, visitor, sessions, audit).await
 }
 
 /// Ends all sessions of the user, for a form.
@@ -294,6 +299,7 @@ pub(in crate::web) async fn submit_end_all(
     visitor: Visitor,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
+    audit: Audit<'_>,
 ) -> Several {
-    end_all(current, visitor, cookie, sessions).await
+    end_all(current, visitor, cookie, sessions, audit).await
 }

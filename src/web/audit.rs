@@ -1,0 +1,155 @@
+//! Who came, who went and who was refused, in the log.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, async_trait};
+
+use super::current_session::CurrentSession;
+use super::refusal::Refusal;
+use super::trace::Trace;
+use crate::session::{Handle, Reason, SessionId, Started, StoreError, UserName, Which};
+
+/// Where handlers report what they did: a request guard.
+pub(super) struct Audit<'r> {
+    trace: &'r Trace,
+    ip: Option<IpAddr>,
+}
+
+/// What one end of sessions was about.
+struct Ended<'a> {
+    user: &'a str,
+    session: Handle,
+    /// Which of the user's sessions, seen from that one.
+    which: &'static str,
+    reason: Reason,
+    number: usize,
+}
+
+impl<'r> Audit<'r> {
+    pub(super) fn of(request: &'r Request<'_>) -> Self {
+        Self {
+            trace: Trace::of(request),
+            ip: request.client_ip(),
+        }
+    }
+
+    /// `presented`: the session that the visitor came with.
+    pub(super) fn signed_in(
+        &self,
+        user: &UserName,
+        started: &Started,
+        presented: Option<&SessionId>,
+    ) {
+        let user = user.as_str();
+        let session = Handle::from(&started.id);
+        self.trace.set_guest(user, &started.id);
+        tracing::info!(
+            request_id = %self.trace.id(),
+            user,
+            session = %session.prefix(),
+            ip = self.ip.map(tracing::field::display),
+            "signed in"
+        );
+        if let (Some(user), Some(replaced)) = (&started.displaced.replaced, presented) {
+            self.ended(&Ended {
+                user,
+                session: Handle::from(replaced),
+                which: "one",
+                reason: Reason::SignedInAgain,
+                number: 1,
+            });
+        }
+        self.ended(&Ended {
+            user,
+            session,
+            which: "oldest",
+            reason: Reason::TooMany,
+            number: started.displaced.oldest,
+        });
+    }
+
+    pub(super) fn signed_out(&self, user: &str, id: &SessionId) {
+        self.trace.set_guest(user, id);
+        tracing::info!(
+            request_id = %self.trace.id(),
+            user,
+            session = %Handle::from(id).prefix(),
+            ip = self.ip.map(tracing::field::display),
+            "signed out"
+        );
+    }
+
+    /// A user ended some of his sessions.
+    pub(super) fn ended_own(&self, current: &CurrentSession, which: Which, number: usize) {
+        let (which, session) = match which {
+            Which::One(session) => ("one", session),
+            Which::Others(kept) => ("others", kept),
+            Which::All => ("all", Handle::from(current.id())),
+        };
+        self.ended(&Ended {
+            user: current.user(),
+            session,
+            which,
+            reason: Reason::Ended,
+            number,
+        });
+    }
+
+    fn ended(&self, ended: &Ended<'_>) {
+        if ended.number == 0 {
+            return;
+        }
+        tracing::info!(
+            request_id = %self.trace.id(),
+            user = ended.user,
+            session = %ended.session.prefix(),
+            which = ended.which,
+            ended = ended.number,
+            reason = ended.reason.as_str(),
+            ip = self.ip.map(tracing::field::display),
+            "session ended"
+        );
+    }
+
+    /// The store failed, and the answer is none of a [`Refusal`]'s.
+    pub(super) fn store_failed(&self, error: &StoreError) {
+        self.trace.set_problem(error.to_string().into());
+    }
+
+    /// A request is refused, whoever answers it; only its first refusal counts.
+    pub(super) fn refused(&self, refusal: &Refusal) {
+        if !self.trace.refuse() {
+            return;
+        }
+        match refusal {
+            Refusal::StoreDown(problem) | Refusal::Internal(problem) => {
+                self.trace.set_problem(Arc::clone(problem));
+            }
+            // What only an attack or a broken client does.
+            Refusal::CrossSite | Refusal::AmbiguousCookie => tracing::warn!(
+                request_id = %self.trace.id(),
+                reason = refusal.reason(),
+                ip = self.ip.map(tracing::field::display),
+                "refused"
+            ),
+            Refusal::NoSession
+            | Refusal::SessionEnded
+            | Refusal::UnsupportedMediaType
+            | Refusal::TooLarge
+            | Refusal::Invalid(_)
+            | Refusal::NoSuchSession => {}
+        }
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for Audit<'r> {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
+        Outcome::Success(Self::of(request))
+    }
+}

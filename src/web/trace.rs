@@ -1,0 +1,100 @@
+//! What is noted of one request while it is served, for its line in the log.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rocket::Request;
+
+use super::refusal::Refusal;
+use super::request_id::{RequestId, RequestIds};
+use crate::session::SessionId;
+
+/// What is noted of one request; lives in its local cache.
+pub(super) struct Trace {
+    id: RequestId,
+    begun: Instant,
+    /// Whether the fairings see the request. They do not see one of which Rocket cannot make anything.
+    by_fairings: bool,
+    guest: OnceLock<Guest>,
+    problem: OnceLock<Arc<str>>,
+    /// What a guard that was taken without `Result` has left for the catcher.
+    left: OnceLock<Refusal>,
+    refused: AtomicBool,
+}
+
+/// Whose request it is. The handle, which has to be computed, is made only for a line that is written.
+pub(super) struct Guest {
+    pub(super) user: String,
+    pub(super) id: SessionId,
+}
+
+impl Trace {
+    /// For the fairing that every request comes to first.
+    pub(super) fn begin(request: &Request<'_>) {
+        request.local_cache(|| Self::new(request, true));
+    }
+
+    pub(super) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(|| Self::new(request, false))
+    }
+
+    fn new(request: &Request<'_>, by_fairings: bool) -> Self {
+        let ids = request.rocket().state::<RequestIds>();
+        Self {
+            id: ids.map(RequestIds::next).unwrap_or_default(),
+            begun: Instant::now(),
+            by_fairings,
+            guest: OnceLock::new(),
+            problem: OnceLock::new(),
+            left: OnceLock::new(),
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn id(&self) -> RequestId {
+        self.id
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    pub(super) fn is_by_fairings(&self) -> bool {
+        self.by_fairings
+    }
+
+    pub(super) fn guest(&self) -> Option<&Guest> {
+        self.guest.get()
+    }
+
+    /// The first counts: a request has one.
+    pub(super) fn set_guest(&self, user: &str, id: &SessionId) {
+        self.guest.get_or_init(|| Guest {
+            user: user.to_owned(),
+            id: *id,
+        });
+    }
+
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.get().map(|problem| &**problem)
+    }
+
+    /// Why the request could not be served as it should, for the operator.
+    pub(super) fn set_problem(&self, problem: Arc<str>) {
+        self.problem.get_or_init(|| problem);
+    }
+
+    pub(super) fn left(&self) -> Option<&Refusal> {
+        self.left.get()
+    }
+
+    pub(super) fn leave(&self, refusal: &Refusal) {
+        self.left.get_or_init(|| refusal.clone());
+    }
+
+    /// Says whether this is the request's first refusal.
+    pub(super) fn refuse(&self) -> bool {
+        !self.refused.swap(true, Ordering::Relaxed)
+    }
+}
