@@ -52,12 +52,13 @@ mod store;
 mod web;
 
 pub use config::{
-    Config, ConfigError, Location, LogFormat, PublicUrl, RedisAddress, Secret, StoreChoice,
+    Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl, RedisAddress, Secret,
+    StoreChoice,
 };
 pub use session::{
-    Clock, Displaced, Ending, FieldError, Handle, Lifetimes, Listed, Live, NameError, NewSession,
-    Reason, Resumed, Session, SessionId, SessionStore, Sessions, Started, StoreError, UserName,
-    Visitor, Which, Written,
+    Clock, ConnectionCount, Displaced, Ending, FieldError, Handle, Lifetimes, Listed, Live,
+    NameError, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions, Started,
+    StoreError, UserName, Visitor, Vitals, Which, Written,
 };
 pub use store::{AddressError, EmbeddedStore, OpenError, RedisStore};
 pub use web::{

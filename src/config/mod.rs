@@ -1,5 +1,6 @@
 //! The settings: where they come from, their defaults, and what is wrong with them.
 
+mod metrics_address;
 mod public_url;
 mod secret;
 mod table;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use rocket::figment::Figment;
 use url::Url;
 
+pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
 
@@ -19,7 +21,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -32,11 +34,9 @@ const KEYS: [&str; 13] = [
     "open_to_the_world",
     "redis_timeout_ms",
     "redis_ca_file",
+    "metrics_address",
     "log_format",
 ];
-
-/// Keys that are planned, refused by name: as unknown ones they would puzzle.
-const PLANNED: [&str; 1] = ["metrics_address"];
 
 /// Innkeeper's settings, checked.
 ///
@@ -55,6 +55,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
     pub redis_timeout: Duration,
+    /// `metrics_address`; `None`: nothing is counted, and nothing served.
+    pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
     pub log_format: LogFormat,
 }
@@ -132,9 +134,6 @@ impl Config {
     /// The first setting that is misspelt, cannot be read, or must not be used like this.
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
         let table = Table::read(figment)?;
-        for key in PLANNED {
-            table.refuse(key, "is not supported by this version")?;
-        }
         table.refuse_unknown(&KEYS)?;
         table.one_of("sign_in", &["open"])?;
         let open_to_the_world = table.flag("open_to_the_world")?.unwrap_or(false);
@@ -164,6 +163,7 @@ impl Config {
             redis_timeout: table
                 .whole("redis_timeout_ms", 1..=600_000)?
                 .map_or(Duration::from_secs(1), Duration::from_millis),
+            metrics: MetricsAddress::read(figment, &table)?,
             log_format,
         })
     }

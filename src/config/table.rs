@@ -78,13 +78,6 @@ impl Table {
         }
     }
 
-    pub(super) fn refuse(&self, key: &str, why: &str) -> Result<(), ConfigError> {
-        match self.text_of(key) {
-            Some(_) => Err(self.error(key, why)),
-            None => Ok(()),
-        }
-    }
-
     /// A text; `None` where it is not set, or empty.
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>, ConfigError> {
         match self.0.get(key).map(|setting| &setting.value) {

@@ -36,6 +36,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::SignedOut,
+        Self::Ended,
+        Self::SignedInAgain,
+        Self::TooMany,
+    ];
+
     /// Its name, as it is stored and counted.
     #[must_use]
     pub fn as_str(self) -> &'static str {

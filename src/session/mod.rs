@@ -10,6 +10,7 @@ mod lifetimes;
 mod sessions;
 mod store;
 mod user_name;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -26,6 +27,7 @@ pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
 pub use store::{Displaced, Live, NewSession, SessionStore, StoreError, Which, Written};
 pub use user_name::{NameError, UserName};
+pub use vitals::{ConnectionCount, Vitals};
 
 /// What the server remembers about one visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]

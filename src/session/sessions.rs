@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::field::{self, FieldError};
 use super::{
     Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId,
-    SessionStore, StoreError, UserName, Visitor, Which, Written, since_1970,
+    SessionStore, StoreError, UserName, Visitor, Vitals, Which, Written, since_1970,
 };
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -288,6 +288,11 @@ impl Sessions {
     /// It cannot.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.in_time(self.store.check()).await
+    }
+
+    /// How the store is, for the operator.
+    pub async fn vitals(&self) -> Vitals {
+        self.store.vitals().await
     }
 
     /// Lets the store write what it still holds in memory; for the shutdown.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Ending, Handle, Session, SessionId};
+use super::{Ending, Handle, Session, SessionId, Vitals};
 
 /// Where sessions live.
 ///
@@ -118,6 +118,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// They cannot.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Tells how the store is. Asked for each scrape of the metrics, so it must be cheap; a store that has nothing to
+    /// tell leaves it out.
+    async fn vitals(&self) -> Vitals {
+        Vitals::default()
+    }
 
     /// Writes what is still only in memory; called once, at shutdown. A store that holds nothing back does nothing.
     async fn close(&self) {}

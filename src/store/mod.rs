@@ -1,11 +1,13 @@
 //! Where sessions live: implements [`SessionStore`], knows no HTTP.
 
 mod embedded;
+mod measured;
 mod redis;
 
 use std::sync::Arc;
 
 pub use embedded::{EmbeddedStore, OpenError};
+pub(crate) use measured::Measured;
 pub use redis::{AddressError, RedisStore};
 
 use crate::config::{Config, StoreChoice};

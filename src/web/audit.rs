@@ -1,4 +1,4 @@
-//! Who came, who went and who was refused, in the log.
+//! Who came, who went and who was refused: in the log, and counted.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -8,6 +8,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
 use super::current_session::CurrentSession;
+use super::metrics::Metrics;
 use super::refusal::Refusal;
 use super::trace::Trace;
 use crate::session::{Handle, Reason, SessionId, Started, StoreError, UserName, Which};
@@ -16,6 +17,7 @@ use crate::session::{Handle, Reason, SessionId, Started, StoreError, UserName, W
 pub(super) struct Audit<'r> {
     trace: &'r Trace,
     ip: Option<IpAddr>,
+    metrics: Option<&'r Metrics>,
 }
 
 /// What one end of sessions was about.
@@ -33,6 +35,7 @@ impl<'r> Audit<'r> {
         Self {
             trace: Trace::of(request),
             ip: request.client_ip(),
+            metrics: request.rocket().state::<Arc<Metrics>>().map(|it| &**it),
         }
     }
 
@@ -46,6 +49,9 @@ impl<'r> Audit<'r> {
         let user = user.as_str();
         let session = Handle::from(&started.id);
         self.trace.set_guest(user, &started.id);
+        if let Some(metrics) = self.metrics {
+            metrics.signed_in();
+        }
         tracing::info!(
             request_id = %self.trace.id(),
             user,
@@ -73,6 +79,9 @@ impl<'r> Audit<'r> {
 
     pub(super) fn signed_out(&self, user: &str, id: &SessionId) {
         self.trace.set_guest(user, id);
+        if let Some(metrics) = self.metrics {
+            metrics.signed_out();
+        }
         tracing::info!(
             request_id = %self.trace.id(),
             user,
@@ -102,6 +111,9 @@ impl<'r> Audit<'r> {
         if ended.number == 0 {
             return;
         }
+        if let Some(metrics) = self.metrics {
+            metrics.ended(ended.reason, ended.number);
+        }
         tracing::info!(
             request_id = %self.trace.id(),
             user = ended.user,
@@ -123,6 +135,9 @@ impl<'r> Audit<'r> {
     pub(super) fn refused(&self, refusal: &Refusal) {
         if !self.trace.refuse() {
             return;
+        }
+        if let Some(metrics) = self.metrics {
+            metrics.refused(refusal.reason());
         }
         match refusal {
             Refusal::StoreDown(problem) | Refusal::Internal(problem) => {

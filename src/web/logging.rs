@@ -1,6 +1,7 @@
 //! The log: how it is started, and a line for each request.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
@@ -8,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::audit::Audit;
+use super::metrics::Metrics;
 use super::request_id::RequestIds;
 use super::trace::Trace;
 use crate::config::LogFormat;
@@ -40,7 +42,7 @@ pub fn start(format: LogFormat) {
     }
 }
 
-/// Gives each answer its request's id and writes a line for it.
+/// Gives each answer its request's id, writes a line for it and counts it.
 ///
 /// The line names the route and not the path: a path is the visitor's text, and might hold an id.
 pub(super) struct RequestLog;
@@ -81,6 +83,10 @@ fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
         Audit::of(request).refused(refusal);
     }
     response.set_raw_header("X-Request-Id", trace.id().to_string());
+    if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
+        let method = request.method().as_str();
+        metrics.answered(route(request), method, status.code, trace.elapsed());
+    }
     match status.code {
         503 => write_line!(warn, request, trace, status),
         500.. => write_line!(error, request, trace, status),

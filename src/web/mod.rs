@@ -11,6 +11,8 @@ mod explanation;
 mod headers;
 mod logging;
 mod method;
+mod metrics;
+mod metrics_listener;
 mod moment;
 mod negotiate;
 mod next;

@@ -99,7 +99,21 @@ pub(super) struct ValidationError {
 }
 
 impl Refusal {
-    /// Its name, for the log.
+    /// Every reason there is, by name.
+    pub(super) const REASONS: [&str; 10] = [
+        "no_session",
+        "session_ended",
+        "ambiguous_cookie",
+        "cross_site",
+        "unsupported_media_type",
+        "too_large",
+        "invalid",
+        "no_such_session",
+        "store_down",
+        "internal",
+    ];
+
+    /// Its name, for the log and the metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::NoSession => "no_session",

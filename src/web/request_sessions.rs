@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use crate::session::Sessions;
 
 /// How long one request may wait for its store in all, managed by Rocket; `None`: as long as it takes.
+#[derive(Clone, Copy)]
 pub(super) struct Patience(pub(super) Option<Duration>);
 
 /// The life cycle for handlers: a request guard. All calls of one request share the time that it may wait.

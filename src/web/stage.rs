@@ -1,6 +1,7 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rocket::config::{Ident, Shutdown};
 use rocket::fairing::{self, AdHoc};
@@ -15,6 +16,7 @@ use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
+use super::metrics_listener::MetricsListener;
 use super::openapi::Document;
 use super::request_id::RequestIds;
 use super::request_sessions::Patience;
@@ -23,7 +25,7 @@ use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
 use super::{assets, catchers, pages, routes};
 use crate::config::{Config, PublicUrl, StoreChoice};
 use crate::session::{Clock, Sessions};
-use crate::store;
+use crate::store::{self, Measured};
 
 /// The whole application, as `cargo run` serves it.
 ///
@@ -69,8 +71,9 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 /// `/healthz` and `/readyz` (and `/`, `/openapi.json` and `/docs`, unless it has an answer of its own there) and four
 /// files below `/static`; the store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
 /// [`PassiveSession`](super::PassiveSession), [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; security headers
-/// on every answer that does not bring its own; an `X-Request-Id` on every answer and a line in the log for each; and
-/// a catcher for errors (unless it registers a default catcher of its own before).
+/// on every answer that does not bring its own; an `X-Request-Id` on every answer and a line in the log for each; with
+/// `metrics_address` a listener for Prometheus; and a catcher for errors (unless it registers a default catcher of its
+/// own before).
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
 /// [`Config`]; a mistake there stops the launch. Any number of instances can live side by side in one process.
@@ -125,24 +128,47 @@ fn ignite(rocket: Rocket<Build>) -> fairing::Result {
 struct Prepared {
     config: Config,
     sessions: Sessions,
+    /// Only where they are served: who does not ask for metrics does not pay for them.
+    metrics: Option<MetricsListener>,
 }
 
 impl Prepared {
     fn from(figment: &Figment) -> Result<Self, String> {
         let config = Config::from(figment).map_err(|error| error.to_string())?;
         let clock = Clock::start();
-        let store = store::open(&config, clock)?;
+        // Before the store makes files: this is what a second instance fails at.
+        let metrics = config.metrics.as_ref().map(MetricsListener::reserve);
+        let metrics = metrics.transpose()?;
+        let mut store = store::open(&config, clock)?;
+        if let Some(listener) = &metrics {
+            let measured = Measured::new(store, listener.metrics().registry());
+            store = Arc::new(measured.map_err(|error| error.to_string())?);
+        }
         let most = config.max_sessions_per_user;
         let sessions = Sessions::new(store, config.lifetimes, most, clock);
-        Ok(Self { config, sessions })
+        Ok(Self {
+            config,
+            sessions,
+            metrics,
+        })
     }
 
     fn assemble(self, rocket: Rocket<Build>) -> Rocket<Build> {
-        let Self { config, sessions } = self;
+        let Self {
+            config,
+            sessions,
+            metrics,
+        } = self;
         let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
         let cookie = SessionCookie { secure };
         let document = Document::new(cookie.name(), config.public_url.as_ref());
-        let rocket = without_ip_header(rocket)
+        let mut rocket = without_ip_header(rocket);
+        if let Some(listener) = metrics {
+            rocket = rocket
+                .manage(Arc::clone(listener.metrics()))
+                .attach(listener);
+        }
+        let rocket = rocket
             .manage(sessions)
             .manage(RequestIds::new())
             .manage(Patience(match &config.store {

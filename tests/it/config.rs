@@ -192,8 +192,8 @@ fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
         ),
         (
             "",
-            &[("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:9")],
-            &["`metrics_address`", "not supported"],
+            &[("INNKEEPER_METRICS_ADDRESS", "9100")],
+            &["INNKEEPER_METRICS_ADDRESS", "an address and a port"],
         ),
     ] {
         let folder = folder_with(&[("Rocket.toml", &format!("[default.innkeeper]\n{toml}\n"))]);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::support::http;
 use crate::support::program::Program;
 use crate::support::redis::RedisServer;
+use crate::support::scrape::Scrape;
 
 const USED: &str = "user-agent-of-the-test";
 
@@ -64,14 +65,17 @@ fn no_secret_reaches_the_log_at_any_level() {
                 ("RUST_LOG", level),
                 ("ROCKET_LOG_LEVEL", "debug"),
                 ("INNKEEPER_LOG_FORMAT", format),
+                ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0"),
             ];
             let program = Program::start(&variables);
             let secrets = provoke(&program);
+            let metrics = Scrape::of(program.metrics_port()).text;
             let log = program.log();
             for event in ["signed in", "signed out", "refused"] {
                 assert!(log.contains(event), "{event}: {log}");
             }
             for secret in secrets {
+                assert!(!metrics.contains(&secret), "{secret} in {metrics}");
                 assert!(
                     !log.contains(&secret),
                     "{level} {format}: {secret} in {log}"

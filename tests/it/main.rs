@@ -28,6 +28,7 @@ mod library;
 mod login;
 mod logout;
 mod logs;
+mod metrics;
 mod negotiation;
 mod openapi;
 mod outage;

@@ -36,6 +36,7 @@ on_every_store!(
     writes_of_different_fields_at_once_all_last,
     an_ended_session_takes_no_field,
     a_session_has_only_so_many_fields,
+    the_vitals_count_the_live_sessions,
 );
 
 const IDLE: Lifetimes = Lifetimes {
@@ -556,4 +557,29 @@ async fn a_session_has_only_so_many_fields(on: Backend) {
     assert_eq!(write("third").await, Written::Full);
     assert_eq!(write("second").await, Written::Done);
     assert_eq!(store.touch(&id).await.unwrap().unwrap().data.len(), 2);
+}
+
+async fn the_vitals_count_the_live_sessions(on: Backend) {
+    let Opened { store, _redis } = open(on, IDLE);
+    assert_eq!(store.vitals().await.live, Some(0));
+    for number in 0..40 {
+        let user = number.to_string();
+        let id = SessionId::generate();
+        begin(&*store, &id, &session_of(&user, ago(0)), None).await;
+    }
+    let vitals = store.vitals().await;
+    let live = vitals.live.unwrap();
+    match on {
+        Backend::Embedded => {
+            assert_eq!(live, 40);
+            assert_eq!((vitals.breaker_open, vitals.connections), (None, None));
+        }
+        // Half of all keys, as estimated from some of them.
+        Backend::Redis => {
+            assert!((20..=60).contains(&live), "{live}");
+            assert_eq!(vitals.breaker_open, Some(false));
+            let connections = vitals.connections.unwrap();
+            assert!(connections.open >= 1 && connections.open <= connections.most);
+        }
+    }
 }

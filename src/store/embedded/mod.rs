@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 pub use file::OpenError;
 
@@ -23,7 +23,7 @@ use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
     Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
-    SessionStore, StoreError, Which, Written, since_1970,
+    SessionStore, StoreError, Vitals, Which, Written, since_1970,
 };
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
@@ -222,6 +222,17 @@ impl SessionStore for EmbeddedStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.reading().map(drop)
+    }
+
+    /// The length of the table, which its root knows.
+    async fn vitals(&self) -> Vitals {
+        let sessions = self
+            .reading()
+            .and_then(|reading| reading.open_table(SESSIONS).map_err(failed));
+        Vitals {
+            live: sessions.ok().and_then(|sessions| sessions.len().ok()),
+            ..Vitals::default()
+        }
     }
 
     async fn close(&self) {

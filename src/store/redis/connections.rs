@@ -23,7 +23,7 @@ use super::faults::{into_store_error, is_lost, is_unhealthy};
 use super::layout::session_key;
 use super::link::Link;
 use super::shared::Shared;
-use crate::session::{SessionId, StoreError};
+use crate::session::{ConnectionCount, SessionId, StoreError};
 
 /// The most connections of one instance.
 const MOST: usize = 4;
@@ -110,6 +110,19 @@ impl Connections {
             .unwrap_or(Err(StoreError::Timeout(self.budget)));
         attempt.settle(&outcome);
         outcome
+    }
+
+    /// Whether it is known that the server does not answer.
+    pub(super) fn are_out(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    pub(super) fn count(&self) -> ConnectionCount {
+        let status = self.pool.status();
+        ConnectionCount {
+            open: status.size,
+            most: status.max_size,
+        }
     }
 
     fn failed(self: &Arc<Self>) {

@@ -12,6 +12,14 @@ pub(super) fn session_key(id: &SessionId) -> String {
     format!("session:{id}")
 }
 
+/// Whether this is the key of a session, and not another program's of a similar name.
+pub(super) fn is_session_key(key: &[u8]) -> bool {
+    key.strip_prefix(b"session:")
+        .and_then(|name| std::str::from_utf8(name).ok())
+        .and_then(SessionId::parse)
+        .is_some()
+}
+
 pub(super) fn list_key(user: &str) -> String {
     format!("user_sessions:{user}")
 }

@@ -35,9 +35,19 @@ async fn send_to_cluster(
     connection: &mut ClusterConnection,
     commands: &Pipeline,
 ) -> RedisResult<Vec<Value>> {
-    let sent = connection
-        .req_packed_commands(commands, 0, commands.len())
-        .await;
+    let mut single = commands.cmd_iter();
+    let sent = match (single.next(), single.next()) {
+        // Only by itself a command without a key is put to all primaries (`DBSIZE`).
+        (Some(only), None) => {
+            let answer = connection.req_packed_command(only).await;
+            answer.map(|answer| vec![answer])
+        }
+        _ => {
+            connection
+                .req_packed_commands(commands, 0, commands.len())
+                .await
+        }
+    };
     let Err(error) = &sent else {
         return sent;
     };

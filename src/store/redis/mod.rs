@@ -12,6 +12,7 @@ mod list;
 mod one;
 mod record;
 mod shared;
+mod vitals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use self::connections::Connections;
 use crate::config::RedisAddress;
 use crate::session::{
     Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
-    SessionStore, StoreError, Which, Written,
+    SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
@@ -139,5 +140,9 @@ impl SessionStore for RedisStore {
         self.connections
             .within_budget(self.connections.probe())
             .await
+    }
+
+    async fn vitals(&self) -> Vitals {
+        self.do_vitals().await
     }
 }

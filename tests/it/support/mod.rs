@@ -7,6 +7,7 @@ pub(crate) mod nginx;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod scrape;
 pub(crate) mod sentinel;
 
 mod inn;

@@ -76,6 +76,15 @@ impl Program {
         self.port
     }
 
+    /// The port at which the metrics are, where they are served.
+    pub(crate) fn metrics_port(&self) -> u16 {
+        eventually("the metrics to be served", || {
+            let log = self.log();
+            let (_, address) = log.split_once("metrics are at http://127.0.0.1:")?;
+            address.split('/').next()?.parse().ok()
+        })
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -14,8 +14,8 @@ pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_sessio
     +hgetall +hget +hset +hdel +hexists +hkeys +expire +pttl +exists +del +get +setex \
     +zadd +zrem +zrange +zrevrange +zscore +zcard +eval +time +multi +exec";
 
-/// What a cluster and Sentinels need besides.
-pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role";
+/// What a cluster, Sentinels and the count of live sessions need besides.
+pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role +dbsize +randomkey";
 
 /// A real Redis on a free loopback port, in a folder of its own; ends with this value, by its process id.
 pub(crate) struct RedisServer {

@@ -1,0 +1,21 @@
+//! What a store knows about itself.
+
+/// What a store knows about itself at one moment, for the operator; `None` where it has no such thing, or cannot say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// About how many sessions are alive. Those whose time has come may be counted until they are removed.
+    pub live: Option<u64>,
+    /// Whether the store is taken for away, so that operations fail at once and do not try it.
+    pub breaker_open: Option<bool>,
+    /// The connections to its server.
+    pub connections: Option<ConnectionCount>,
+}
+
+/// How many connections a store has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionCount {
+    /// Open at this moment.
+    pub open: usize,
+    /// The most that it opens.
+    pub most: usize,
+}

@@ -1,0 +1,212 @@
+//! A store whose operations are timed and counted, for the metrics.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
+
+use crate::session::{
+    Displaced, Ending, Handle, Live, NewSession, Session, SessionId, SessionStore, StoreError,
+    Vitals, Which, Written,
+};
+
+/// From a tenth of a millisecond, which a local store takes, to beyond what a request may wait.
+const BUCKETS: [f64; 14] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// Does what the store does, and counts it.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    store: Arc<dyn SessionStore>,
+    operations: Operations,
+    errors: Errors,
+    in_progress: IntGauge,
+}
+
+/// How long each took.
+#[derive(Debug)]
+struct Operations {
+    create: Histogram,
+    touch: Histogram,
+    peek: Histogram,
+    list: Histogram,
+    delete: Histogram,
+    end: Histogram,
+    ending: Histogram,
+    write: Histogram,
+    check: Histogram,
+}
+
+/// How often each happened.
+#[derive(Debug)]
+struct Errors {
+    timeout: IntCounter,
+    unreachable: IntCounter,
+    failed: IntCounter,
+    unreadable: IntCounter,
+}
+
+impl Measured {
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        registry: &Registry,
+    ) -> Result<Self, prometheus::Error> {
+        let durations = HistogramVec::new(
+            HistogramOpts::new(
+                "innkeeper_store_operation_duration_seconds",
+                "How long the operations of the session store took, failed ones too.",
+            )
+            .buckets(BUCKETS.to_vec()),
+            &["operation"],
+        )?;
+        let errors = IntCounterVec::new(
+            Opts::new(
+                "innkeeper_store_errors_total",
+                "Operations of the session store that failed.",
+            ),
+            &["kind"],
+        )?;
+        let in_progress = IntGauge::new(
+            "innkeeper_store_operations_in_progress",
+            "Operations of the session store under way.",
+        )?;
+        registry.register(Box::new(durations.clone()))?;
+        registry.register(Box::new(errors.clone()))?;
+        registry.register(Box::new(in_progress.clone()))?;
+        let duration = |operation| durations.with_label_values(&[operation]);
+        let error = |kind| errors.with_label_values(&[kind]);
+        Ok(Self {
+            store,
+            operations: Operations {
+                create: duration("create"),
+                touch: duration("touch"),
+                peek: duration("peek"),
+                list: duration("list"),
+                delete: duration("delete"),
+                end: duration("end"),
+                ending: duration("ending"),
+                write: duration("write"),
+                check: duration("check"),
+            },
+            errors: Errors {
+                timeout: error("timeout"),
+                unreachable: error("unreachable"),
+                failed: error("failed"),
+                unreadable: error("unreadable"),
+            },
+            in_progress,
+        })
+    }
+
+    async fn measure<T>(
+        &self,
+        duration: &Histogram,
+        operation: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.in_progress.inc();
+        let mut under_way = UnderWay {
+            begun: Instant::now(),
+            duration,
+            in_progress: &self.in_progress,
+            error: Some(&self.errors.timeout),
+        };
+        let outcome = operation.await;
+        under_way.error = outcome.as_ref().err().map(|error| match error {
+            StoreError::Timeout(_) => &self.errors.timeout,
+            StoreError::Unreachable(_) => &self.errors.unreachable,
+            StoreError::Failed(_) => &self.errors.failed,
+            StoreError::Unreadable(_) => &self.errors.unreadable,
+        });
+        outcome
+    }
+}
+
+/// An operation under way, counted as it is dropped: one that its request gives up, because its time is over, ends
+/// in no other way.
+struct UnderWay<'a> {
+    begun: Instant,
+    duration: &'a Histogram,
+    in_progress: &'a IntGauge,
+    error: Option<&'a IntCounter>,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.in_progress.dec();
+        self.duration.observe(self.begun.elapsed().as_secs_f64());
+        if let Some(error) = self.error {
+            error.inc();
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Measured {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
+        self.measure(&self.operations.create, self.store.create(new))
+            .await
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        self.measure(&self.operations.touch, self.store.touch(id))
+            .await
+    }
+
+    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+        self.measure(&self.operations.peek, self.store.peek(id))
+            .await
+    }
+
+    async fn list(
+        &self,
+        user: &str,
+        reader: Option<&SessionId>,
+    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+        self.measure(&self.operations.list, self.store.list(user, reader))
+            .await
+    }
+
+    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
+        self.measure(&self.operations.delete, self.store.delete(id, why))
+            .await
+    }
+
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+        self.measure(&self.operations.end, self.store.end(user, which, why))
+            .await
+    }
+
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+        self.measure(&self.operations.ending, self.store.ending(id))
+            .await
+    }
+
+    async fn write(
+        &self,
+        id: &SessionId,
+        field: &str,
+        value: Option<&str>,
+        most: usize,
+    ) -> Result<Written, StoreError> {
+        let operation = self.store.write(id, field, value, most);
+        self.measure(&self.operations.write, operation).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.measure(&self.operations.check, self.store.check())
+            .await
+    }
+
+    /// Not measured: it is asked for the metrics themselves.
+    async fn vitals(&self) -> Vitals {
+        self.store.vitals().await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,177 @@
+//! What is counted, and how it is written for Prometheus.
+
+use std::time::Duration;
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use super::refusal::Refusal;
+use crate::session::{Reason, Vitals};
+
+/// From a tenth of a millisecond, which a request takes beside its store, to beyond what one may wait for it.
+const BUCKETS: [f64; 14] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// The counters of one instance, managed by Rocket only where they are served.
+///
+/// What can be known beforehand begins at 0: a counter that appears with its first event hides that event from
+/// Prometheus' `rate()`.
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    sign_ins: IntCounter,
+    sign_outs: IntCounter,
+    ended: IntCounterVec,
+    refusals: IntCounterVec,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            registry: Registry::new(),
+            requests: IntCounterVec::new(
+                Opts::new(
+                    "innkeeper_http_requests_total",
+                    "Requests answered, by the route's template; - is none.",
+                ),
+                &["route", "method", "status"],
+            )?,
+            durations: HistogramVec::new(
+                HistogramOpts::new(
+                    "innkeeper_http_request_duration_seconds",
+                    "How long it took until an answer began.",
+                )
+                .buckets(BUCKETS.to_vec()),
+                &["route", "method"],
+            )?,
+            sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions begun.")?,
+            sign_outs: IntCounter::new(
+                "innkeeper_sign_outs_total",
+                "Live sessions that their own visitor ended.",
+            )?,
+            ended: IntCounterVec::new(
+                Opts::new(
+                    "innkeeper_sessions_ended_total",
+                    "Live sessions that somebody ended. One that ran out of time is not among them.",
+                ),
+                &["reason"],
+            )?,
+            refusals: IntCounterVec::new(
+                Opts::new("innkeeper_refusals_total", "Requests that were refused."),
+                &["reason"],
+            )?,
+        };
+        for reason in Reason::ALL {
+            metrics.ended.with_label_values(&[reason.as_str()]);
+        }
+        for reason in Refusal::REASONS {
+            metrics.refusals.with_label_values(&[reason]);
+        }
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.durations.clone()))?;
+        registry.register(Box::new(metrics.sign_ins.clone()))?;
+        registry.register(Box::new(metrics.sign_outs.clone()))?;
+        registry.register(Box::new(metrics.ended.clone()))?;
+        registry.register(Box::new(metrics.refusals.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new(
+                "innkeeper_build_info",
+                "Always 1; says which version this is.",
+            ),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(metrics)
+    }
+
+    /// For whoever counts something of his own.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.requests
+            .with_label_values(&[route, method, &status.to_string()])
+            .inc();
+        self.durations
+            .with_label_values(&[route, method])
+            .observe(took.as_secs_f64());
+    }
+
+    pub(super) fn signed_in(&self) {
+        self.sign_ins.inc();
+    }
+
+    pub(super) fn signed_out(&self) {
+        self.sign_outs.inc();
+        self.ended(Reason::SignedOut, 1);
+    }
+
+    pub(super) fn ended(&self, reason: Reason, number: usize) {
+        self.ended
+            .with_label_values(&[reason.as_str()])
+            .inc_by(number.try_into().unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn refused(&self, reason: &str) {
+        self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// All of it in the text format, with how the store is at this moment.
+    pub(super) fn text(&self, vitals: &Vitals) -> Result<String, prometheus::Error> {
+        let mut families = self.registry.gather();
+        families.extend(registry_of(vitals)?.gather());
+        TextEncoder::new().encode_to_string(&families)
+    }
+}
+
+/// For one scrape: what the store cannot say must be absent, and not stand at its last value.
+fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
+    let registry = Registry::new();
+    let gauge = |name, help, value: Option<i64>| {
+        let Some(value) = value else {
+            return Ok(());
+        };
+        let gauge = IntGauge::new(name, help)?;
+        gauge.set(value);
+        registry.register(Box::new(gauge))
+    };
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    gauge(
+        "innkeeper_sessions_live",
+        "Estimate of the sessions alive in the store, which instances may share.",
+        vitals
+            .live
+            .map(|live| i64::try_from(live).unwrap_or(i64::MAX)),
+    )?;
+    gauge(
+        "innkeeper_store_breaker_open",
+        "1 while the store is taken for away and requests do not wait for it, else 0.",
+        vitals.breaker_open.map(i64::from),
+    )?;
+    gauge(
+        "innkeeper_store_connections",
+        "Connections to the store's server that are open.",
+        vitals
+            .connections
+            .map(|connections| count(connections.open)),
+    )?;
+    gauge(
+        "innkeeper_store_connections_max",
+        "The most connections to the store's server.",
+        vitals
+            .connections
+            .map(|connections| count(connections.most)),
+    )?;
+    Ok(registry)
+}

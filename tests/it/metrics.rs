@@ -1,0 +1,321 @@
+//! The metrics: what is counted, and where it is read.
+
+use std::convert::identity;
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use innkeeper::CurrentSession;
+use rocket::error::ErrorKind;
+use rocket::http::{ContentType, Status};
+use rocket::local::blocking::Client;
+use rocket::{Build, Rocket};
+use serde_json::json;
+
+use crate::support::program::Program;
+use crate::support::redis::RedisServer;
+use crate::support::scrape::Scrape;
+use crate::support::{configured, eventually, free_port, http};
+
+const ON_A_FREE_PORT: (&str, &str) = ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0");
+const JSON: &str = "Content-Type: application/json";
+
+/// Does all that is counted. No session of `a` is left, and three of `b`.
+fn do_everything(port: u16) -> Vec<String> {
+    let ask = |head: &str, headers: &[&str]| http::request(port, head, headers, "");
+    let cookie = |id: &str| format!("Cookie: session_id={id}");
+    let first = http::log_in(port, "a");
+    let second = http::log_in(port, "a");
+    let body = r#"{"username":"a"}"#;
+    let again = http::request(port, "POST /login/", &[JSON, &cookie(&second)], body);
+    let third = again.split("session_id=").nth(1).unwrap()[..36].to_owned();
+    ask("DELETE /sessions/others", &[&cookie(&third)]);
+    ask("GET /profile/", &[&cookie(&third)]);
+    ask("POST /logout/", &[&cookie(&third)]);
+    // Over already: these end nothing.
+    ask("POST /logout/", &[&cookie(&third)]);
+    ask("POST /logout/", &[]);
+    ask("GET /profile/", &[&cookie(&third)]);
+    for _ in 0..5 {
+        http::log_in(port, "b");
+    }
+    ask("GET /profile/", &[]);
+    ask("GET /profile/", &["Cookie: session_id=x; session_id=y"]);
+    ask("POST /logout/", &["Origin: https://evil.example"]);
+    http::request(port, "POST /login/", &[JSON], "{}");
+    ask("GET /nowhere/hunter2?token=hunter2", &[]);
+    ask(&format!("GET /sessions/{third}/no"), &[]);
+    vec![first, second, third, "hunter2".to_owned()]
+}
+
+fn every_counter_moves_by_what_was_done(store: (&str, &str), live: std::ops::RangeInclusive<f64>) {
+    let most = ("INNKEEPER_MAX_SESSIONS_PER_USER", "3");
+    let program = Program::start(&[store, ON_A_FREE_PORT, most]);
+    let before = Scrape::of(program.metrics_port());
+    let secrets = do_everything(program.port());
+    let after = Scrape::of(program.metrics_port());
+    for (name, number) in [
+        ("innkeeper_sign_ins_total", 8.0),
+        ("innkeeper_sign_outs_total", 1.0),
+        (
+            r#"innkeeper_sessions_ended_total{reason="signed_out"}"#,
+            1.0,
+        ),
+        (
+            r#"innkeeper_sessions_ended_total{reason="signed_in_again"}"#,
+            1.0,
+        ),
+        (r#"innkeeper_sessions_ended_total{reason="ended"}"#, 1.0),
+        (r#"innkeeper_sessions_ended_total{reason="too_many"}"#, 2.0),
+        (r#"innkeeper_refusals_total{reason="cross_site"}"#, 1.0),
+        (
+            r#"innkeeper_refusals_total{reason="ambiguous_cookie"}"#,
+            1.0,
+        ),
+        (r#"innkeeper_refusals_total{reason="no_session"}"#, 1.0),
+        (r#"innkeeper_refusals_total{reason="session_ended"}"#, 1.0),
+        (r#"innkeeper_refusals_total{reason="invalid"}"#, 1.0),
+        (r#"innkeeper_refusals_total{reason="store_down"}"#, 0.0),
+        (r#"innkeeper_refusals_total{reason="too_large"}"#, 0.0),
+        (
+            r#"innkeeper_http_requests_total{route="/login",method="POST",status="200"}"#,
+            8.0,
+        ),
+        (
+            r#"innkeeper_http_requests_total{route="/login",method="POST",status="422"}"#,
+            1.0,
+        ),
+        (
+            r#"innkeeper_http_requests_total{route="/profile",method="GET",status="404"}"#,
+            1.0,
+        ),
+        (
+            r#"innkeeper_http_requests_total{route="-",method="GET",status="404"}"#,
+            2.0,
+        ),
+        (
+            r#"innkeeper_http_request_duration_seconds_count{route="/login",method="POST"}"#,
+            9.0,
+        ),
+        (
+            r#"innkeeper_store_operation_duration_seconds_count{operation="create"}"#,
+            8.0,
+        ),
+        (
+            r#"innkeeper_store_operation_duration_seconds_count{operation="delete"}"#,
+            2.0,
+        ),
+        (r#"innkeeper_store_errors_total{kind="failed"}"#, 0.0),
+        (r#"innkeeper_store_errors_total{kind="timeout"}"#, 0.0),
+        (r#"innkeeper_store_errors_total{kind="unreachable"}"#, 0.0),
+        (r#"innkeeper_store_errors_total{kind="unreadable"}"#, 0.0),
+    ] {
+        #[expect(clippy::float_cmp, reason = "they are whole numbers")]
+        let exact = after.moved(&before, name) == number;
+        assert!(exact, "{name} should move by {number}: {}", after.text);
+        if name.contains("reason=") || name.contains("kind=") {
+            assert!(before.find(name).is_some(), "{name} did not begin at 0");
+        }
+    }
+    let found = after.value("innkeeper_sessions_live");
+    assert!(live.contains(&found), "{found}");
+    assert!(after.value("innkeeper_store_operations_in_progress") < 0.5);
+    let version = concat!(
+        "innkeeper_build_info{version=\"",
+        env!("CARGO_PKG_VERSION"),
+        "\"}"
+    );
+    assert!(after.value(version) > 0.5);
+    assert!(after.value("process_resident_memory_bytes") > 0.0);
+    for secret in secrets {
+        assert!(!after.text.contains(&secret), "{secret} in {}", after.text);
+    }
+    let on_redis = store.0 == "REDIS_URL";
+    let of_redis_alone = ["breaker_open", "connections", "connections_max"];
+    for name in of_redis_alone.map(|name| format!("innkeeper_store_{name}")) {
+        assert_eq!(after.find(&name).is_some(), on_redis, "{name}");
+    }
+}
+
+#[test]
+fn every_counter_moves_by_what_was_done_in_the_embedded_store() {
+    every_counter_moves_by_what_was_done(("INNKEEPER_STORE_PATH", ":memory:"), 3.0..=3.0);
+}
+
+#[test]
+fn every_counter_moves_by_what_was_done_in_redis() {
+    let redis = RedisServer::start();
+    // An estimate: a third of nine keys.
+    every_counter_moves_by_what_was_done(("REDIS_URL", &redis.url()), 2.0..=4.0);
+}
+
+#[test]
+fn an_outage_is_seen_and_its_end() {
+    let redis = RedisServer::start();
+    let wait = ("INNKEEPER_REDIS_TIMEOUT_MS", "300");
+    let program = Program::start(&[("REDIS_URL", &redis.url()), wait, ON_A_FREE_PORT]);
+    let port = program.port();
+    let odd = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    redis.run::<()>(&format!("SET session:{odd} x"));
+    assert_eq!(http::profile_status(port, odd), 503);
+    let id = http::log_in(port, "abdullah");
+    let well = Scrape::of(program.metrics_port());
+    assert!(well.value("innkeeper_store_breaker_open") < 0.5);
+    assert!(well.value(r#"innkeeper_store_errors_total{kind="failed"}"#) > 0.5);
+    let open = well.value("innkeeper_store_connections");
+    assert!(open >= 1.0 && open <= well.value("innkeeper_store_connections_max"));
+
+    redis.signal("STOP");
+    for _ in 0..10 {
+        assert_eq!(http::profile_status(port, &id), 503);
+    }
+    let begun = Instant::now();
+    let ill = Scrape::of(program.metrics_port());
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(ill.value("innkeeper_store_breaker_open") > 0.5);
+    assert_eq!(ill.find("innkeeper_sessions_live"), None);
+    assert!(ill.value("innkeeper_store_operations_in_progress") < 0.5);
+    let failed = |kind: &str| {
+        ill.moved(
+            &well,
+            &format!("innkeeper_store_errors_total{{kind=\"{kind}\"}}"),
+        )
+    };
+    assert!(failed("timeout") > 0.5 && failed("unreachable") > 0.5);
+    let sum = failed("timeout") + failed("unreachable");
+    assert!((sum - 10.0).abs() < 0.5, "{sum}");
+    let refused = ill.moved(&well, r#"innkeeper_refusals_total{reason="store_down"}"#);
+    assert!((refused - 10.0).abs() < 0.5, "{refused}");
+
+    redis.signal("CONT");
+    eventually("the end of the outage", || {
+        let again = Scrape::of(program.metrics_port());
+        let closed = again.value("innkeeper_store_breaker_open") < 0.5;
+        (closed && again.find("innkeeper_sessions_live").is_some()).then_some(())
+    });
+}
+
+#[test]
+fn visitors_do_not_reach_the_metrics() {
+    let store = ("INNKEEPER_STORE_PATH", ":memory:");
+    let without = Program::start(&[store]);
+    let with = Program::start(&[store, ON_A_FREE_PORT]);
+    for program in [&without, &with] {
+        let answer = http::request(program.port(), "GET /metrics", &[], "");
+        assert_eq!(http::status(&answer), 404);
+    }
+    assert!(!without.log().contains("metrics"), "{}", without.log());
+}
+
+#[test]
+fn the_listener_of_the_metrics_serves_health_and_nothing_else() {
+    let store = ("INNKEEPER_STORE_PATH", ":memory:");
+    let mut program = Program::start(&[store, ON_A_FREE_PORT]);
+    let port = program.metrics_port();
+    let lines = program.log().lines().count();
+    for (path, status) in [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/profile/", 404),
+        ("/login/", 404),
+    ] {
+        let answer = http::request(port, &format!("GET {path}"), &["Accept: text/html"], "");
+        assert_eq!(http::status(&answer), status, "{answer}");
+        let head = answer.to_lowercase();
+        assert!(head.contains("\r\nx-frame-options: deny"), "{answer}");
+        assert!(!head.contains("\r\nserver:"), "{answer}");
+    }
+    Scrape::of(port);
+    assert_eq!(program.log().lines().count(), lines, "{}", program.log());
+
+    let _kept_open = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let begun = Instant::now();
+    assert!(program.terminate().success());
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn a_port_that_cannot_be_had_stops_the_launch() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let variable = ("INNKEEPER_METRICS_ADDRESS", address.as_str());
+    let said = Program::refusal(folder.path(), &[variable]);
+    for word in ["`metrics_address`", variable.0, address.as_str()] {
+        assert!(said.contains(word), "{said}");
+    }
+    assert!(!folder.path().join("data").exists());
+
+    let port = free_port().to_string();
+    let same = format!("127.0.0.1:{port}");
+    let variables = [
+        ("ROCKET_PORT", port.as_str()),
+        ("INNKEEPER_METRICS_ADDRESS", &same),
+    ];
+    let said = Program::refusal_as_given(folder.path(), &variables);
+    assert!(said.contains("where the site itself is served"), "{said}");
+}
+
+/// A launched application and the port of its metrics.
+fn open(rocket: impl Fn(Rocket<Build>) -> Rocket<Build>) -> (Client, u16) {
+    // Another test may take the port first.
+    eventually("a free port", || {
+        let port = free_port();
+        let address = json!(format!("127.0.0.1:{port}"));
+        let stage = configured("", &[("metrics_address", address)]).attach(innkeeper::stage());
+        match Client::tracked(rocket(stage)) {
+            Ok(client) => Some((client, port)),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::FailedFairings(_)));
+                None
+            }
+        }
+    })
+}
+
+#[test]
+fn a_refusal_counts_once_whoever_answers_it() {
+    #[rocket::get("/guarded")]
+    fn guarded(current: &CurrentSession) -> String {
+        current.user().to_owned()
+    }
+
+    #[rocket::catch(403)]
+    fn ours() -> &'static str {
+        "our own 403"
+    }
+
+    let (plain, here) = open(|rocket| rocket.mount("/", rocket::routes![guarded]));
+    let (caught, there) = open(|rocket| {
+        rocket
+            .mount("/", rocket::routes![guarded])
+            .register("/", rocket::catchers![ours])
+    });
+    for (client, port) in [(plain, here), (caught, there)] {
+        let status = client.get("/guarded").dispatch().status();
+        assert_eq!(status, Status::Forbidden);
+        let refused = Scrape::of(port).value(r#"innkeeper_refusals_total{reason="no_session"}"#);
+        assert!((refused - 1.0).abs() < 0.5, "{refused}");
+    }
+}
+
+#[test]
+fn instances_in_one_process_count_apart() {
+    let ((one, here), (other, there)) = (open(identity), open(identity));
+    for _ in 0..2 {
+        one.post("/login/")
+            .header(ContentType::JSON)
+            .body(r#"{"username":"abdullah"}"#)
+            .dispatch();
+    }
+    assert!((Scrape::of(here).value("innkeeper_sign_ins_total") - 2.0).abs() < 0.5);
+    assert!(Scrape::of(there).value("innkeeper_sign_ins_total") < 0.5);
+    drop(one);
+    eventually("the first instance's listener to close", || {
+        TcpStream::connect(("127.0.0.1", here))
+            .is_err()
+            .then_some(())
+    });
+    Scrape::of(there);
+    drop(other);
+}
