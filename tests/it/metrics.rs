@@ -264,7 +264,9 @@ fn open(rocket: impl Fn(Rocket<Build>) -> Rocket<Build>) -> (Client, u16) {
         let address = json!(format!("127.0.0.1:{port}"));
         let stage = configured("", &[("metrics_address", address)]).attach(innkeeper::stage());
         match Client::tracked(rocket(stage)) {
-            Ok(client) => Some((client, port)),
+            Ok(client) => TcpStream::connect(("127.0.0.1", port))
+                .is_ok()
+                .then_some((client, port)),
             Err(error) => {
                 assert!(matches!(error.kind(), ErrorKind::FailedFairings(_)));
                 None
