@@ -1,0 +1,94 @@
+//! How fast Innkeeper is: `cargo bench` measures the release program against Rocket doing nothing, and against the
+//! peers that are built (`benches/peers/build`).
+//!
+//! - `cargo bench`: the table of the README and its plot, `.readme/speed.svg`;
+//! - `cargo bench -- scale [SESSIONS]`: a million sessions, or so many, against a thousand;
+//! - `quick` as a further word: short rounds, and no plot.
+//!
+//! Everything that is compared runs in rounds, each subject once in each, in an order that rotates; a ratio is made
+//! within a round. So a machine that is busy or slow for a while disturbs both sides of a ratio alike.
+//!
+//! **What does nothing** is `GET /healthz` in the same process: it passes through Rocket, the request log and the
+//! security headers, and returns a short constant JSON. A route of one's own behind `innkeeper::stage()` would pass
+//! through exactly the same. What those two fairings cost shows the row "Rocket alone": this very program, which
+//! when it is called with `rocket-alone` serves the same JSON from a bare Rocket.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench that cannot go on should stop, and is there to print"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures are printed with three digits"
+)]
+
+mod alone;
+mod load;
+mod peers;
+mod ping;
+mod plot;
+mod process;
+mod redis;
+mod report;
+mod request;
+mod rounds;
+mod scale;
+mod server;
+mod standard;
+
+use std::env;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long each subject is measured, and how often.
+#[derive(Clone, Copy)]
+struct Plan {
+    rounds: usize,
+    length: Duration,
+}
+
+const WHOLE: Plan = Plan {
+    rounds: 7,
+    length: Duration::from_secs(2),
+};
+const QUICK: Plan = Plan {
+    rounds: 3,
+    length: Duration::from_millis(500),
+};
+
+fn main() -> ExitCode {
+    // Cargo passes `--bench`.
+    let words: Vec<String> = env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let plan = if words.contains(&"quick") {
+        QUICK
+    } else {
+        WHOLE
+    };
+    let sessions = words.iter().find_map(|word| word.parse().ok());
+    for word in &words {
+        let known = ["rocket-alone", "quick", "scale"].contains(word);
+        assert!(
+            known || sessions.is_some(),
+            "`{word}` is none of quick, scale [SESSIONS]"
+        );
+    }
+    if words.contains(&"rocket-alone") {
+        return alone::serve();
+    }
+    let troubles = if words.contains(&"scale") {
+        scale::run(plan, sessions.unwrap_or(1_000_000))
+    } else {
+        standard::run(plan, words.is_empty())
+    };
+    // A figure that was reached with wrong answers is none.
+    ExitCode::from(u8::from(troubles > 0))
+}

@@ -1,0 +1,136 @@
+//! What is printed: Markdown, to be pasted as it is.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::thread;
+
+use crate::Plan;
+use crate::rounds::Figure;
+
+/// A table with a title; nothing at all where it has no rows.
+pub(crate) struct Table {
+    title: &'static str,
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(title: &'static str, head: &[&'static str]) -> Self {
+        Self {
+            title,
+            head: head.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "### {}\n", self.title)?;
+        writeln!(f, "| {} |", self.head.join(" | "))?;
+        writeln!(f, "|{}", " --- |".repeat(self.head.len()))?;
+        for row in &self.rows {
+            writeln!(f, "| {} |", row.join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where and how the figures came about.
+pub(crate) fn circumstances(plan: Plan) -> String {
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let processor = fs::read_to_string("/proc/cpuinfo")
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, model)| model)
+        .to_owned();
+    format!(
+        "{cores} cores ({processor}) shared by servers, Redis and the load generator; {} rounds of {} s each, in an \
+         order that rotates.\n\
+         Figures are medians of the rounds; ratios are made within a round, with the least and the most in brackets.\n\
+         Innkeeper's release build with its default settings, the request log included (written to the null device); \
+         the peers write none.\n\
+         A CPU second is one of the server's process alone, without Redis and the load generator.",
+        plan.rounds,
+        plan.length.as_secs_f64()
+    )
+}
+
+pub(crate) fn troubles(troubles: &BTreeMap<&str, u64>) -> String {
+    if troubles.is_empty() {
+        return "Every answer was as expected.".to_owned();
+    }
+    let told: Vec<_> = troubles
+        .iter()
+        .map(|(what, times)| format!("{what}: {times} times"))
+        .collect();
+    format!("NOT EVERY ANSWER WAS AS EXPECTED: {}", told.join("; "))
+}
+
+/// Three digits that count, and commas.
+pub(crate) fn thousands(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let digits = value.abs().max(1.0).log10().floor() as i32 + 1;
+    let unit = 10_f64.powi((digits - 3).max(0));
+    let text = format!("{:.0}", (value / unit).round() * unit);
+    let mut out = String::new();
+    for (index, digit) in text.chars().enumerate() {
+        if index > 0 && (text.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+pub(crate) fn percent(ratio: Figure) -> String {
+    let Figure {
+        median,
+        least,
+        most,
+    } = ratio;
+    if !median.is_finite() {
+        return "-".to_owned();
+    }
+    format!(
+        "{:.0} % ({:.0}-{:.0})",
+        100.0 * median,
+        100.0 * least,
+        100.0 * most
+    )
+}
+
+pub(crate) fn times(ratio: Figure) -> String {
+    let Figure {
+        median,
+        least,
+        most,
+    } = ratio;
+    if !median.is_finite() {
+        return "-".to_owned();
+    }
+    format!("{median:.2} ({least:.2}-{most:.2})")
+}
+
+pub(crate) fn micros(value: f64) -> String {
+    if value < 1000.0 {
+        format!("{value:.0} µs")
+    } else {
+        format!("{:.1} ms", value / 1000.0)
+    }
+}
+
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
