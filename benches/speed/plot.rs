@@ -27,7 +27,7 @@ const STEP: f64 = 34.0;
 const THICKNESS: f64 = 20.0;
 /// A hundred per cent.
 const FULL: f64 = 430.0;
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 760.0;
 
 /// With a background of its own, so that it can be read on a light page and on a dark one.
 fn svg(bars: &[Bar]) -> String {
