@@ -189,7 +189,7 @@ impl Kept {
             Self::Redis(redis) => {
                 let address = RedisAddress::Url(Secret::new(redis.url()));
                 let patience = Duration::from_secs(60);
-                Arc::new(RedisStore::open(&address, patience, lifetimes, clock).unwrap())
+                Arc::new(RedisStore::open(&address, None, patience, lifetimes, clock).unwrap())
             }
         };
         Sessions::new(store, lifetimes, MOST, clock)
@@ -361,7 +361,7 @@ fn begin(kept: &Kept, number: usize) -> (Vec<SessionId>, Vec<SessionId>) {
                     agent: Some(AGENT.to_owned()),
                 };
                 let user = UserName::parse(&user).unwrap();
-                sessions.start(&user, visitor, None).await.unwrap()
+                sessions.start(&user, visitor, None).await.unwrap().id
             }
         };
         let users = (0..number).map(|index| format!("guest{:07}", index / PER_USER));
