@@ -3,6 +3,7 @@
 mod metrics_address;
 mod public_url;
 mod secret;
+mod sources;
 mod table;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use url::Url;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
+pub(crate) use sources::figment;
 
 use self::table::Table;
 use crate::session::Lifetimes;

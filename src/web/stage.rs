@@ -1,13 +1,10 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use rocket::config::{Ident, Shutdown};
 use rocket::fairing::{self, AdHoc};
-use rocket::figment::providers::{Env, Format, Toml};
+use rocket::figment::Figment;
 use rocket::figment::value::magic::RelativePathBuf;
-use rocket::figment::{Figment, Profile};
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 use rocket_dyn_templates::Template;
@@ -23,7 +20,7 @@ use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
 use super::{assets, catchers, pages, routes};
-use crate::config::{Config, PublicUrl, StoreChoice};
+use crate::config::{self, Config, PublicUrl, StoreChoice};
 use crate::session::{Clock, Sessions};
 use crate::store::{self, Measured};
 
@@ -37,28 +34,7 @@ use crate::store::{self, Measured};
 ///
 /// A sentence for the operator: a setting is wrong, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
-    let defaults = rocket::Config {
-        ident: Ident::none(),
-        // Whoever connects could write this header; an operator with a proxy names it.
-        ip_header: None,
-        shutdown: Shutdown {
-            signals: HashSet::new(),
-            ..Shutdown::default()
-        },
-        ..rocket::Config::default()
-    };
-    let figment = Figment::from(defaults)
-        .merge(Toml::file(Env::var_or("ROCKET_CONFIG", "Rocket.toml")).nested())
-        .merge(Env::prefixed("ROCKET_").ignore(&["PROFILE"]).global())
-        .select(Profile::from_env_or(
-            "ROCKET_PROFILE",
-            rocket::Config::DEFAULT_PROFILE,
-        ))
-        // Not a default but a rule: Rocket's own printing shows cookies and bodies. The log is ours.
-        .merge(("log_level", "off"));
-    figment
-        .extract::<rocket::Config>()
-        .map_err(|error| error.to_string())?;
+    let figment = config::figment()?;
     let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
     let rocket = with_grace(rocket, &prepared.config).attach(NoticeOnTerminate);
