@@ -33,11 +33,13 @@ pub enum Reason {
     SignedInAgain,
     /// The user signed in once more than `max_sessions_per_user` allows, and this was the oldest.
     TooMany,
+    /// An operator ended it, by the program's own command.
+    ByOperator,
 }
 
 impl Reason {
-    /// Every reason there is.
-    pub(crate) const ALL: [Self; 4] = [
+    /// The reasons for which the process that serves ends sessions; operators have a process of their own.
+    pub(crate) const OF_THE_SERVER: [Self; 4] = [
         Self::SignedOut,
         Self::Ended,
         Self::SignedInAgain,
@@ -52,6 +54,7 @@ impl Reason {
             Self::Ended => "ended",
             Self::SignedInAgain => "signed_in_again",
             Self::TooMany => "too_many",
+            Self::ByOperator => "by_operator",
         }
     }
 }

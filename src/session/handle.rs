@@ -1,6 +1,7 @@
 //! The public name of a session.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::SessionId;
 
@@ -32,6 +33,18 @@ impl Handle {
     /// The first eight digits: enough to follow a session through a log.
     pub(crate) fn prefix(self) -> Prefix {
         Prefix(self)
+    }
+
+    /// All digests that have this handle.
+    pub(crate) fn digests(self) -> RangeInclusive<[u8; 32]> {
+        let digest = |rest: u8| {
+            let mut digest = [rest; 32];
+            for (byte, own) in digest.iter_mut().zip(self.0.to_be_bytes()) {
+                *byte = own;
+            }
+            digest
+        };
+        digest(u8::MIN)..=digest(u8::MAX)
     }
 }
 
@@ -66,6 +79,7 @@ mod tests {
         let as_sha256sum_says = "a8fd254216dc5676881f6077e5477578";
         assert_eq!(Handle::from(&id).to_string(), as_sha256sum_says);
         assert_eq!(Handle::from(&id).prefix().to_string(), "a8fd2542");
+        assert!(Handle::from(&id).digests().contains(&id.digest()));
     }
 
     #[test]

@@ -190,8 +190,25 @@ impl Sessions {
     ///
     /// There may be sessions.
     pub async fn list(&self, user: &str, reader: &SessionId) -> Result<Vec<Listed>, StoreError> {
+        self.listed(user, Some(reader)).await
+    }
+
+    /// [`list`](Self::list) as an operator sees it, who has no session himself.
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    pub async fn list_for_operator(&self, user: &str) -> Result<Vec<Listed>, StoreError> {
+        self.listed(user, None).await
+    }
+
+    async fn listed(
+        &self,
+        user: &str,
+        reader: Option<&SessionId>,
+    ) -> Result<Vec<Listed>, StoreError> {
         let now = self.clock.now();
-        let live = self.in_time(self.store.list(user, Some(reader))).await?;
+        let live = self.in_time(self.store.list(user, reader)).await?;
         let mut listed: Vec<_> = live
             .into_iter()
             .map(|(handle, Live { session, left })| {
@@ -236,6 +253,35 @@ impl Sessions {
     ) -> Result<usize, StoreError> {
         let why = Ending::new(Reason::Ended, self.clock.now(), by);
         self.in_time(self.store.end(user, which, &why)).await
+    }
+
+    /// Ends all of a user's sessions for an operator, and says how many of them were alive.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    pub async fn end_by_operator(&self, user: &str) -> Result<usize, StoreError> {
+        let why = self.operator();
+        self.in_time(self.store.end(user, Which::All, &why)).await
+    }
+
+    /// Ends the session with this handle for an operator, and says whose it was; `None` if there is none.
+    ///
+    /// Slow where there are many sessions: see [`SessionStore::end_handle`].
+    ///
+    /// # Errors
+    ///
+    /// The session may be alive.
+    pub async fn end_handle_by_operator(
+        &self,
+        handle: Handle,
+    ) -> Result<Option<String>, StoreError> {
+        let why = self.operator();
+        self.in_time(self.store.end_handle(handle, &why)).await
+    }
+
+    fn operator(&self) -> Ending {
+        Ending::new(Reason::ByOperator, self.clock.now(), &Visitor::default())
     }
 
     /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.

@@ -90,6 +90,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// None, some or all of them have ended.
     async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError>;
 
+    /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was.
+    ///
+    /// `None`: no live session has it. This may mean a look at all sessions that there are, so it may take longer than
+    /// the other calls, and one that is created meanwhile may be missed. It is for an operator, not for requests.
+    ///
+    /// # Errors
+    ///
+    /// The session may be alive.
+    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError>;
+
     /// Why a session was ended; `None` if nobody ended it, or longer than the idle timeout ago.
     ///
     /// # Errors

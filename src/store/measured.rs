@@ -180,6 +180,11 @@ impl SessionStore for Measured {
             .await
     }
 
+    /// Not measured: only operators ask for it, who scrape nothing.
+    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+        self.store.end_handle(handle, why).await
+    }
+
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
         self.measure(&self.operations.ending, self.store.ending(id))
             .await

@@ -57,5 +57,6 @@ fn sentence(ending: &Ending, since: Duration) -> String {
         Reason::TooMany => {
             format!("It was your oldest, and made room for a sign-in from {device}, {when}.")
         }
+        Reason::ByOperator => format!("An administrator ended your session, {when}."),
     }
 }

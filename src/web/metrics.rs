@@ -65,7 +65,7 @@ impl Metrics {
                 &["reason"],
             )?,
         };
-        for reason in Reason::ALL {
+        for reason in Reason::OF_THE_SERVER {
             metrics.ended.with_label_values(&[reason.as_str()]);
         }
         for reason in Refusal::REASONS {

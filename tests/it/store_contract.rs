@@ -10,7 +10,7 @@ use innkeeper::{
 };
 
 use crate::support::Backend;
-use crate::support::redis::RedisServer;
+use crate::support::redis::{OPERATORS_RIGHTS, RedisServer};
 
 on_every_store!(
     an_unknown_session_is_no_session,
@@ -28,6 +28,7 @@ on_every_store!(
     looking_does_not_slide_the_end,
     a_user_sees_his_live_sessions_and_nobody_elses,
     some_sessions_of_a_user_end_and_the_others_stay,
+    a_session_ends_by_its_handle_whoevers_it_is,
     who_presents_an_ended_id_learns_why,
     a_session_that_ran_out_of_time_leaves_no_reason,
     beyond_the_most_allowed_the_oldest_end,
@@ -382,6 +383,33 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
         assert_eq!(store.touch(id).await.unwrap(), None);
     }
     assert!(store.touch(&other).await.unwrap().is_some());
+}
+
+async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
+    let Opened {
+        store,
+        _redis: redis,
+    } = open(on, IDLE);
+    if let Some(redis) = &redis {
+        redis.allow(OPERATORS_RIGHTS);
+    }
+    let ids: Vec<_> = (0..3).map(|_| SessionId::generate()).collect();
+    for (id, user) in ids.iter().zip(["a", "a", "b"]) {
+        begin(&*store, id, &session_of(user, SystemTime::now()), None).await;
+    }
+    let why = why(Reason::ByOperator);
+    let handle = Handle::from(&ids[1]);
+    let ended = store.end_handle(handle, &why).await.unwrap();
+    assert_eq!(ended.as_deref(), Some("a"));
+    assert!(store.touch(&ids[1]).await.unwrap().is_none());
+    assert_eq!(store.ending(&ids[1]).await.unwrap(), Some(why.clone()));
+    assert_eq!(listed(&*store, "a").await, handles(&[&ids[0]]));
+    assert_eq!(listed(&*store, "b").await, handles(&[&ids[2]]));
+
+    let nobodys = Handle::from(&SessionId::generate());
+    for over in [handle, nobodys] {
+        assert_eq!(store.end_handle(over, &why).await.unwrap(), None);
+    }
 }
 
 async fn who_presents_an_ended_id_learns_why(on: Backend) {

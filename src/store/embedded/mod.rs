@@ -99,6 +99,21 @@ impl EmbeddedStore {
             }))
     }
 
+    /// Whose live session has this handle.
+    fn user_of(&self, handle: Handle) -> Result<Option<String>, StoreError> {
+        let now = self.clock.now();
+        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
+        let digests = handle.digests();
+        let rows = sessions.range::<&Key>(digests.start()..=digests.end());
+        for row in rows.map_err(failed)? {
+            let key = *row.map_err(failed)?.0.value();
+            if let Some(live) = self.read(&sessions, &key, now)? {
+                return Ok(Some(live.session.user));
+            }
+        }
+        Ok(None)
+    }
+
     fn reading(&self) -> Result<ReadTransaction, StoreError> {
         self.storage.database()?.begin_read().map_err(failed)
     }
@@ -183,6 +198,14 @@ impl SessionStore for EmbeddedStore {
                 Ok(0)
             }
         }
+    }
+
+    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+        let Some(user) = self.user_of(handle)? else {
+            return Ok(None);
+        };
+        let ended = self.end(&user, Which::One(handle), why).await?;
+        Ok((ended > 0).then_some(user))
     }
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {

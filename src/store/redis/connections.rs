@@ -272,7 +272,7 @@ impl Connections {
     ///
     /// A connection that has to be made is made by a task of its own: over a distant network that may take longer
     /// than this request can wait, and the next one should find it ready.
-    async fn handle(&self) -> RedisResult<(Link, Arc<AtomicBool>)> {
+    pub(super) async fn handle(&self) -> RedisResult<(Link, Arc<AtomicBool>)> {
         let pool = self.pool.clone();
         let mut get = Box::pin(async move {
             let shared = pool.get().await.map_err(into_redis_error)?;

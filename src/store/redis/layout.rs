@@ -12,12 +12,9 @@ pub(super) fn session_key(id: &SessionId) -> String {
     format!("session:{id}")
 }
 
-/// Whether this is the key of a session, and not another program's of a similar name.
-pub(super) fn is_session_key(key: &[u8]) -> bool {
-    key.strip_prefix(b"session:")
-        .and_then(|name| std::str::from_utf8(name).ok())
-        .and_then(SessionId::parse)
-        .is_some()
+/// The id in a session's key; `None` for the key of something else, of a similar name perhaps.
+pub(super) fn id_in(session_key: &[u8]) -> Option<SessionId> {
+    SessionId::parse(str::from_utf8(session_key).ok()?.strip_prefix("session:")?)
 }
 
 pub(super) fn list_key(user: &str) -> String {

@@ -9,8 +9,10 @@ mod faults;
 mod layout;
 mod link;
 mod list;
+mod nodes;
 mod one;
 mod record;
+mod search;
 mod shared;
 mod vitals;
 
@@ -118,6 +120,11 @@ impl SessionStore for RedisStore {
         self.connections
             .within_budget(self.do_end(user, which, why))
             .await
+    }
+
+    // Each round trip has a budget of its own: there may be many keys.
+    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+        self.do_end_handle(handle, why).await
     }
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {

@@ -4,7 +4,7 @@ use deadpool_redis::redis::{FromRedisValue, ParsingError, Value, cmd};
 
 use super::RedisStore;
 use super::answers::read;
-use super::layout::is_session_key;
+use super::layout::id_in;
 use crate::session::{StoreError, Vitals};
 
 /// How many keys are drawn. Of a million keys, half of them sessions, the estimate is then within 70,000 of the
@@ -53,7 +53,7 @@ impl FromRedisValue for Sample {
             // None: the database has become empty.
             if let Some(key) = Option::<Vec<u8>>::from_redis_value(answer)? {
                 drawn += 1;
-                sessions += u64::from(is_session_key(&key));
+                sessions += u64::from(id_in(&key).is_some());
             }
         }
         Ok(Self {

@@ -17,6 +17,9 @@ pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_sessio
 /// What a cluster, Sentinels and the count of live sessions need besides.
 pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role +dbsize +randomkey";
 
+/// What the operator's commands can do more with.
+pub(crate) const OPERATORS_RIGHTS: &str = "+scan +info +config|get +cluster|info";
+
 /// A real Redis on a free loopback port, in a folder of its own; ends with this value, by its process id.
 pub(crate) struct RedisServer {
     process: Child,
@@ -61,6 +64,16 @@ impl RedisServer {
     /// For somebody else.
     pub(crate) fn url_of(&self, user_and_password: &str) -> String {
         format!("redis://{user_and_password}@{}", self.address())
+    }
+
+    /// For somebody who may do everything.
+    pub(crate) fn url_of_all(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Gives (`+`) Innkeeper's user rights, or takes them (`-`).
+    pub(crate) fn allow(&self, rights: &str) {
+        self.run::<()>(&format!("ACL SETUSER innkeeper {rights}"));
     }
 
     pub(crate) fn address(&self) -> String {
@@ -114,7 +127,7 @@ impl RedisServer {
     }
 
     fn connection(&self) -> RedisResult<Connection> {
-        Client::open(format!("redis://{}", self.address()))?.get_connection()
+        Client::open(self.url_of_all())?.get_connection()
     }
 
     /// Whether the server at our port is the process that we started.
