@@ -38,15 +38,17 @@
 //!
 //! # Layers
 //!
-//! Dependencies point one way: `session` <- `store` <- `web`.
+//! Dependencies point one way: `session` <- `store` <- `web`, and `operator` beside `web`.
 //!
 //! - `session` is the domain: [`Session`], [`SessionId`], the life cycle in [`Sessions`], and the contract
 //!   [`SessionStore`].
 //! - `store` is where sessions live: [`RedisStore`] and [`EmbeddedStore`].
 //! - `web` is HTTP: routes, guards, answers and their headers.
-//! - `config` holds the settings, read by `store` and `web`.
+//! - `operator` is what the program does at the command line instead of serving: [`Command`].
+//! - `config` holds the settings, read by `store`, `web` and `operator`.
 
 mod config;
+mod operator;
 mod session;
 mod store;
 mod web;
@@ -55,6 +57,7 @@ pub use config::{
     Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl, RedisAddress, Secret,
     StoreChoice,
 };
+pub use operator::Command;
 pub use session::{
     Clock, ConnectionCount, Displaced, Ending, FieldError, Handle, Lifetimes, Listed, Live,
     NameError, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions, Started,

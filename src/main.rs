@@ -1,27 +1,49 @@
-//! The program: reads `.env`, starts logging, serves.
+//! The program: reads `.env`, then serves, or does what an operator asks for.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use innkeeper::Config;
+use clap::Parser;
+use innkeeper::{Command, Config};
 use rocket::error::ErrorKind;
 use rocket::{Build, Rocket};
 
+/// Keeps the guests of a web site signed in for as long as they are active
+///
+/// Without a command it serves. README.md explains the settings, which are read from Rocket.toml, the environment and
+/// .env.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
 /// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
 fn main() -> ExitCode {
-    let outcome = prepare().and_then(|rocket| rocket::execute(serve(rocket)));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            // Not by the log: whoever switched that off must learn all the same why nothing runs.
-            let told = writeln!(io::stderr(), "innkeeper does not start: {problem}");
-            ExitCode::from(if told.is_ok() { 1 } else { 2 })
+    let Arguments { command } = Arguments::parse();
+    let prepared = read_env_file();
+    match command {
+        None => {
+            let served = prepared.and_then(|()| rocket::execute(serve(prepare()?)));
+            served.map_or_else(
+                |problem| tell(&format!("innkeeper does not start: {problem}"), 1),
+                |()| ExitCode::SUCCESS,
+            )
         }
+        Some(command) => prepared
+            .and_then(|()| command.run())
+            .unwrap_or_else(|problem| tell(&format!("innkeeper {command}: {problem}"), 2)),
     }
 }
 
+/// Not by the log: whoever switched that off must learn all the same why nothing runs.
+fn tell(problem: &str, status: u8) -> ExitCode {
+    let told = writeln!(io::stderr(), "{problem}");
+    ExitCode::from(if told.is_ok() { status } else { 2 })
+}
+
 fn prepare() -> Result<Rocket<Build>, String> {
-    read_env_file()?;
     let rocket = innkeeper::rocket()?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
     innkeeper::start_logging(config.log_format);

@@ -1,5 +1,6 @@
 //! The settings: where they come from, their defaults, and what is wrong with them.
 
+mod host;
 mod metrics_address;
 mod public_url;
 mod secret;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use rocket::figment::Figment;
 use url::Url;
 
+pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
@@ -55,6 +57,8 @@ pub struct Config {
     pub max_sessions_per_user: usize,
     /// The address that people type; `None`: made of scheme `http` and each request's `Host`.
     pub public_url: Option<PublicUrl>,
+    /// `open_to_the_world`, default `false`: `open` sign-in may listen beyond loopback.
+    pub open_to_the_world: bool,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
     pub redis_timeout: Duration,
     /// `metrics_address`; `None`: nothing is counted, and nothing served.
@@ -162,6 +166,7 @@ impl Config {
                 .and_then(|most| usize::try_from(most).ok())
                 .unwrap_or(100),
             public_url: table.parsed("public_url", PublicUrl::parse)?,
+            open_to_the_world,
             redis_timeout: table
                 .whole("redis_timeout_ms", 1..=600_000)?
                 .map_or(Duration::from_secs(1), Duration::from_millis),

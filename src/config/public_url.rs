@@ -2,15 +2,18 @@
 
 use url::Url;
 
+use super::is_loopback;
+
 /// The address that people type, reduced to what matters: its origin (RFC 6454) and whether it is `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
     secure: bool,
+    loopback: bool,
 }
 
 impl PublicUrl {
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let problem = "must be an address like https://example.org, without a path";
         let url = Url::parse(text).map_err(|_| problem)?;
         let web = matches!(url.scheme(), "http" | "https");
@@ -25,6 +28,7 @@ impl PublicUrl {
         Ok(Self {
             origin: url.origin().ascii_serialization(),
             secure: url.scheme() == "https",
+            loopback: url.host_str().is_some_and(is_loopback),
         })
     }
 
@@ -38,5 +42,11 @@ impl PublicUrl {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Whether only browsers on this machine reach the site by it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
     }
 }

@@ -1,16 +1,17 @@
 //! Where sessions live: implements [`SessionStore`], knows no HTTP.
 
-mod embedded;
+pub(crate) mod embedded;
 mod measured;
-mod redis;
+pub(crate) mod redis;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub use embedded::{EmbeddedStore, OpenError};
 pub(crate) use measured::Measured;
 pub use redis::{AddressError, RedisStore};
 
-use crate::config::{Config, StoreChoice};
+use crate::config::{Config, RedisAddress, StoreChoice};
 use crate::session::{Clock, SessionStore};
 
 /// Opens the store that the configuration asks for.
@@ -29,19 +30,30 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
             address,
             source,
             ca_file,
-        } => RedisStore::open(
-            address,
-            ca_file.as_deref(),
-            config.redis_timeout,
-            config.lifetimes,
-            clock,
-        )
-        .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
-        .map_err(|error| match error {
-            AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
-            AddressError::Unreadable
-            | AddressError::ServiceMissing
-            | AddressError::Parameter(_) => format!("{source}: {error}"),
-        }),
+        } => open_redis(config, address, source, ca_file.as_deref(), clock)
+            .map(|store| Arc::new(store) as Arc<dyn SessionStore>),
     }
+}
+
+/// [`open`] for whom any store will not do.
+pub(crate) fn open_redis(
+    config: &Config,
+    address: &RedisAddress,
+    source: &str,
+    ca_file: Option<&Path>,
+    clock: Clock,
+) -> Result<RedisStore, String> {
+    RedisStore::open(
+        address,
+        ca_file,
+        config.redis_timeout,
+        config.lifetimes,
+        clock,
+    )
+    .map_err(|error| match error {
+        AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
+        AddressError::Unreadable | AddressError::ServiceMissing | AddressError::Parameter(_) => {
+            format!("{source}: {error}")
+        }
+    })
 }

@@ -1,4 +1,4 @@
-//! Dependencies point one way: session <- store <- web.
+//! Dependencies point one way: session <- store <- web, and operator beside web.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ fn the_domain_knows_neither_store_nor_web() {
             "redb",
             "crate::store",
             "crate::web",
+            "crate::operator",
             "crate::config",
             "http::",
         ],
@@ -55,20 +56,40 @@ fn the_domain_knows_neither_store_nor_web() {
 
 #[test]
 fn the_store_knows_no_web() {
-    assert_free_of("src/store", &["rocket", "crate::web", "http::", "cookie"]);
+    assert_free_of(
+        "src/store",
+        &[
+            "rocket",
+            "crate::web",
+            "crate::operator",
+            "http::",
+            "cookie",
+        ],
+    );
+}
+
+#[test]
+fn the_operators_commands_and_the_web_know_nothing_of_each_other() {
+    assert_free_of("src/operator", &["crate::web", "rocket::http", "redb::"]);
+    assert_free_of("src/web", &["crate::operator"]);
 }
 
 #[test]
 fn the_settings_know_neither_store_nor_web() {
     assert_free_of(
         "src/config",
-        &["crate::store", "crate::web", "rocket::http"],
+        &[
+            "crate::store",
+            "crate::web",
+            "crate::operator",
+            "rocket::http",
+        ],
     );
 }
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    for folder in ["src/session", "src/store", "src/web"] {
+    for folder in ["src/session", "src/store", "src/web", "src/operator"] {
         assert_free_of(folder, &["env::var", "env::vars"]);
     }
 }

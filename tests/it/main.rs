@@ -31,6 +31,7 @@ mod logs;
 mod metrics;
 mod negotiation;
 mod openapi;
+mod operator;
 mod outage;
 mod pages;
 mod profile;

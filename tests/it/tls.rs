@@ -9,7 +9,7 @@ use crate::support::program::Program;
 use crate::support::redis::RedisServer;
 
 /// A certificate for `localhost` that only this test trusts, and its key.
-fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+pub(crate) fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     fs::write(&certificate, made.cert.pem()).unwrap();
@@ -18,7 +18,7 @@ fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// Opens a TLS port beside the plain one.
-fn with_tls(redis: &RedisServer, certificate: &Path, key: &Path) -> u16 {
+pub(crate) fn with_tls(redis: &RedisServer, certificate: &Path, key: &Path) -> u16 {
     for (setting, file) in [
         ("cert", certificate),
         ("key", key),

@@ -33,11 +33,20 @@ impl OpenError {
             source: source.into(),
         }
     }
+
+    /// Whether another process has the store open.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(
+            self.source.downcast_ref(),
+            Some(redb::Error::DatabaseAlreadyOpen)
+        )
+    }
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(redb::Error::DatabaseAlreadyOpen) = self.source.downcast_ref() {
+        if self.is_in_use() {
             return write!(
                 f,
                 "another process is using the session store in {}; give this one a `store_path` of its own, \
@@ -157,7 +166,7 @@ fn create(backend: impl StorageBackend) -> Result<Database, redb::Error> {
     Ok(database)
 }
 
-const FILE: &str = "sessions.redb";
+pub(super) const FILE: &str = "sessions.redb";
 /// What a smaller file is called until it takes the place of the other.
 pub(super) const FRESH: &str = "sessions.redb.new";
 

@@ -4,6 +4,7 @@ mod file;
 mod overlay;
 mod record;
 mod shrink;
+mod survey;
 mod tables;
 mod writer;
 
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 pub use file::OpenError;
+pub(crate) use survey::{Place, survey};
 
 use self::file::Storage;
 use self::overlay::Overlay;

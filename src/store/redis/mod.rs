@@ -11,9 +11,11 @@ mod link;
 mod list;
 mod nodes;
 mod one;
+mod reach;
 mod record;
 mod search;
 mod shared;
+mod survey;
 mod vitals;
 
 use std::path::Path;
@@ -23,6 +25,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use address::AddressError;
+pub(crate) use reach::{By, Reach, Tls, reach};
+pub(crate) use survey::{Clocks, Info, Server, Survey};
 
 use self::connections::Connections;
 use crate::config::RedisAddress;

@@ -28,6 +28,14 @@ impl Node {
             port: port.parse().ok()?,
         })
     }
+
+    /// Host and port, where there are several.
+    pub(super) fn name(&self) -> Option<String> {
+        match self {
+            Self::Only => None,
+            Self::Primary { host, port } => Some(format!("{host}:{port}")),
+        }
+    }
 }
 
 impl Connections {

@@ -17,6 +17,14 @@ pub(crate) struct Program {
     temporary: Option<TempDir>,
 }
 
+/// What an operator's command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) problem: String,
+}
+
 impl Program {
     /// Starts it with these variables in an environment that is otherwise empty of settings.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
@@ -70,6 +78,22 @@ impl Program {
         let said = fs::read_to_string(folder.join("log")).unwrap();
         assert!(!status.success(), "{said}");
         said
+    }
+
+    /// Runs an operator's command to its end.
+    pub(crate) fn operate(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Said {
+        let output = command(folder, variables)
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said {
+            status: output.status.code().unwrap(),
+            out: text(output.stdout),
+            problem: text(output.stderr),
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -165,7 +189,7 @@ fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new("sh");
     command.args([
         "-c",
-        "trap '' XFSZ; exec \"$0\"",
+        "trap '' XFSZ; exec \"$0\" \"$@\"",
         env!("CARGO_BIN_EXE_innkeeper"),
     ]);
     let ours = |name: &str| {

@@ -1,0 +1,104 @@
+//! The embedded store: whether its file can be used.
+
+use std::sync::Arc;
+
+use super::finding::{Finding, failure, note, ok};
+use super::proof;
+use crate::config::{Config, Location};
+use crate::session::{Clock, Sessions};
+use crate::store::EmbeddedStore;
+use crate::store::embedded::{Place, survey};
+
+const SUBJECT: &str = "store";
+
+pub(super) async fn examine(config: &Config, location: &Location) -> Vec<Finding> {
+    let place = survey(location);
+    let mut findings = judge(location, &place);
+    if let Place::There { .. } = place {
+        findings.extend(open(config, location).await);
+    }
+    findings
+}
+
+fn judge(location: &Location, place: &Place) -> Vec<Finding> {
+    match place {
+        Place::Memory => vec![note(
+            SUBJECT,
+            "Sessions are kept in memory only: a restart signs everybody out. Set `store_path` to a folder if you mind.",
+        )],
+        Place::Missing(Ok(())) => vec![ok(
+            SUBJECT,
+            format!(
+                "Sessions will be kept in {location}, which the first launch makes, for one process."
+            ),
+        )],
+        Place::Missing(Err(problem)) => vec![failure(
+            SUBJECT,
+            &format!("Nothing can be written in {location} ({problem})."),
+            "Set `store_path` to a folder that this process can write to.",
+        )],
+        Place::There { mode } if mode & 0o077 != 0 => vec![note(
+            SUBJECT,
+            format!(
+                "The file in {location} was open to others on this machine (mode {mode:o}). Innkeeper closes it to them \
+                 whenever it opens it; look for who changed that."
+            ),
+        )],
+        Place::There { .. } => Vec::new(),
+    }
+}
+
+/// As a launch does.
+async fn open(config: &Config, location: &Location) -> Vec<Finding> {
+    let clock = Clock::start();
+    match EmbeddedStore::open(location, config.lifetimes, clock) {
+        Err(error) if error.is_in_use() => vec![ok(
+            SUBJECT,
+            format!(
+                "The store in {location} is in use by a running Innkeeper, so it was not opened."
+            ),
+        )],
+        Err(error) => vec![failure(
+            SUBJECT,
+            "The session store cannot be opened.",
+            &format!("{error}."),
+        )],
+        Ok(store) => {
+            let most = config.max_sessions_per_user;
+            let sessions = Sessions::new(Arc::new(store), config.lifetimes, most, clock);
+            vec![
+                ok(
+                    SUBJECT,
+                    format!("Sessions are kept in {location}, for one process."),
+                ),
+                proof::prove(&sessions).await,
+            ]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::operator::doctor::finding::Level;
+
+    #[test]
+    fn only_a_place_that_cannot_be_written_is_a_failure() {
+        let location = Location::Folder("data".into());
+        for (place, level) in [
+            (Place::Memory, Some(Level::Note)),
+            (Place::Missing(Ok(())), Some(Level::Ok)),
+            (
+                Place::Missing(Err(io::Error::other("full"))),
+                Some(Level::Failure),
+            ),
+            (Place::There { mode: 0o644 }, Some(Level::Note)),
+            (Place::There { mode: 0o600 }, None),
+        ] {
+            let found = judge(&location, &place).first().map(|one| one.level);
+            assert_eq!(found, level, "{place:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the doctor found, and how he tells it.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Ok,
+    /// Good to know, and perhaps meant so.
+    Note,
+    /// It works, and will hurt.
+    Warning,
+    /// It does not work.
+    Failure,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) level: Level,
+    pub(super) subject: &'static str,
+    /// What is so, and what to change, as sentences.
+    pub(super) text: String,
+}
+
+pub(super) fn ok(subject: &'static str, so: impl Into<String>) -> Finding {
+    finding(Level::Ok, subject, so)
+}
+
+pub(super) fn note(subject: &'static str, so: impl Into<String>) -> Finding {
+    finding(Level::Note, subject, so)
+}
+
+pub(super) fn warning(subject: &'static str, so: &str, change: &str) -> Finding {
+    finding(Level::Warning, subject, format!("{so} {change}"))
+}
+
+pub(super) fn failure(subject: &'static str, so: &str, change: &str) -> Finding {
+    finding(Level::Failure, subject, format!("{so} {change}"))
+}
+
+fn finding(level: Level, subject: &'static str, text: impl Into<String>) -> Finding {
+    Finding {
+        level,
+        subject,
+        text: text.into(),
+    }
+}
+
+/// A line for each, one with the sum, and the exit status.
+pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
+    let mut text = String::new();
+    for Finding {
+        level,
+        subject,
+        text: so,
+    } in findings
+    {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{:<9}{subject:<13}{so}", level.word());
+    }
+    let worst = findings.iter().map(|finding| finding.level).max();
+    let (verdict, status) = match worst {
+        Some(Level::Failure) => ("It does not work", 2),
+        Some(Level::Warning) => ("It works, but", 1),
+        _ => ("All well", 0),
+    };
+    let number = |level| findings.iter().filter(|one| one.level == level).count();
+    let counted: Vec<_> = [Level::Failure, Level::Warning, Level::Note, Level::Ok]
+        .into_iter()
+        .filter_map(|level| match (number(level), level) {
+            (0, _) => None,
+            (many, Level::Ok) => Some(format!("{many} ok")),
+            (1, level) => Some(format!("1 {}", level.word())),
+            (many, level) => Some(format!("{many} {}s", level.word())),
+        })
+        .collect();
+    let _ = writeln!(text, "{verdict}: {}.", counted.join(", "));
+    (text, ExitCode::from(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_finding_decides() {
+        let (fine, bad) = (
+            ok("a", "Fine."),
+            warning("clock", "It is late.", "Mend it."),
+        );
+        let (known, broken) = (note("b", "So."), failure("c", "No.", "Yes."));
+        for (findings, sum, status) in [
+            (vec![fine.clone()], "All well: 1 ok.\n", 0),
+            (
+                vec![fine.clone(), known.clone()],
+                "All well: 1 note, 1 ok.\n",
+                0,
+            ),
+            (
+                vec![bad.clone(), bad.clone()],
+                "It works, but: 2 warnings.\n",
+                1,
+            ),
+            (
+                vec![fine, bad, known, broken],
+                "It does not work: 1 failure, 1 warning, 1 note, 1 ok.\n",
+                2,
+            ),
+        ] {
+            let (text, told) = report(&findings);
+            assert!(text.ends_with(sum), "{text}");
+            assert_eq!(told, ExitCode::from(status));
+        }
+        let (text, _) = report(&[ok("eviction", "Fine."), bad_clock()]);
+        assert!(text.starts_with(
+            "ok       eviction     Fine.\nwarning  clock        It is late. Mend it.\n"
+        ));
+    }
+
+    fn bad_clock() -> Finding {
+        warning("clock", "It is late.", "Mend it.")
+    }
+}

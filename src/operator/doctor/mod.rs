@@ -1,0 +1,48 @@
+//! Says what will hurt in production: first facts are gathered, then they are judged.
+
+mod embedded;
+mod finding;
+mod proof;
+mod redis;
+mod room;
+mod server;
+mod site;
+mod way;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use self::finding::report;
+use self::site::Site;
+use super::print;
+use crate::config::{Config, StoreChoice};
+use crate::session::StoreError;
+
+/// `request_timeout` is the configured one; `config` has the doctor's own in its place.
+pub(super) async fn run(
+    config: &Config,
+    rocket: &rocket::Config,
+    request_timeout: Duration,
+) -> Result<ExitCode, String> {
+    let mut findings = match &config.store {
+        StoreChoice::Embedded(location) => embedded::examine(config, location).await,
+        StoreChoice::Redis {
+            address,
+            source,
+            ca_file,
+        } => redis::examine(config, address, source, ca_file.as_deref(), request_timeout).await?,
+    };
+    findings.extend(site::judge(&Site::of(config, rocket)));
+    let (text, status) = report(&findings);
+    print(&text)?;
+    Ok(status)
+}
+
+/// What the store said, for the end of a sentence.
+fn problem(error: &StoreError) -> String {
+    match error {
+        StoreError::Timeout(whole) => format!("no answer within {} s", whole.as_secs()),
+        StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
+        StoreError::Unreadable(_) => error.to_string(),
+    }
+}

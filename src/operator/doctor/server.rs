@@ -1,0 +1,313 @@
+//! One Redis server: what it says of itself, and what that means for sessions.
+
+use std::time::Duration;
+
+use super::finding::{Finding, failure, note, ok, warning};
+use super::room::{eviction, memory, persistence};
+use crate::store::redis::{By, Clocks, Info, Server};
+
+const SUBJECT: &str = "Redis";
+
+pub(super) fn judge(server: &Server, by: By, request_timeout: Duration) -> Vec<Finding> {
+    let mut findings = match &server.info {
+        Ok(info) => judge_info(info, server.save.as_deref(), by),
+        Err(refusal) => vec![unknown(
+            "Its version, memory and persistence (`INFO`)",
+            "info",
+            refusal,
+        )],
+    };
+    match &server.clocks {
+        Ok(clocks) => findings.extend(judge_clocks(*clocks, request_timeout)),
+        Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "time", refusal)),
+    }
+    match &server.cluster {
+        Some(Ok(info)) => findings.extend(judge_cluster(info)),
+        Some(Err(refusal)) => findings.push(unknown(
+            "The cluster's state (`CLUSTER INFO`)",
+            "cluster|info",
+            refusal,
+        )),
+        None => {}
+    }
+    findings
+}
+
+fn unknown(what: &str, right: &str, refusal: &str) -> Finding {
+    note(
+        SUBJECT,
+        format!(
+            "{what} could not be looked up: {refusal}. Sessions work without; if your provider lets you, grant \
+             Innkeeper's Redis user +{right}."
+        ),
+    )
+}
+
+fn judge_info(info: &Info, save: Result<&str, &String>, by: By) -> Vec<Finding> {
+    let mut findings = vec![version(info, by)];
+    findings.extend(role(info));
+    findings.extend(wrong_kind(info, by));
+    findings.extend(eviction(info));
+    findings.extend(memory(info));
+    findings.extend(persistence(info, save));
+    findings.extend(replicas(info, by));
+    findings
+}
+
+fn version(info: &Info, by: By) -> Finding {
+    let Some(version) = info.text("redis_version") else {
+        return note(
+            SUBJECT,
+            "It does not tell its version; Innkeeper needs Redis 6.2 or later, or Valkey.",
+        );
+    };
+    let name = match info.text("valkey_version") {
+        Some(own) => format!("Valkey {own}"),
+        None => format!("Redis {version}"),
+    };
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let major_minor: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if major_minor < (6, 2) {
+        return failure(
+            SUBJECT,
+            &format!("It is {name}."),
+            "Innkeeper needs Redis 6.2 or later, or Valkey.",
+        );
+    }
+    let found = match by {
+        By::Server => "it answers",
+        By::Cluster => "the cluster's primaries answer",
+        By::Sentinels => "the Sentinels' primary answers",
+    };
+    ok(SUBJECT, format!("{name}, and {found}."))
+}
+
+fn role(info: &Info) -> Option<Finding> {
+    (info.text("role") == Some("slave")).then(|| {
+        failure(
+            SUBJECT,
+            "It is a replica: nobody can sign in or out.",
+            "Name the primary, or its Sentinels by `redis-sentinel://`.",
+        )
+    })
+}
+
+fn wrong_kind(info: &Info, by: By) -> Option<Finding> {
+    let is_node = info.number("cluster_enabled") == Some(1);
+    (is_node && by != By::Cluster).then(|| {
+        failure(
+            SUBJECT,
+            "It is one node of a cluster, which refuses the sessions that belong to others.",
+            "Use `redis-cluster://host:port?node=host2:port2`.",
+        )
+    })
+}
+
+fn replicas(info: &Info, by: By) -> Option<Finding> {
+    const SUBJECT: &str = "replicas";
+    let number = info.number("connected_slaves")?;
+    match (by, number) {
+        (By::Server, _) => None,
+        (_, 0) => Some(warning(
+            SUBJECT,
+            "It has no replica: nothing takes its place when it fails, and its sessions are gone.",
+            "Give it one.",
+        )),
+        (_, 1) => Some(ok(SUBJECT, "It has one that can take its place.")),
+        (_, number) => Some(ok(
+            SUBJECT,
+            format!("It has {number} that can take its place."),
+        )),
+    }
+}
+
+fn judge_clocks(clocks: Clocks, request_timeout: Duration) -> [Finding; 2] {
+    const SUBJECTS: [&str; 2] = ["latency", "clock"];
+    let Clocks { round_trip, ahead } = clocks;
+    let [latency, clock] = SUBJECTS;
+    let (took, patience) = (
+        round_trip.as_secs_f64() * 1000.0,
+        request_timeout.as_millis(),
+    );
+    let so = format!(
+        "A round trip takes {took:.1} ms, and a request waits {patience} ms for Redis at the most."
+    );
+    let latency = if round_trip > request_timeout / 10 {
+        warning(
+            latency,
+            &so,
+            "Bring Redis nearer, or raise `redis_timeout_ms`.",
+        )
+    } else {
+        ok(latency, so)
+    };
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let apart = ahead.unsigned_abs() as f64 / 1000.0;
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    let clock = if apart < 1.0 {
+        ok(
+            clock,
+            "It agrees with this machine's to less than a second.",
+        )
+    } else {
+        warning(
+            clock,
+            &format!(
+                "It is {apart:.1} s {direction} this machine's: where machines disagree, sessions last shorter or longer than set."
+            ),
+            "Let all of them follow a time server (NTP).",
+        )
+    };
+    [latency, clock]
+}
+
+fn judge_cluster(info: &Info) -> Option<Finding> {
+    let state = info.text("cluster_state")?;
+    (state != "ok").then(|| {
+        failure(
+            "cluster",
+            &format!(
+                "`CLUSTER INFO` says `cluster_state:{state}`: some sessions cannot be reached."
+            ),
+            "See `redis-cli --cluster check`.",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::doctor::finding::Level;
+
+    const WELL: &str = "redis_version:7.0.15\r\nrole:master\r\nconnected_slaves:1\r\ncluster_enabled:0\r\n\
+        maxmemory:1000\r\nused_memory:800\r\nmaxmemory_policy:noeviction\r\nevicted_keys:0\r\naof_enabled:1\r\n";
+
+    fn server(changed: &str, save: Result<&str, &str>) -> Server {
+        // What stands last counts.
+        let info = Info::parse(&format!("{WELL}{}", changed.replace(' ', "\r\n")));
+        Server {
+            name: None,
+            info: Ok(info),
+            save: save.map(str::to_owned).map_err(str::to_owned),
+            clocks: Ok(Clocks {
+                round_trip: Duration::from_millis(1),
+                ahead: 0,
+            }),
+            cluster: None,
+        }
+    }
+
+    /// What is not ok.
+    fn troubles(server: &Server, by: By) -> Vec<(&'static str, Level)> {
+        judge(server, by, Duration::from_secs(1))
+            .iter()
+            .filter(|finding| finding.level > Level::Ok)
+            .map(|finding| (finding.subject, finding.level))
+            .collect()
+    }
+
+    #[test]
+    fn what_will_hurt_is_told() {
+        use By::{Cluster, Sentinels, Server};
+        use Level::{Failure, Note, Warning};
+        for (changed, save, by, expected) in [
+            ("", Ok("3600 1"), Server, &[][..]),
+            ("redis_version:6.2.0", Ok(""), Server, &[]),
+            (
+                "redis_version:6.0.16",
+                Ok(""),
+                Server,
+                &[("Redis", Failure)],
+            ),
+            ("redis_version:10.1", Ok(""), Server, &[]),
+            ("role:slave", Ok(""), Server, &[("Redis", Failure)]),
+            ("cluster_enabled:1", Ok(""), Server, &[("Redis", Failure)]),
+            ("cluster_enabled:1", Ok(""), Cluster, &[]),
+            (
+                "maxmemory_policy:allkeys-lru",
+                Ok(""),
+                Server,
+                &[("eviction", Warning)],
+            ),
+            (
+                "maxmemory_policy:volatile-ttl",
+                Ok(""),
+                Server,
+                &[("eviction", Warning)],
+            ),
+            (
+                "maxmemory_policy:allkeys-lru maxmemory:0",
+                Ok(""),
+                Server,
+                &[("eviction", Note), ("memory", Note)],
+            ),
+            ("evicted_keys:5", Ok(""), Server, &[("eviction", Warning)]),
+            ("used_memory:809", Ok(""), Server, &[]),
+            ("used_memory:810", Ok(""), Server, &[("memory", Warning)]),
+            (
+                "aof_enabled:0",
+                Ok("3600 1"),
+                Server,
+                &[("persistence", Warning)],
+            ),
+            ("aof_enabled:0", Ok(""), Server, &[("persistence", Note)]),
+            (
+                "aof_enabled:0",
+                Err("NOPERM"),
+                Server,
+                &[("persistence", Note)],
+            ),
+            ("aof_enabled:1", Err("NOPERM"), Server, &[]),
+            ("connected_slaves:0", Ok(""), Server, &[]),
+            (
+                "connected_slaves:0",
+                Ok(""),
+                Cluster,
+                &[("replicas", Warning)],
+            ),
+            (
+                "connected_slaves:0",
+                Ok(""),
+                Sentinels,
+                &[("replicas", Warning)],
+            ),
+        ] {
+            assert_eq!(
+                troubles(&server(changed, save), by),
+                expected,
+                "{changed} {save:?} {by:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_only_noted() {
+        let mut refusing = server("", Ok(""));
+        refusing.info = Err("NOPERM".to_owned());
+        refusing.clocks = Err("NOPERM".to_owned());
+        refusing.cluster = Some(Err("NOPERM".to_owned()));
+        assert_eq!(
+            troubles(&refusing, By::Cluster),
+            [("Redis", Level::Note); 3]
+        );
+    }
+
+    #[test]
+    fn distance_is_measured_against_the_patience_of_a_request() {
+        let levels = |round_trip, ahead| {
+            let round_trip = Duration::from_millis(round_trip);
+            judge_clocks(Clocks { round_trip, ahead }, Duration::from_secs(1)).map(|one| one.level)
+        };
+        assert_eq!(levels(100, 999), [Level::Ok, Level::Ok]);
+        assert_eq!(levels(101, -999), [Level::Warning, Level::Ok]);
+        assert_eq!(levels(1, 1000), [Level::Ok, Level::Warning]);
+        assert_eq!(levels(1, -1000), [Level::Ok, Level::Warning]);
+    }
+
+    #[test]
+    fn a_cluster_must_be_whole() {
+        assert_eq!(judge_cluster(&Info::parse("cluster_state:ok")), None);
+        let broken = judge_cluster(&Info::parse("cluster_state:fail"));
+        assert_eq!(broken.map(|one| one.level), Some(Level::Failure));
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be found out about the file without opening it.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process;
+
+use super::file::FILE;
+use crate::config::Location;
+
+/// Where the embedded store is, for the judgement.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// Only in the process's memory.
+    Memory,
+    /// Nothing there; the first launch makes it, if it can.
+    Missing(Result<(), io::Error>),
+    /// A file with these permissions.
+    There {
+        /// The lowest nine bits.
+        mode: u32,
+    },
+}
+
+/// Looks at the place; makes nothing there, and opens nothing.
+pub(crate) fn survey(location: &Location) -> Place {
+    let Location::Folder(folder) = location else {
+        return Place::Memory;
+    };
+    match fs::metadata(folder.join(FILE)) {
+        Ok(file) => Place::There {
+            mode: file.permissions().mode() & 0o777,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Place::Missing(can_be_made(folder))
+        }
+        Err(error) => Place::Missing(Err(error)),
+    }
+}
+
+/// Tries with a file in what there is of the path: permissions alone do not tell of a read-only or full disk.
+fn can_be_made(folder: &Path) -> io::Result<()> {
+    let there = folder.ancestors().find(|path| path.exists());
+    let there = there.unwrap_or(Path::new("."));
+    let probe = there.join(format!(".innkeeper-doctor-{}", process::id()));
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)?;
+    fs::remove_file(probe)
+}

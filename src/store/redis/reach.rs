@@ -1,0 +1,154 @@
+//! How a server is reached, without what must stay secret.
+
+use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo};
+
+use super::AddressError;
+use super::address::{Server, resolve};
+use crate::config::{RedisAddress, is_loopback};
+
+/// What the configured address says, for the judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) by: By,
+    /// Hosts and ports, or the path of a socket.
+    pub(crate) addresses: Vec<String>,
+    /// Whether all of them are on this machine.
+    pub(crate) local: bool,
+    pub(crate) tls: Tls,
+    /// Whether the address has one for the server that holds the sessions.
+    pub(crate) password: bool,
+}
+
+/// What stands at the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Server,
+    Cluster,
+    Sentinels,
+}
+
+/// Whether others on the way can read along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    None,
+    /// `#insecure`: anybody's certificate is taken.
+    Unverified,
+    Verified,
+}
+
+/// Reads the address, and looks nothing up.
+pub(crate) fn reach(address: &RedisAddress) -> Result<Reach, AddressError> {
+    let has_password = |info: &ConnectionInfo| info.redis_settings().password().is_some();
+    Ok(match resolve(address, None)? {
+        Server::One(info) => of(By::Server, &[info.addr()], has_password(&info)),
+        Server::Cluster(nodes) => {
+            let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();
+            of(By::Cluster, &addresses, nodes.iter().all(has_password))
+        }
+        Server::Sentinel(sentinels) => {
+            let addresses: Vec<_> = sentinels.addresses.iter().collect();
+            let password = sentinels.primary.password().is_some();
+            of(By::Sentinels, &addresses, password)
+        }
+    })
+}
+
+fn of(by: By, addresses: &[&ConnectionAddr], password: bool) -> Reach {
+    let local = |address: &&ConnectionAddr| {
+        if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = address {
+            is_loopback(host)
+        } else {
+            true
+        }
+    };
+    let tls = match addresses.first() {
+        Some(ConnectionAddr::TcpTls { insecure: true, .. }) => Tls::Unverified,
+        Some(ConnectionAddr::TcpTls { .. }) => Tls::Verified,
+        _ => Tls::None,
+    };
+    Reach {
+        by,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        local: addresses.iter().all(local),
+        tls,
+        password,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn an_address_tells_how_safe_the_way_is() {
+        for (url, by, addresses, local, tls, password) in [
+            (
+                "redis://127.0.0.1",
+                By::Server,
+                "127.0.0.1:6379",
+                true,
+                Tls::None,
+                false,
+            ),
+            (
+                "redis://u:s@redis:1",
+                By::Server,
+                "redis:1",
+                false,
+                Tls::None,
+                true,
+            ),
+            (
+                "rediss://:s@r.example",
+                By::Server,
+                "r.example:6379",
+                false,
+                Tls::Verified,
+                true,
+            ),
+            (
+                "rediss://r.example/#insecure",
+                By::Server,
+                "r.example:6379",
+                false,
+                Tls::Unverified,
+                false,
+            ),
+            (
+                "unix:///run/redis.sock",
+                By::Server,
+                "/run/redis.sock",
+                true,
+                Tls::None,
+                false,
+            ),
+            (
+                "redis-cluster://:s@localhost?node=b",
+                By::Cluster,
+                "localhost:6379 b:6379",
+                false,
+                Tls::None,
+                true,
+            ),
+            (
+                "rediss-sentinel://a?sentinelServiceName=m&sentinelPassword=s",
+                By::Sentinels,
+                "a:26379",
+                false,
+                Tls::Verified,
+                false,
+            ),
+        ] {
+            let read = reach(&RedisAddress::Url(Secret::new(url))).unwrap();
+            let expected = Reach {
+                by,
+                addresses: addresses.split(' ').map(str::to_owned).collect(),
+                local,
+                tls,
+                password,
+            };
+            assert_eq!(read, expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! The operator's commands: what they say, and what they do.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::cluster::Cluster;
+use crate::support::program::{Program, Said};
+use crate::support::redis::{FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer};
+use crate::support::sentinel::Sentinels;
+use crate::support::{free_port, http};
+use crate::tls;
+
+fn doctor(variables: &[(&str, &str)]) -> Said {
+    doctor_in(tempfile::tempdir().unwrap().path(), variables)
+}
+
+fn doctor_in(folder: &Path, variables: &[(&str, &str)]) -> Said {
+    Program::operate(folder, &["doctor"], variables)
+}
+
+fn doctor_of(redis_url: &str) -> Said {
+    doctor(&[("REDIS_URL", redis_url)])
+}
+
+impl Said {
+    /// Level and subject of what is not ok and not known to every run.
+    fn troubles(&self) -> Vec<(&str, &str)> {
+        let always = ["cookie", "open"];
+        self.findings()
+            .filter(|(level, subject)| *level != "ok" && !always.contains(subject))
+            .collect()
+    }
+
+    fn findings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let rows = self.out.lines().count() - 1;
+        self.out.lines().take(rows).map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next().unwrap(), words.next().unwrap())
+        })
+    }
+
+    #[track_caller]
+    fn assert_says(&self, status: i32, words: &[&str]) {
+        assert_eq!(self.status, status, "{self:?}");
+        for word in words {
+            assert!(
+                self.out.contains(word) || self.problem.contains(word),
+                "{word} in: {self:?}"
+            );
+        }
+    }
+
+    #[track_caller]
+    fn assert_hides(&self, secret: &str) {
+        assert!(
+            !self.out.contains(secret) && !self.problem.contains(secret),
+            "{self:?}"
+        );
+    }
+}
+
+#[test]
+fn a_healthy_redis_is_said_to_be_well() {
+    let redis = RedisServer::with(&["--appendonly", "yes", "--maxmemory", "100mb"]);
+    let said = doctor_of(&redis.url_of_all());
+    said.assert_says(0, &["All well", "append-only", "noeviction", "begun, used"]);
+    assert_eq!(said.troubles(), []);
+    assert!(
+        !said.out.contains('\u{1b}') && said.problem.is_empty(),
+        "{said:?}"
+    );
+
+    let left = redis.keys();
+    assert_eq!(left.len(), 1);
+    let id = left[0].strip_prefix("ended_session:").unwrap();
+    said.assert_hides(id);
+}
+
+#[test]
+fn what_will_hurt_is_named_with_what_to_change() {
+    let nothing: &[&str] = &[];
+    for (settings, commands, trouble, words) in [
+        (
+            &["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"][..],
+            nothing,
+            ("warning", "eviction"),
+            "Set `maxmemory-policy noeviction`",
+        ),
+        (
+            &["--maxmemory", "100mb", "--save", "3600 1"],
+            nothing,
+            ("warning", "persistence"),
+            "appendonly yes",
+        ),
+        (
+            &["--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"],
+            &[
+                "SET k v EX 900",
+                "CONFIG SET maxmemory 1",
+                "CONFIG SET maxmemory 100mb",
+            ],
+            ("warning", "eviction"),
+            "(1 since it started)",
+        ),
+        (
+            &[],
+            &["SETRANGE k 4000000 x", "CONFIG SET maxmemory 6000000"],
+            ("warning", "memory"),
+            "Raise `maxmemory`",
+        ),
+        (
+            &[],
+            &["REPLICAOF 127.0.0.1 1"],
+            ("failure", "Redis"),
+            "Name the primary",
+        ),
+        (
+            &["--cluster-enabled", "yes"],
+            nothing,
+            ("failure", "Redis"),
+            "redis-cluster://",
+        ),
+    ] {
+        let redis = RedisServer::with(settings);
+        for command in commands {
+            redis.run::<()>(command);
+        }
+        let said = doctor_of(&redis.url_of_all());
+        let status = if trouble.0 == "failure" { 2 } else { 1 };
+        said.assert_says(status, &[words]);
+        assert!(said.troubles().contains(&trouble), "{said:?}");
+    }
+}
+
+#[test]
+fn a_redis_that_cannot_be_used_is_a_failure_within_seconds() {
+    let redis = RedisServer::start();
+    let dead = format!("redis://innkeeper:s3cret@127.0.0.1:{}", free_port());
+    doctor_of(&dead).assert_says(2, &["cannot be used", "It does not work"]);
+
+    let wrong = redis.url_of("innkeeper:s3cret");
+    let said = doctor_of(&wrong);
+    said.assert_says(2, &["right user and password", &redis.address()]);
+    said.assert_hides("s3cret");
+    redis.run::<()>("CONFIG SET requirepass s3cret");
+    doctor_of(&redis.url_of_all()).assert_says(2, &["NOAUTH", "right user and password"]);
+
+    redis.signal("STOP");
+    let begun = Instant::now();
+    for words in [&["doctor"][..], &["sessions", "list", "abdullah"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = redis.url();
+        let said = Program::operate(folder.path(), words, &[("REDIS_URL", &url)]);
+        assert_eq!(said.status, 2, "{said:?}");
+        said.assert_hides("innkeeper:least");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    redis.signal("CONT");
+}
+
+#[test]
+fn with_the_least_rights_it_notes_what_it_could_not_look_up() {
+    let redis = RedisServer::start();
+    let said = doctor_of(&redis.url());
+    said.assert_says(0, &["NOPERM, no right to info", "+info"]);
+    assert_eq!(said.troubles(), [("note", "Redis")]);
+
+    redis.allow("+info");
+    let said = doctor_of(&redis.url());
+    said.assert_says(0, &["+config|get"]);
+    redis.allow(OPERATORS_RIGHTS);
+    doctor_of(&redis.url()).assert_says(0, &["keeps nothing on disk"]);
+}
+
+#[test]
+fn a_right_that_sessions_need_is_missed_by_name() {
+    for (right, words) in [
+        (
+            "hgetall",
+            "Using a session failed: Redis answered NOPERM, no right to hgetall",
+        ),
+        ("zadd", "no right to a command in a script"),
+        (
+            "del",
+            "Ending a session failed: Redis answered NOPERM, no right to del",
+        ),
+    ] {
+        let redis = RedisServer::start();
+        redis.allow(&format!("-{right}"));
+        let said = doctor_of(&redis.url());
+        said.assert_says(2, &[words, "README.md"]);
+        for key in redis.keys() {
+            if let Some(id) = key.strip_prefix("session:") {
+                said.assert_hides(id);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rights_that_the_tests_run_with_stand_in_the_readme() {
+    let readme = include_str!("../../README.md").replace("\\|", "|");
+    let words: Vec<_> = readme.split([' ', '`', '\n', ',']).collect();
+    for rights in [LEAST_RIGHTS, FURTHER_RIGHTS, OPERATORS_RIGHTS] {
+        for right in rights.split_whitespace() {
+            assert!(words.contains(&right), "{right}");
+        }
+    }
+}
+
+#[test]
+fn every_primary_of_a_cluster_is_asked() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        node.allow(OPERATORS_RIGHTS);
+    }
+    let said = doctor_of(&cluster.url());
+    let lone = format!("{}: It has no replica", {
+        let mut names = [cluster.nodes[1].address(), cluster.nodes[2].address()];
+        names.sort_by_key(|name| name.split(':').next_back().unwrap().parse::<u16>().unwrap());
+        names.join(", ")
+    });
+    said.assert_says(1, &["the cluster's primaries answer", &lone, "begun, used"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    for _ in 0..5 {
+        http::log_in(program.port(), "abdullah");
+    }
+    for handle in handles(folder.path(), &url, "abdullah") {
+        end(folder.path(), &url, &[&handle]).assert_says(0, &[&handle, "abdullah"]);
+    }
+    assert!(handles(folder.path(), &url, "abdullah").is_empty());
+}
+
+#[test]
+fn the_primary_that_sentinels_name_is_asked() {
+    let sentinels = Sentinels::start();
+    sentinels.primary.allow(OPERATORS_RIGHTS);
+    let said = doctor_of(&sentinels.url());
+    said.assert_says(
+        0,
+        &["the Sentinels' primary answers", "It has one that can"],
+    );
+    assert_eq!(
+        said.troubles(),
+        [("note", "memory"), ("note", "persistence")]
+    );
+}
+
+#[test]
+fn tls_is_seen_in_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = tls::certificate(folder.path());
+    let redis = RedisServer::start();
+    let port = tls::with_tls(&redis, &certificate, &key);
+    let url = format!("rediss://localhost:{port}");
+    let ours = ("INNKEEPER_REDIS_CA_FILE", certificate.to_str().unwrap());
+    doctor(&[("REDIS_URL", &url), ours]).assert_says(0, &["certificate is checked"]);
+    doctor_of(&url).assert_says(2, &["cannot be used"]);
+}
+
+#[test]
+fn with_nothing_configured_all_is_well_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = doctor_in(folder.path(), &[]);
+    said.assert_says(0, &["All well", "first launch"]);
+    assert!(!folder.path().join("data").exists());
+
+    let data = folder.path().join("data");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = [("INNKEEPER_STORE_PATH", data.to_str().unwrap())];
+    let program = Program::start_in(folder.path(), &[]);
+    let said = doctor_in(elsewhere.path(), &path);
+    said.assert_says(0, &["in use by a running Innkeeper"]);
+    http::log_in(program.port(), "abdullah");
+    drop(program);
+    doctor_in(elsewhere.path(), &path).assert_says(0, &["for one process", "begun, used"]);
+
+    fs::write(folder.path().join("file"), "").unwrap();
+    let path = [("INNKEEPER_STORE_PATH", "file/data")];
+    doctor_in(folder.path(), &path).assert_says(2, &["file/data", "store_path"]);
+}
+
+#[test]
+fn settings_that_expose_people_are_warned_of() {
+    let public = |url| doctor(&[("INNKEEPER_PUBLIC_URL", url)]);
+    let said = public("https://inn.example");
+    said.assert_says(1, &["under any name", "ip_header"]);
+    assert_eq!(
+        said.troubles(),
+        [("warning", "sign-in"), ("note", "addresses")]
+    );
+    public("http://inn.example").assert_says(1, &["listens on the way", "not Secure"]);
+    let open = [
+        ("ROCKET_ADDRESS", "0.0.0.0"),
+        ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),
+    ];
+    doctor(&open).assert_says(1, &["0.0.0.0", "open_to_the_world"]);
+}
+
+#[test]
+fn a_wrong_setting_is_told_as_at_launch() {
+    for (name, value, word) in [
+        ("INNKEEPER_IDLE_TIMEOUT_SECS", "soon", "`idle_timeout_secs`"),
+        ("INNKEEPER_REDISURL", "x", "`redisurl`"),
+        ("REDIS_URL", "http://:s3cret@x", "REDIS_URL"),
+        ("ROCKET_PORT", "http", "PORT"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let launch = Program::refusal_as_given(folder.path(), &[(name, value)]);
+        let said = doctor_in(folder.path(), &[(name, value)]);
+        said.assert_says(2, &[word]);
+        said.assert_hides("s3cret");
+        assert_eq!(
+            said.problem.strip_prefix("innkeeper doctor: "),
+            launch.strip_prefix("innkeeper does not start: ")
+        );
+    }
+}
+
+fn list(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
+    let words: Vec<_> = ["sessions", "list"].iter().chain(words).copied().collect();
+    Program::operate(folder, &words, &[("REDIS_URL", redis_url)])
+}
+
+fn end(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
+    let words: Vec<_> = ["sessions", "end"].iter().chain(words).copied().collect();
+    Program::operate(folder, &words, &[("REDIS_URL", redis_url)])
+}
+
+/// By the list in JSON.
+fn handles(folder: &Path, redis_url: &str, user: &str) -> Vec<String> {
+    let said = list(folder, redis_url, &[user, "--json"]);
+    let rows: Vec<Value> = serde_json::from_str(&said.out).unwrap();
+    rows.iter()
+        .map(|row| row["handle"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn assert_told_why(program: &Program, id: &str) {
+    let cookie = format!("Cookie: session_id={id}");
+    let answer = http::request(program.port(), "GET /session/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 404);
+    assert!(
+        answer.contains("An administrator ended your session, just now."),
+        "{answer}"
+    );
+}
+
+#[test]
+fn an_operator_ends_sessions_of_a_running_server_on_redis() {
+    let redis = RedisServer::start();
+    redis.allow(OPERATORS_RIGHTS);
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ids: Vec<_> = (0..3)
+        .map(|_| http::log_in(program.port(), "zo\u{eb}"))
+        .collect();
+    let other = http::log_in(program.port(), "abdullah");
+
+    let said = list(folder, &url, &["zoe\u{308}"]);
+    said.assert_says(0, &["HANDLE", "127.0.0.1"]);
+    assert_eq!(said.out.lines().count(), 4);
+    for id in &ids {
+        said.assert_hides(id);
+    }
+
+    let handle = &handles(folder, &url, "abdullah")[0];
+    let said = end(folder, &url, &[handle]);
+    said.assert_says(0, &[handle, "abdullah"]);
+    said.assert_hides(&other);
+    assert_eq!(http::profile_status(program.port(), &other), 404);
+    assert_told_why(&program, &other);
+    end(folder, &url, &[handle]).assert_says(1, &["No session has this handle"]);
+    let mistyped = end(folder, &url, &[&ids[0]]);
+    mistyped.assert_says(1, &["no handle"]);
+    mistyped.assert_hides(&ids[0]);
+
+    end(folder, &url, &["--user", "zo\u{eb}"]).assert_says(0, &["3 sessions", "zo\u{eb}"]);
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
+    end(folder, &url, &["--user", "zo\u{eb}"]).assert_says(1, &["has no session"]);
+    list(folder, &url, &["zo\u{eb}"]).assert_says(0, &["has no session"]);
+}
+
+#[test]
+fn a_session_that_another_program_began_can_be_ended_by_its_handle() {
+    let redis = RedisServer::start();
+    let id = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let handle = "a8fd254216dc5676881f6077e5477578";
+    redis.run::<()>(&format!("HSET session:{id} user \u{1b}[2J status active"));
+    // Among more keys than one step of the search looks at, some of other kinds.
+    redis.run::<()>("EVAL for\ti=1,3000\tdo\tredis.call('SET','session:'..i,i)\tend 0");
+    let folder = tempfile::tempdir().unwrap();
+    let url = redis.url();
+    let said = end(folder.path(), &url, &[handle]);
+    said.assert_says(2, &["+scan", "--user"]);
+
+    redis.allow("+scan");
+    let said = end(folder.path(), &url, &[handle]);
+    said.assert_says(0, &[handle]);
+    said.assert_hides("\u{1b}");
+    assert!(!redis.keys().contains(&format!("session:{id}")));
+}
+
+#[test]
+fn the_embedded_store_is_for_the_operator_while_nobody_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    list(folder, "", &["abdullah"]).assert_says(0, &["has no session"]);
+    assert!(!folder.join("data").exists());
+
+    let program = Program::start_in(folder, &[]);
+    let ids: Vec<_> = (0..3)
+        .map(|_| http::log_in(program.port(), "abdullah"))
+        .collect();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let data = folder.join("data");
+    let path = [("INNKEEPER_STORE_PATH", data.to_str().unwrap())];
+    let said = Program::operate(elsewhere.path(), &["sessions", "list", "abdullah"], &path);
+    said.assert_says(2, &["another process", "stop it first", "Redis"]);
+    drop(program);
+
+    let handle = &handles(folder, "", "abdullah")[0];
+    end(folder, "", &[handle]).assert_says(0, &[handle, "abdullah"]);
+    end(folder, "", &[handle]).assert_says(1, &["No session"]);
+    end(folder, "", &["--user", "abdullah"]).assert_says(0, &["2 sessions"]);
+    let program = Program::start_in(folder, &[]);
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
+
+    let memory = [("INNKEEPER_STORE_PATH", ":memory:")];
+    Program::operate(folder, &["sessions", "list", "abdullah"], &memory)
+        .assert_says(2, &[":memory:"]);
+}
+
+#[test]
+fn help_and_version_are_there_and_a_wrong_word_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let operate = |words: &[&str]| Program::operate(folder.path(), words, &[]);
+    operate(&["--help"]).assert_says(0, &["doctor", "sessions"]);
+    operate(&["--version"]).assert_says(0, &[env!("CARGO_PKG_VERSION")]);
+    operate(&["docter"]).assert_says(2, &["docter"]);
+    operate(&["sessions", "end"]).assert_says(2, &["--user"]);
+    assert!(!folder.path().join("data").exists());
+}
