@@ -91,8 +91,7 @@ fn a_cluster_serves_while_slots_move_and_primaries_die() {
     // A primary dies: those whose sessions lie elsewhere go on, nobody is signed out.
     let (lost, _) = session_on(&cluster, port, 0);
     let (other, _) = session_on(&cluster, port, 1);
-    let copied: u8 = cluster.run(&format!("session:{lost}"), "WAIT 1 5000");
-    assert_eq!(copied, 1);
+    cluster.nodes[0].wait_for(&cluster.nodes[3]);
     cluster.nodes[0].kill();
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(800) {
@@ -141,8 +140,7 @@ fn a_silent_primary_of_a_cluster_is_left_for_its_replica() {
     let port = program.port();
     let (silent, _) = session_on(&cluster, port, 0);
     let (other, _) = session_on(&cluster, port, 1);
-    let copied: u8 = cluster.run(&format!("session:{silent}"), "WAIT 1 5000");
-    assert_eq!(copied, 1);
+    cluster.nodes[0].wait_for(&cluster.nodes[3]);
     cluster.nodes[0].signal("STOP");
     assert_eq!(http::profile_status(port, &silent), 503);
     cluster.wait_for_promotion();
@@ -161,8 +159,7 @@ fn sentinels_lead_to_the_new_primary() {
     let port = program.port();
     assert_all_works(port, "zoe");
     let id = http::log_in(port, "abdullah");
-    let copied: u8 = sentinels.primary.run("WAIT 1 5000");
-    assert_eq!(copied, 1);
+    sentinels.primary.wait_for(&sentinels.replica);
 
     sentinels.primary.kill();
     let status = http::profile_status(port, &id);
@@ -181,8 +178,7 @@ fn connections_to_a_demoted_primary_are_dropped() {
     let program = Program::start(&[("REDIS_URL", &url)]);
     let port = program.port();
     let id = http::log_in(port, "abdullah");
-    let copied: u8 = sentinels.primary.run("WAIT 1 5000");
-    assert_eq!(copied, 1);
+    sentinels.primary.wait_for(&sentinels.replica);
     sentinels.fail_over();
     sentinels.wait_for_promotion();
     eventually("the old primary to follow", || {

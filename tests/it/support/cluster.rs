@@ -1,6 +1,6 @@
 //! A Redis Cluster of the test's own.
 
-use deadpool_redis::redis::{FromRedisValue, Value};
+use deadpool_redis::redis::Value;
 
 use super::eventually;
 use super::redis::RedisServer;
@@ -85,11 +85,6 @@ impl Cluster {
             _ => 2,
         };
         (first, slot)
-    }
-
-    /// Runs a command of one key where the key is.
-    pub(crate) fn run<T: FromRedisValue>(&self, key: &str, command: &str) -> T {
-        self.nodes[self.place_of(key).0].run(command)
     }
 
     /// Opens the slot's way to another node.

@@ -110,6 +110,19 @@ impl RedisServer {
         keys
     }
 
+    /// Waits until a replica has all that was written here.
+    pub(crate) fn wait_for(&self, replica: &Self) {
+        let offset = |server: &Self, name: &str| {
+            let info: String = server.run("INFO replication");
+            let (_, rest) = info.split_once(name)?;
+            rest.lines().next()?.parse::<u64>().ok()
+        };
+        let written = offset(self, "master_repl_offset:").unwrap();
+        eventually("the replica to have everything", || {
+            (offset(replica, "slave_repl_offset:")? >= written).then_some(())
+        });
+    }
+
     /// Sends a signal such as `STOP`, `CONT` or `KILL`.
     pub(crate) fn signal(&self, signal: &str) {
         super::program::signal(self.process.id(), signal);
