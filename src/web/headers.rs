@@ -36,12 +36,25 @@ impl HeaderPolicy {
             request.uri().path().starts_with("/static/") && response.status().class().is_success();
         let stored = (!file).then_some(("Cache-Control", "no-store"));
         let hsts = self.hsts.then_some(HSTS);
-        for (name, value) in HEADERS.into_iter().chain(stored).chain(hsts) {
-            if !response.headers().contains(name) {
+        // Compared one by one: an answer has few headers before ours, and to look one up costs more than that.
+        let mut brought = [false; HEADERS.len() + 2];
+        let mut server = false;
+        let ours = || HEADERS.into_iter().chain(stored).chain(hsts);
+        for header in response.headers().iter() {
+            let name = header.name();
+            server |= name == "Server";
+            for ((ours, _), brought) in ours().zip(&mut brought) {
+                *brought |= name == ours;
+            }
+        }
+        for ((name, value), brought) in ours().zip(brought) {
+            if !brought {
                 response.set_raw_header(name, value);
             }
         }
-        response.remove_header("Server");
+        if server {
+            response.remove_header("Server");
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! HTML or JSON: which one a request is answered in, and the answers that come in both.
 
+use std::convert::Infallible;
+use std::io::Cursor;
 use std::str::FromStr;
 
-use rocket::Request;
 use rocket::http::{Accept, ContentType, Cookie, MediaType, QMediaType, Status};
+use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
+use rocket::{Request, async_trait};
 use serde::Serialize;
 
 use super::pages::render;
@@ -26,9 +29,13 @@ impl Format {
             return Self::Html;
         }
         // Rocket's own `accept()` reads only the first line of several.
-        let lines: Vec<_> = request
-            .headers()
-            .get("Accept")
+        let lines: Vec<_> = request.headers().get("Accept").collect();
+        // What most programs say, or mean by saying nothing.
+        if let [] | ["*/*"] = lines[..] {
+            return Self::Json;
+        }
+        let lines: Vec<_> = lines
+            .into_iter()
             .filter_map(|line| Accept::from_str(line).ok())
             .collect();
         let ranges: Vec<_> = lines.iter().flat_map(Accept::iter).collect();
@@ -63,20 +70,45 @@ fn exactness(range: &MediaType) -> usize {
     usize::from(range.top() != "*") + usize::from(range.sub() != "*")
 }
 
+#[async_trait]
+impl<'r> FromRequest<'r> for Format {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
+        Outcome::Success(Self::of(request))
+    }
+}
+
 /// A page for people, the same in JSON for programs.
 ///
-/// `view` is what the template prints and `body` what the program reads. They differ, because the contract
-/// fixes every name in the body, and some of it (the session's id) must not stand in a page.
-pub(super) struct Page<V, B> {
-    pub(super) status: Status,
-    pub(super) template: &'static str,
-    pub(super) view: V,
-    pub(super) body: B,
+/// What the template prints and what the program reads differ, because the contract fixes every name in the body,
+/// and some of it (the session's id) must not stand in a page. Only the one that is asked for is made.
+pub(super) enum Page<V, B> {
+    /// By this template.
+    Html(&'static str, V),
+    Json(B),
+}
+
+impl<V, B> Page<V, B> {
+    pub(super) fn new(
+        format: Format,
+        template: &'static str,
+        view: impl FnOnce() -> V,
+        body: impl FnOnce() -> B,
+    ) -> Self {
+        match format {
+            Format::Html => Self::Html(template, view()),
+            Format::Json => Self::Json(body()),
+        }
+    }
 }
 
 impl<'r, V: Serialize, B: Serialize> Responder<'r, 'static> for Page<V, B> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        answer(request, self.status, self.template, self.view, &self.body)
+        match self {
+            Self::Html(template, view) => html(request, Status::Ok, template, view),
+            Self::Json(body) => json(Status::Ok, &body),
+        }
     }
 }
 
@@ -92,7 +124,7 @@ impl<'r, B: Serialize> Responder<'r, 'static> for SeeOther<B> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = match Format::of(request) {
             Format::Html => see_other(&self.location),
-            Format::Json => json(request, Status::Ok, &self.body)?,
+            Format::Json => json(Status::Ok, &self.body)?,
         };
         if let Some(cookie) = &self.cookie {
             response.adjoin_header(cookie);
@@ -109,13 +141,20 @@ pub(super) fn answer(
     body: &impl Serialize,
 ) -> response::Result<'static> {
     match Format::of(request) {
-        Format::Html => {
-            let mut response = render(request, status, template, view)?;
-            response.set_raw_header("Vary", "Accept");
-            Ok(response)
-        }
-        Format::Json => json(request, status, body),
+        Format::Html => html(request, status, template, view),
+        Format::Json => json(status, body),
     }
+}
+
+fn html(
+    request: &Request<'_>,
+    status: Status,
+    template: &'static str,
+    view: impl Serialize,
+) -> response::Result<'static> {
+    let mut response = render(request, status, template, view)?;
+    response.set_raw_header("Vary", "Accept");
+    Ok(response)
 }
 
 /// 303 with `Vary`: only where the same address answers programs differently.
@@ -127,9 +166,12 @@ pub(super) fn see_other(location: &str) -> Response<'static> {
         .finalize()
 }
 
-fn json(request: &Request<'_>, status: Status, body: &impl Serialize) -> response::Result<'static> {
+fn json(status: Status, body: &impl Serialize) -> response::Result<'static> {
     let text = serde_json::to_string(body).map_err(|_| Status::InternalServerError)?;
-    let mut response = (status, (ContentType::JSON, text)).respond_to(request)?;
-    response.set_raw_header("Vary", "Accept");
-    Ok(response)
+    Response::build()
+        .status(status)
+        .header(ContentType::JSON)
+        .raw_header("Vary", "Accept")
+        .sized_body(text.len(), Cursor::new(text))
+        .ok()
 }

@@ -14,7 +14,7 @@ use crate::web::body::Body;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
 use crate::web::explanation::{Explanation, explain};
-use crate::web::negotiate::{Page, SeeOther};
+use crate::web::negotiate::{SeeOther, answer};
 use crate::web::next::Next;
 use crate::web::openapi::{LoginForm, LoginRequest, OpenToAll, SigningIn};
 use crate::web::pages::HtmlPage;
@@ -156,13 +156,8 @@ pub(in crate::web) struct Mistake {
 impl<'r> Responder<'r, 'static> for Box<Mistake> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         Audit::of(request).refused(&Refusal::Invalid(self.invalid.clone()));
-        Page {
-            status: Status::UnprocessableEntity,
-            template: "login",
-            view: &self.form,
-            body: self.invalid.detail(),
-        }
-        .respond_to(request)
+        let (form, detail) = (&self.form, self.invalid.detail());
+        answer(request, Status::UnprocessableEntity, "login", form, &detail)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use rocket::get;
-use rocket::http::Status;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -11,7 +10,7 @@ use utoipa::ToSchema;
 use crate::session::Session;
 use crate::web::current_session::CurrentSession;
 use crate::web::moment::{Moment, in_words};
-use crate::web::negotiate::Page;
+use crate::web::negotiate::{Format, Page};
 use crate::web::openapi::Reading;
 use crate::web::refusal::Refusal;
 use crate::web::watch::Watch;
@@ -59,14 +58,15 @@ pub(in crate::web) struct View {
 #[get("/profile")]
 pub(in crate::web) fn page(
     current: Result<&CurrentSession, Refusal>,
+    format: Format,
 ) -> Result<Page<View, Profile>, Refusal> {
     let current = current?;
-    Ok(Page {
-        status: Status::Ok,
-        template: "profile",
-        view: View::from(current),
-        body: Profile::from(current),
-    })
+    Ok(Page::new(
+        format,
+        "profile",
+        || View::from(current),
+        || Profile::from(current),
+    ))
 }
 
 impl From<&CurrentSession> for Profile {

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use rocket::http::Status;
 use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +12,7 @@ use crate::web::cookie::SessionCookie;
 use crate::web::current_session::CurrentSession;
 use crate::web::device::device;
 use crate::web::moment::{Moment, ago, rfc3339};
-use crate::web::negotiate::{Page, SeeOther};
+use crate::web::negotiate::{Format, Page, SeeOther};
 use crate::web::openapi::{Ending, EndingOne, Reading};
 use crate::web::refusal::Refusal;
 use crate::web::watch::Watch;
@@ -81,6 +80,7 @@ struct Row {
 #[get("/sessions")]
 pub(in crate::web) async fn page(
     current: Result<&CurrentSession, Refusal>,
+    format: Format,
     sessions: &Sessions,
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
@@ -89,18 +89,18 @@ pub(in crate::web) async fn page(
     // Stable: behind the current one the order by last activity stays.
     listed.sort_by_key(|listed| listed.handle != own);
     let now = current.used_at();
-    Ok(Page {
-        status: Status::Ok,
-        template: "sessions",
-        view: View {
+    Ok(Page::new(
+        format,
+        "sessions",
+        || View {
             watch: Watch::from(current),
             sessions: listed.iter().map(|one| Row::of(one, own, now)).collect(),
             others: listed.iter().filter(|one| one.handle != own).count(),
         },
-        body: SessionList {
+        || SessionList {
             sessions: listed.iter().map(|one| Entry::of(one, own)).collect(),
         },
-    })
+    ))
 }
 
 impl Entry {
