@@ -1,10 +1,8 @@
 //! The pool, and the time that one call may spend on it.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use deadpool::managed::{self, Manager, Pool, QueueMode};
@@ -22,7 +20,7 @@ use super::breaker::Breaker;
 use super::faults::{into_store_error, is_lost, is_unhealthy};
 use super::layout::session_key;
 use super::link::Link;
-use super::shared::Shared;
+use super::shared::{Shared, SharedConnection};
 use crate::session::{ConnectionCount, SessionId, StoreError};
 
 /// The most connections of one instance.
@@ -44,10 +42,29 @@ const PROBE_EVERY: Duration = Duration::from_millis(100);
 /// for one another over a distant network.
 pub(super) struct Connections {
     pool: Pool<Shared>,
+    /// The connection that requests use until it breaks: to ask the pool each time would cost a request more than
+    /// to send its commands.
+    current: RwLock<Option<Share>>,
     budget: Duration,
     breaker: Breaker,
     /// Whether the connection to a cluster is being made anew at this moment.
-    renewing: Arc<AtomicBool>,
+    renewing: AtomicBool,
+}
+
+/// What a request needs of a connection that others use, too.
+#[derive(Clone)]
+pub(super) struct Share {
+    pub(super) link: Link,
+    broken: Arc<AtomicBool>,
+}
+
+impl From<&SharedConnection> for Share {
+    fn from(shared: &SharedConnection) -> Self {
+        Self {
+            link: shared.link.clone(),
+            broken: Arc::clone(&shared.broken),
+        }
+    }
 }
 
 impl fmt::Debug for Connections {
@@ -79,9 +96,10 @@ impl Connections {
             .map_err(|_| AddressError::Unreadable)?;
         Ok(Self {
             pool,
+            current: RwLock::default(),
             budget,
             breaker: Breaker::default(),
-            renewing: Arc::default(),
+            renewing: AtomicBool::default(),
         })
     }
 
@@ -138,7 +156,7 @@ impl Connections {
     ///
     /// A `PING` is answered by a replica and by a server that must not write, too. In a cluster each question goes
     /// to another part of it.
-    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+    pub(super) async fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
         let nobody = session_key(&SessionId::generate());
         let ((),) = self.run(Pipeline::new().expire(nobody, 1)).await?;
         Ok(())
@@ -146,7 +164,7 @@ impl Connections {
 
     /// Runs commands of one key in one round trip; an error among the answers is the error of all.
     pub(super) async fn run<T: FromRedisValue>(
-        &self,
+        self: &Arc<Self>,
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
         read(self.send(commands).await?)
@@ -157,7 +175,7 @@ impl Connections {
     /// What stands in a later stage is done after all of the earlier ones. In one round trip, or in a cluster in one
     /// for each stage.
     pub(super) async fn run_each<const STAGES: usize>(
-        &self,
+        self: &Arc<Self>,
         stages: [Vec<Cmd>; STAGES],
     ) -> Result<Vec<Value>, StoreError> {
         if !self.is_cluster() {
@@ -181,7 +199,10 @@ impl Connections {
     /// Runs commands of one key each in one step, so that nobody sees some done and others not.
     ///
     /// In a cluster there is no such step: there they are run one after the other.
-    pub(super) async fn run_together(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn run_together(
+        self: &Arc<Self>,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Value>, StoreError> {
         if self.is_cluster() {
             let mut answers = Vec::with_capacity(commands.len());
             for command in commands {
@@ -212,11 +233,12 @@ impl Connections {
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
     /// they were done.
-    async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
+    async fn send(self: &Arc<Self>, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let outcome = match self.once(commands).await {
             Err(error) if is_lost(&error) => {
                 if !self.is_cluster() {
                     // The others lead to the same server, and what ended this one may have ended them.
+                    self.forget_current();
                     self.pool.retain(|_, _| false);
                 }
                 self.once(commands).await
@@ -226,8 +248,8 @@ impl Connections {
         outcome.map_err(into_store_error)
     }
 
-    async fn once(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        let (mut link, broken) = self.handle().await?;
+    async fn once(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let Share { mut link, broken } = self.share().await?;
         if let Link::Cluster(_) = link
             && broken.load(Ordering::Relaxed)
         {
@@ -249,42 +271,56 @@ impl Connections {
     /// Makes the connection to a cluster anew, beside the one that there is, and puts it in its place.
     ///
     /// The client mends lost connections, but does not look for another node while one is silent.
-    fn renew(&self, broken: &Arc<AtomicBool>) {
+    fn renew(self: &Arc<Self>, broken: &Arc<AtomicBool>) {
         if self.renewing.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (pool, renewing) = (self.pool.clone(), Arc::clone(&self.renewing));
-        let broken = Arc::clone(broken);
+        // Whoever gets no answer from here on says so again.
+        broken.store(false, Ordering::Relaxed);
+        let connections = Arc::clone(self);
         tokio::spawn(async move {
-            // Whoever gets no answer from here on says so again.
-            broken.store(false, Ordering::Relaxed);
-            if let Ok(Ok(fresh)) = timeout(CONNECTING, pool.manager().create()).await
-                && let Ok(mut place) = pool.get().await
+            if let Ok(Ok(fresh)) = timeout(CONNECTING, connections.pool.manager().create()).await
+                && let Ok(mut place) = connections.pool.get().await
             {
                 *place = fresh;
+                connections.forget_current();
             }
             sleep(RENEW_EVERY).await;
-            renewing.store(false, Ordering::Relaxed);
+            connections.renewing.store(false, Ordering::Relaxed);
         });
     }
 
-    /// A handle to a connection, which is back in the pool already.
+    /// A share of a connection that is not known to be broken.
     ///
-    /// A connection that has to be made is made by a task of its own: over a distant network that may take longer
-    /// than this request can wait, and the next one should find it ready.
-    pub(super) async fn handle(&self) -> RedisResult<(Link, Arc<AtomicBool>)> {
-        let pool = self.pool.clone();
-        let mut get = Box::pin(async move {
-            let shared = pool.get().await.map_err(into_redis_error)?;
-            Ok((shared.link.clone(), Arc::clone(&shared.broken)))
-        });
-        if let Poll::Ready(ready) = poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await
-        {
-            return ready;
+    /// One that has to be made is made by a task of its own: over a distant network that may take longer than this
+    /// request can wait, and the next one should find it ready.
+    pub(super) async fn share(self: &Arc<Self>) -> RedisResult<Share> {
+        if let Some(share) = self.unbroken() {
+            return Ok(share);
         }
-        tokio::spawn(get)
-            .await
+        let connections = Arc::clone(self);
+        let get = tokio::spawn(async move {
+            let shared = connections.pool.get().await.map_err(into_redis_error)?;
+            let share = Share::from(&*shared);
+            *connections.place() = Some(share.clone());
+            Ok(share)
+        });
+        get.await
             .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Client, "connecting panicked"))))
+    }
+
+    fn unbroken(&self) -> Option<Share> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let serves = |share: &&Share| self.is_cluster() || !share.broken.load(Ordering::Relaxed);
+        current.as_ref().filter(serves).cloned()
+    }
+
+    fn forget_current(&self) {
+        *self.place() = None;
+    }
+
+    fn place(&self) -> RwLockWriteGuard<'_, Option<Share>> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

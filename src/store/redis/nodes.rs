@@ -1,12 +1,14 @@
 //! The servers one by one, for questions that are about no key.
 
+use std::sync::Arc;
+
 use deadpool_redis::redis::cluster_routing::{
     MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo,
 };
 use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, Value, cmd};
 
 use super::answers::read;
-use super::connections::Connections;
+use super::connections::{Connections, Share};
 use super::faults::into_store_error;
 use super::link::Link;
 use crate::session::StoreError;
@@ -40,8 +42,8 @@ impl Node {
 
 impl Connections {
     /// All of them, in the order of their names.
-    pub(super) async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        let (link, _) = self.handle().await.map_err(into_store_error)?;
+    pub(super) async fn nodes(self: &Arc<Self>) -> Result<Vec<Node>, StoreError> {
+        let Share { link, .. } = self.share().await.map_err(into_store_error)?;
         let Link::Cluster(mut cluster) = link else {
             return Ok(vec![Node::Only]);
         };
@@ -67,11 +69,11 @@ impl Connections {
 
     /// Asks one of them.
     pub(super) async fn ask<T: FromRedisValue>(
-        &self,
+        self: &Arc<Self>,
         node: &Node,
         question: &Cmd,
     ) -> Result<T, StoreError> {
-        let (mut link, _) = self.handle().await.map_err(into_store_error)?;
+        let Share { mut link, .. } = self.share().await.map_err(into_store_error)?;
         let answer =
             if let (Link::Cluster(cluster), Node::Primary { host, port }) = (&mut link, node) {
                 let there = SingleNodeRoutingInfo::ByAddress {

@@ -1,7 +1,7 @@
 //! How a session is written in its hash.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
@@ -9,11 +9,11 @@ use crate::session::{Session, Visitor, since_1970};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
-pub(super) struct Fields(HashMap<String, String>);
+pub(super) struct Fields(Vec<(String, String)>);
 
 impl FromRedisValue for Fields {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let fields = HashMap::<Vec<u8>, Vec<u8>>::from_redis_value(value)?;
+        let fields = Vec::<(Vec<u8>, Vec<u8>)>::from_redis_value(value)?;
         let text = |bytes: Vec<u8>| {
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -36,29 +36,35 @@ const AGENT: &str = "_agent";
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A hash without `user` is no session.
-pub(super) fn session(Fields(mut fields): Fields) -> Option<Session> {
-    let user = fields.remove(USER)?;
-    let status = fields.remove(STATUS).unwrap_or_default();
-    let created_at = fields
-        .remove(CREATED)
-        .and_then(|text| text.parse().ok())
-        .filter(|seconds| *seconds <= LAST_SECOND)
-        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
-    let visitor = Visitor {
-        ip: fields.remove(IP),
-        agent: fields.remove(AGENT),
-    };
-    let data: BTreeMap<_, _> = fields
-        .into_iter()
-        .filter(|(name, _)| !name.starts_with('_'))
-        .collect();
+pub(super) fn session(Fields(fields): Fields) -> Option<Session> {
+    let (mut user, mut status, mut created_at) = (None, String::new(), None);
+    let mut visitor = Visitor::default();
+    let mut data = BTreeMap::new();
+    for (name, value) in fields {
+        match name.as_str() {
+            USER => user = Some(value),
+            STATUS => status = value,
+            CREATED => created_at = moment(&value),
+            IP => visitor.ip = Some(value),
+            AGENT => visitor.agent = Some(value),
+            ours if ours.starts_with('_') => {}
+            _ => {
+                data.insert(name, value);
+            }
+        }
+    }
     Some(Session {
-        user,
+        user: user?,
         status,
         data,
         created_at,
         visitor,
     })
+}
+
+fn moment(text: &str) -> Option<SystemTime> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= LAST_SECOND);
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds?))
 }
 
 pub(super) fn pairs(session: &Session) -> Vec<(String, String)> {

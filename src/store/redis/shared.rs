@@ -44,9 +44,10 @@ impl Shared {
         connecting: Duration,
         answering: Duration,
     ) -> RedisResult<Self> {
+        // How long an answer may take is timed once for a whole operation, and not by each connection too.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connecting))
-            .set_response_timeout(Some(answering));
+            .set_response_timeout(None);
         match server {
             Server::One(info) => Ok(Self::One(Manager::new_with_config(info, config)?)),
             Server::Cluster(nodes) => {
