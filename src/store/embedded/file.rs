@@ -6,13 +6,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Builder, Database, StorageBackend};
+use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase, StorageBackend};
 
-use super::tables;
+use super::tables::{self, SESSIONS};
+use super::{Key, failed};
 use crate::config::Location;
 use crate::session::StoreError;
 
@@ -72,7 +73,28 @@ impl Error for OpenError {
 pub(super) struct Storage {
     location: Location,
     /// `None` while it could not be opened again.
-    database: RwLock<Option<Arc<Database>>>,
+    open: RwLock<Option<Open>>,
+}
+
+/// The database, and its sessions as they were after the last commit: to open the table costs more than to read a
+/// row of it.
+struct Open {
+    // Before `database`, which is not closed as long as somebody reads it.
+    sessions: Arc<SessionTable>,
+    database: Arc<Database>,
+}
+
+/// What readers see of the sessions.
+pub(super) type SessionTable = ReadOnlyTable<&'static Key, (u64, &'static [u8])>;
+
+impl Open {
+    fn new(database: Arc<Database>) -> Result<Self, redb::Error> {
+        let sessions = database.begin_read()?.open_table(SESSIONS)?;
+        Ok(Self {
+            sessions: Arc::new(sessions),
+            database,
+        })
+    }
 }
 
 impl fmt::Debug for Storage {
@@ -85,7 +107,7 @@ impl Storage {
     pub(super) fn open(location: &Location) -> Result<Self, OpenError> {
         Ok(Self {
             location: location.clone(),
-            database: RwLock::new(Some(Arc::new(open(location)?))),
+            open: RwLock::new(Some(open(location)?)),
         })
     }
 
@@ -108,19 +130,37 @@ impl Storage {
         let Location::Folder(folder) = &self.location else {
             return Ok(());
         };
+        let open = Open::new(Arc::new(database)).map_err(io::Error::other)?;
         fs::rename(file, folder.join(FILE))?;
-        *self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(database));
+        *self.place() = Some(open);
         File::open(folder)?.sync_all()
     }
 
     pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database
-            .clone()
+        self.look(|open| Arc::clone(&open.database))
+    }
+
+    /// The sessions as they were after the last commit.
+    pub(super) fn sessions(&self) -> Result<Arc<SessionTable>, StoreError> {
+        self.look(|open| Arc::clone(&open.sessions))
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&Open) -> T) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref()
+            .map(at)
             .ok_or_else(|| StoreError::Failed("its file could not be opened again".to_owned()))
+    }
+
+    /// Shows readers what has been committed; to be called after each commit, before anybody is told of it.
+    pub(super) fn show(&self) -> Result<(), StoreError> {
+        let open = Open::new(self.database()?).map_err(failed)?;
+        *self.place() = Some(open);
+        Ok(())
+    }
+
+    fn place(&self) -> RwLockWriteGuard<'_, Option<Open>> {
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes the file and opens it again: after a failed write (a full disk, say) the database takes no other.
@@ -130,29 +170,35 @@ impl Storage {
         if self.location == Location::Memory {
             return Ok(());
         }
-        let mut slot = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut old = slot.take();
-        while let Some(database) = old {
-            // Whoever is reading holds it for microseconds, and its lock is on until the last has let go.
-            old = Arc::try_unwrap(database).err();
-            thread::yield_now();
+        let mut place = self.place();
+        if let Some(old) = place.take() {
+            // Whoever is reading does so for microseconds, and the file's lock is on until the last has let go.
+            wait_until_unused(old.sessions);
+            wait_until_unused(old.database);
         }
-        *slot = Some(Arc::new(open(&self.location)?));
+        *place = Some(open(&self.location)?);
         Ok(())
     }
 }
 
-fn open(location: &Location) -> Result<Database, OpenError> {
+fn wait_until_unused<T>(shared: Arc<T>) {
+    let mut shared = Some(shared);
+    while let Some(used) = shared {
+        shared = Arc::try_unwrap(used).err();
+        thread::yield_now();
+    }
+}
+
+fn open(location: &Location) -> Result<Open, OpenError> {
     let opened = match location {
         Location::Memory => create(InMemoryBackend::new()),
         Location::Folder(folder) => make_private(folder)
             .map_err(redb::Error::Io)
             .and_then(|()| open_file(&folder.join(FILE))),
     };
-    opened.map_err(|error| OpenError::new(location, error))
+    opened
+        .and_then(|database| Open::new(Arc::new(database)))
+        .map_err(|error| OpenError::new(location, error))
 }
 
 pub(super) fn open_file(path: &Path) -> Result<Database, redb::Error> {

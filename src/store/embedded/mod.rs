@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTableMetadata};
 
 pub use file::OpenError;
 pub(crate) use survey::{Place, survey};
@@ -76,17 +76,15 @@ impl EmbeddedStore {
     }
 
     /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
-    fn read(
-        &self,
-        sessions: &impl ReadableTable<&'static Key, (u64, &'static [u8])>,
-        key: &Key,
-        now: SystemTime,
-    ) -> Result<Option<Live>, StoreError> {
+    fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Live>, StoreError> {
+        // Before the table: what is not there any more has been written, and the table shows it.
+        let slid = self.overlay.slid(key);
+        let sessions = self.storage.sessions()?;
         let Some(row) = sessions.get(key).map_err(failed)? else {
             return Ok(None);
         };
         let (written_end, bytes) = row.value();
-        let end = self.overlay.end_of(key, written_end);
+        let end = slid.map_or(written_end, |slid| slid.max(written_end));
         let left = Duration::from_millis(end.saturating_sub(millis(now)));
         if left.is_zero() {
             return Ok(None);
@@ -109,7 +107,7 @@ impl EmbeddedStore {
         let rows = sessions.range::<&Key>(digests.start()..=digests.end());
         for row in rows.map_err(failed)? {
             let key = *row.map_err(failed)?.0.value();
-            if let Some(live) = self.read(&sessions, &key, now)? {
+            if let Some(live) = self.read(&key, now)? {
                 return Ok(Some(live.session.user));
             }
         }
@@ -148,8 +146,7 @@ impl SessionStore for EmbeddedStore {
     async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let key = id.digest();
         let now = self.clock.now();
-        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
-        let Some(Live { session, .. }) = self.read(&sessions, &key, now)? else {
+        let Some(Live { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
         };
         let left = self.lifetimes.left(session.created_at, now);
@@ -159,8 +156,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
-        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
-        self.read(&sessions, &id.digest(), self.clock.now())
+        self.read(&id.digest(), self.clock.now())
     }
 
     async fn list(
@@ -170,12 +166,10 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<Vec<(Handle, Live)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
-        let reading = self.reading()?;
-        let sessions = reading.open_table(SESSIONS).map_err(failed)?;
-        let users = reading.open_table(USERS).map_err(failed)?;
+        let users = self.reading()?.open_table(USERS).map_err(failed)?;
         let mut listed = Vec::new();
         for key in tables::keys_of(&users, user)? {
-            if let Some(live) = self.read(&sessions, &key, now)? {
+            if let Some(live) = self.read(&key, now)? {
                 listed.push((Handle::of_digest(&key), live));
             }
         }

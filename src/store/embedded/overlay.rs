@@ -17,9 +17,14 @@ impl Overlay {
         self.ends().insert(key, end);
     }
 
-    /// The end that counts: the one remembered here, else the written one.
+    /// The end remembered here.
+    pub(super) fn slid(&self, key: &Key) -> Option<u64> {
+        self.ends().get(key).copied()
+    }
+
+    /// The end that counts for the writer, who alone forgets: the one remembered here, else the written one.
     pub(super) fn end_of(&self, key: &Key, written: u64) -> u64 {
-        self.ends().get(key).copied().unwrap_or(written)
+        self.slid(key).unwrap_or(written)
     }
 
     /// What is to be written. It stays here, because readers need it until it is on disk.

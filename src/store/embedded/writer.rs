@@ -258,6 +258,7 @@ impl Rounds {
             }
         }
         transaction.commit().map_err(failed)?;
+        self.storage.show()?;
         Ok(applied)
     }
 }
