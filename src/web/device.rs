@@ -7,6 +7,9 @@ pub(super) fn device(agent: Option<&str>) -> String {
     let Some(agent) = agent.filter(|agent| !agent.trim().is_empty()) else {
         return "Unknown device".to_owned();
     };
+    if is_words(agent) {
+        return agent.to_owned();
+    }
     match Parser::new().parse(agent) {
         Some(found)
             if matches!(
@@ -19,6 +22,11 @@ pub(super) fn device(agent: Option<&str>) -> String {
         Some(found) if found.category == "crawler" => found.name.to_owned(),
         _ => product(agent),
     }
+}
+
+/// Whether it is what this module made of a header; every header has a version behind a slash.
+fn is_words(agent: &str) -> bool {
+    agent == "Unknown device" || agent.contains(" on ") && !agent.contains('/')
 }
 
 fn browser(name: &str) -> &str {
@@ -50,6 +58,15 @@ fn product(agent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::device;
+
+    #[test]
+    fn what_was_told_is_told_again() {
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+        for agent in [agent, "curl/8.5.0", "", "((("] {
+            let words = device(Some(agent));
+            assert_eq!(device(Some(&words)), words);
+        }
+    }
 
     #[test]
     fn browsers_are_told_with_their_system_and_programs_by_name() {

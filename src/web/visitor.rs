@@ -5,10 +5,12 @@ use std::convert::Infallible;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
+use super::device::device;
 use crate::session::Visitor;
 
-/// The most characters of a `User-Agent` that are kept.
-const MOST: usize = 256;
+/// The most bytes that are kept of what a visitor says of himself: by default Redis keeps a hash compact only as long
+/// as none of its values has more.
+const MOST: usize = 64;
 
 #[async_trait]
 impl<'r> FromRequest<'r> for Visitor {
@@ -17,13 +19,22 @@ impl<'r> FromRequest<'r> for Visitor {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
         Outcome::Success(Self {
             ip: request.client_ip().map(|ip| ip.to_string()),
-            agent: request.headers().get_one("User-Agent").map(|agent| {
-                agent
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .take(MOST)
-                    .collect()
-            }),
+            agent: request.headers().get_one("User-Agent").map(agent),
         })
     }
+}
+
+/// The `User-Agent` itself, or where that is too long, as browsers' are, what it says.
+fn agent(header: &str) -> String {
+    let clean: String = header.chars().filter(|c| !c.is_control()).collect();
+    if clean.len() <= MOST {
+        return clean;
+    }
+    let words = device(Some(&clean));
+    let fits = |(place, c): &(usize, char)| place + c.len_utf8() <= MOST;
+    words
+        .char_indices()
+        .take_while(fits)
+        .map(|(_, c)| c)
+        .collect()
 }
