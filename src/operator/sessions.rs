@@ -86,8 +86,17 @@ fn open_embedded(
 ) -> Result<Arc<dyn SessionStore>, String> {
     let location = match survey(location) {
         Place::There { .. } => location,
-        // Nothing should be made only to be found empty.
-        Place::Missing(_) => &Location::Memory,
+        // Neither made only to be found empty, nor taken for empty: nobody's session is over because it was not seen.
+        Place::Missing(outcome) => {
+            let why = outcome.err().map_or_else(
+                || "there is none".to_owned(),
+                |error| format!("it cannot be read: {error}"),
+            );
+            return Err(format!(
+                "the session store in {location} cannot be opened ({why}); run this in the server's folder and as its \
+                 user, or name the folder with INNKEEPER_STORE_PATH"
+            ));
+        }
         Place::Memory => {
             return Err(
                 "`store_path` is `:memory:`, so sessions are seen only by the process that serves them; to list or end \

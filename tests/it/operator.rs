@@ -416,7 +416,10 @@ fn a_session_that_another_program_began_can_be_ended_by_its_handle() {
 fn the_embedded_store_is_for_the_operator_while_nobody_serves() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    list(folder, "", &["abdullah"]).assert_says(0, &["has no session"]);
+    // What is not there, or cannot be seen, is not taken for empty.
+    list(folder, "", &["abdullah"]).assert_says(2, &["cannot be opened", "there is none"]);
+    let said = Program::operate(folder, &["sessions", "end", "--user", "abdullah"], &[]);
+    said.assert_says(2, &["cannot be opened", "there is none"]);
     assert!(!folder.join("data").exists());
 
     let program = Program::start_in(folder, &[]);

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, failure, ok};
 use super::problem;
-use crate::session::{FieldError, Reason, Sessions, StoreError, UserName, Visitor};
+use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError, UserName, Visitor};
 
 const SUBJECT: &str = "trial";
 const USER: &str = "innkeeper doctor";
@@ -43,16 +43,6 @@ async fn trial(sessions: &Sessions) -> Result<(), Broken> {
         ip: None,
         agent: Some(USER.to_owned()),
     };
-    let at = |step| {
-        move |error: StoreError| Broken {
-            step,
-            problem: problem(&error),
-        }
-    };
-    let lost = |step| Broken {
-        step,
-        problem: "the session was lost".to_owned(),
-    };
     let user = UserName::parse(USER).map_err(|error| Broken {
         step: "Naming the user",
         problem: error.to_string(),
@@ -64,11 +54,34 @@ async fn trial(sessions: &Sessions) -> Result<(), Broken> {
         .await
         .map_err(at(begin))?
         .id;
+    let outcome = use_and_end(sessions, &id, &doctor).await;
+    if outcome.is_err() {
+        // Where it can be done, nothing stays behind.
+        drop(sessions.end(&id, &doctor).await);
+    }
+    outcome
+}
+
+fn at(step: &'static str) -> impl Fn(StoreError) -> Broken {
+    move |error| Broken {
+        step,
+        problem: problem(&error),
+    }
+}
+
+fn lost(step: &'static str) -> Broken {
+    Broken {
+        step,
+        problem: "the session was lost".to_owned(),
+    }
+}
+
+async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Visitor) -> Result<(), Broken> {
     let using = "Using a session";
-    let resumed = sessions.resume(&id).await.map_err(at(using))?;
+    let resumed = sessions.resume(id).await.map_err(at(using))?;
     resumed.ok_or_else(|| lost(using))?;
     let writing = "Writing to a session";
-    let written = sessions.write(&id, "doctor", Some(&true)).await;
+    let written = sessions.write(id, "doctor", Some(&true)).await;
     written.map_err(|error| Broken {
         step: writing,
         problem: match &error {
@@ -81,14 +94,14 @@ async fn trial(sessions: &Sessions) -> Result<(), Broken> {
         },
     })?;
     let listing = "Listing sessions";
-    let listed = sessions.list(USER, &id).await.map_err(at(listing))?;
-    if !listed.iter().any(|one| one.handle == (&id).into()) {
+    let listed = sessions.list(USER, id).await.map_err(at(listing))?;
+    if !listed.iter().any(|one| one.handle == id.into()) {
         return Err(lost(listing));
     }
     let ending = "Ending a session";
-    sessions.end(&id, &doctor).await.map_err(at(ending))?;
-    let why = sessions.why_ended(&id).await.map_err(at(ending))?;
-    let over = sessions.peek(&id).await.map_err(at(ending))?.is_none();
+    sessions.end(id, doctor).await.map_err(at(ending))?;
+    let why = sessions.why_ended(id).await.map_err(at(ending))?;
+    let over = sessions.peek(id).await.map_err(at(ending))?.is_none();
     let told = why.is_some_and(|(why, _)| why.reason == Reason::SignedOut);
     if over && told {
         return Ok(());

@@ -30,7 +30,7 @@ pub(super) fn judge(reach: &Reach) -> Vec<Finding> {
     if let (By::Cluster | By::Sentinels, 1) = (reach.by, reach.addresses.len()) {
         findings.push(note(
             SUBJECT,
-            "The address names one node: Innkeeper cannot be started while that one is away. Name others with `&node=`.",
+            "The address names one node: while that one is away, an instance that starts or has lost the cluster does not find the others. Name some with `&node=`.",
         ));
     }
     findings
