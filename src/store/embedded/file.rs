@@ -73,27 +73,22 @@ impl Error for OpenError {
 pub(super) struct Storage {
     location: Location,
     /// `None` while it could not be opened again.
-    open: RwLock<Option<Open>>,
+    open: RwLock<Option<Arc<Open>>>,
 }
 
 /// The database, and its sessions as they were after the last commit: to open the table costs more than to read a
 /// row of it.
-struct Open {
-    // Before `database`, which is not closed as long as somebody reads it.
-    sessions: Arc<SessionTable>,
-    database: Arc<Database>,
+///
+/// Whoever reads keeps this until he is done: a database that is dropped breaks off what is read of it.
+pub(super) struct Open {
+    pub(super) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
+    pub(super) database: Arc<Database>,
 }
 
-/// What readers see of the sessions.
-pub(super) type SessionTable = ReadOnlyTable<&'static Key, (u64, &'static [u8])>;
-
 impl Open {
-    fn new(database: Arc<Database>) -> Result<Self, redb::Error> {
+    fn new(database: Arc<Database>) -> Result<Arc<Self>, redb::Error> {
         let sessions = database.begin_read()?.open_table(SESSIONS)?;
-        Ok(Self {
-            sessions: Arc::new(sessions),
-            database,
-        })
+        Ok(Arc::new(Self { sessions, database }))
     }
 }
 
@@ -104,10 +99,10 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
-    pub(super) fn open(location: &Location) -> Result<Self, OpenError> {
+    pub(super) fn at(location: &Location) -> Result<Self, OpenError> {
         Ok(Self {
             location: location.clone(),
-            open: RwLock::new(Some(open(location)?)),
+            open: RwLock::new(Some(open_at(location)?)),
         })
     }
 
@@ -125,7 +120,7 @@ impl Storage {
 
     /// Puts another file in the place of this one, and its database too.
     ///
-    /// Both are open and locked: at no moment could another process take the store over.
+    /// Both are open and locked, so that another process finds the store in use.
     pub(super) fn replace(&self, database: Database, file: &Path) -> io::Result<()> {
         let Location::Folder(folder) = &self.location else {
             return Ok(());
@@ -137,18 +132,13 @@ impl Storage {
     }
 
     pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
-        self.look(|open| Arc::clone(&open.database))
+        Ok(Arc::clone(&self.open()?.database))
     }
 
-    /// The sessions as they were after the last commit.
-    pub(super) fn sessions(&self) -> Result<Arc<SessionTable>, StoreError> {
-        self.look(|open| Arc::clone(&open.sessions))
-    }
-
-    fn look<T>(&self, at: impl FnOnce(&Open) -> T) -> Result<T, StoreError> {
+    /// The database with the sessions as they were after the last commit.
+    pub(super) fn open(&self) -> Result<Arc<Open>, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.as_ref()
-            .map(at)
+        open.clone()
             .ok_or_else(|| StoreError::Failed("its file could not be opened again".to_owned()))
     }
 
@@ -159,7 +149,7 @@ impl Storage {
         Ok(())
     }
 
-    fn place(&self) -> RwLockWriteGuard<'_, Option<Open>> {
+    fn place(&self) -> RwLockWriteGuard<'_, Option<Arc<Open>>> {
         self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -173,23 +163,27 @@ impl Storage {
         let mut place = self.place();
         if let Some(old) = place.take() {
             // Whoever is reading does so for microseconds, and the file's lock is on until the last has let go.
-            wait_until_unused(old.sessions);
-            wait_until_unused(old.database);
+            let Open { sessions, database } = last_of(old);
+            drop(sessions);
+            drop(last_of(database));
         }
-        *place = Some(open(&self.location)?);
+        *place = Some(open_at(&self.location)?);
         Ok(())
     }
 }
 
-fn wait_until_unused<T>(shared: Arc<T>) {
-    let mut shared = Some(shared);
-    while let Some(used) = shared {
-        shared = Arc::try_unwrap(used).err();
+/// Waits until nobody else has it.
+fn last_of<T>(mut shared: Arc<T>) -> T {
+    loop {
+        match Arc::try_unwrap(shared) {
+            Ok(last) => return last,
+            Err(used) => shared = used,
+        }
         thread::yield_now();
     }
 }
 
-fn open(location: &Location) -> Result<Open, OpenError> {
+fn open_at(location: &Location) -> Result<Arc<Open>, OpenError> {
     let opened = match location {
         Location::Memory => create(InMemoryBackend::new()),
         Location::Folder(folder) => make_private(folder)

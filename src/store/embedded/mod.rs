@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use redb::{ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use redb::{ReadableDatabase, ReadableTableMetadata};
 
 pub use file::OpenError;
 pub(crate) use survey::{Place, survey};
 
-use self::file::Storage;
+use self::file::{Open, Storage};
 use self::overlay::Overlay;
 use self::record::Record;
-use self::tables::{Applied, Change, Creation, ENDINGS, SESSIONS, USERS};
+use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
 use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
@@ -57,7 +57,7 @@ impl EmbeddedStore {
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let storage = Arc::new(Storage::open(location)?);
+        let storage = Arc::new(Storage::at(location)?);
         let overlay = Arc::new(Overlay::default());
         let writer = Writer::start(
             Arc::clone(&storage),
@@ -79,8 +79,8 @@ impl EmbeddedStore {
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Live>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
         let slid = self.overlay.slid(key);
-        let sessions = self.storage.sessions()?;
-        let Some(row) = sessions.get(key).map_err(failed)? else {
+        let open = self.storage.open()?;
+        let Some(row) = open.sessions.get(key).map_err(failed)? else {
             return Ok(None);
         };
         let (written_end, bytes) = row.value();
@@ -102,11 +102,14 @@ impl EmbeddedStore {
     /// Whose live session has this handle.
     fn user_of(&self, handle: Handle) -> Result<Option<String>, StoreError> {
         let now = self.clock.now();
-        let sessions = self.reading()?.open_table(SESSIONS).map_err(failed)?;
         let digests = handle.digests();
-        let rows = sessions.range::<&Key>(digests.start()..=digests.end());
-        for row in rows.map_err(failed)? {
-            let key = *row.map_err(failed)?.0.value();
+        let keys = self.look(|open| {
+            let rows = open.sessions.range::<&Key>(digests.start()..=digests.end());
+            rows.map_err(failed)?
+                .map(|row| Ok(*row.map_err(failed)?.0.value()))
+                .collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        for key in keys {
             if let Some(live) = self.read(&key, now)? {
                 return Ok(Some(live.session.user));
             }
@@ -114,8 +117,10 @@ impl EmbeddedStore {
         Ok(None)
     }
 
-    fn reading(&self) -> Result<ReadTransaction, StoreError> {
-        self.storage.database()?.begin_read().map_err(failed)
+    /// Reads what was committed last. Not twice, one inside the other: the file may be waiting to be opened again, and
+    /// waits for the first.
+    fn look<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        read(&*self.storage.open()?)
     }
 }
 
@@ -166,9 +171,12 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<Vec<(Handle, Live)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
-        let users = self.reading()?.open_table(USERS).map_err(failed)?;
+        let keys = self.look(|open| {
+            let reading = open.database.begin_read().map_err(failed)?;
+            tables::keys_of(&reading.open_table(USERS).map_err(failed)?, user)
+        })?;
         let mut listed = Vec::new();
-        for key in tables::keys_of(&users, user)? {
+        for key in keys {
             if let Some(live) = self.read(&key, now)? {
                 listed.push((Handle::of_digest(&key), live));
             }
@@ -205,17 +213,21 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
-        let endings = self.reading()?.open_table(ENDINGS).map_err(failed)?;
-        let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
-            return Ok(None);
-        };
-        let (until, text) = row.value();
-        if millis(self.clock.now()) >= until {
-            return Ok(None);
-        }
-        serde_json::from_slice(text)
-            .map(Some)
-            .map_err(|error| StoreError::Unreadable(Box::new(error)))
+        let now = millis(self.clock.now());
+        self.look(|open| {
+            let reading = open.database.begin_read().map_err(failed)?;
+            let endings = reading.open_table(ENDINGS).map_err(failed)?;
+            let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
+                return Ok(None);
+            };
+            let (until, text) = row.value();
+            if now >= until {
+                return Ok(None);
+            }
+            serde_json::from_slice(text)
+                .map(Some)
+                .map_err(|error| StoreError::Unreadable(Box::new(error)))
+        })
     }
 
     async fn write(
@@ -240,16 +252,14 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.reading().map(drop)
+        self.look(|open| open.database.begin_read().map(drop).map_err(failed))
     }
 
     /// The length of the table, which its root knows.
     async fn vitals(&self) -> Vitals {
-        let sessions = self
-            .reading()
-            .and_then(|reading| reading.open_table(SESSIONS).map_err(failed));
+        let live = self.look(|open| open.sessions.len().map_err(failed));
         Vitals {
-            live: sessions.ok().and_then(|sessions| sessions.len().ok()),
+            live: live.ok(),
             ..Vitals::default()
         }
     }

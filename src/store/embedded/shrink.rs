@@ -8,18 +8,19 @@ use redb::{
     ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
 };
 
-use super::failed;
 use super::file::{FRESH, Storage, open_file};
 use super::tables::{ENDINGS, SESSIONS, USERS};
+use super::{Key, failed};
 use crate::config::Location;
 use crate::session::StoreError;
 
 /// A file up to this size is left as it is.
 const SMALL: u64 = 8 << 20;
-/// More than a row takes, its share of the tree and a long `User-Agent` included.
-const ROW: u64 = 1 << 10;
-/// How many times larger than needed a file must be.
+/// How many times larger than what is alive a file must be; the database's own structure takes less than the rest.
 const TIMES: u64 = 4;
+/// No more than so many rows and bytes are copied: nothing else is written meanwhile.
+const MOST_ROWS: u64 = 50_000;
+const MOST_BYTES: u64 = 64 << 20;
 
 impl Storage {
     /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
@@ -29,19 +30,29 @@ impl Storage {
         let Location::Folder(folder) = self.location() else {
             return Ok(());
         };
-        let old = self.database()?;
-        let reading = old.begin_read().map_err(failed)?;
         let size = self.size().map_err(|error| no_room(&error))?;
-        let needed = rows(&reading)? * ROW;
-        if size <= SMALL.max(TIMES * needed) {
+        if size <= SMALL {
             return Ok(());
         }
+        let database = self.database()?;
+        let reading = database.begin_read().map_err(failed)?;
+        match alive(&reading)? {
+            Some(bytes) if size > TIMES * bytes => {}
+            _ => return Ok(()),
+        }
         let fresh = folder.join(FRESH);
-        let database = begin(&fresh).map_err(|error| no_room(&error))?;
-        copy(&reading, &database)?;
-        drop(reading);
-        self.replace(database, &fresh)
+        let done = begin(&fresh)
             .map_err(|error| no_room(&error))
+            .and_then(|database| copy(&reading, &database).map(|()| database))
+            .and_then(|database| {
+                let replaced = self.replace(database, &fresh);
+                replaced.map_err(|error| no_room(&error))
+            });
+        if done.is_err() {
+            // What little room there may be left on the disk is not for half a copy.
+            drop(fs::remove_file(&fresh));
+        }
+        done
     }
 }
 
@@ -49,10 +60,26 @@ fn no_room(error: &dyn std::error::Error) -> StoreError {
     StoreError::Failed(format!("its file could not be made smaller: {error}"))
 }
 
-fn rows(reading: &ReadTransaction) -> Result<u64, StoreError> {
+/// How many bytes the rows take; `None` if it is too much to copy.
+fn alive(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
     let sessions = reading.open_table(SESSIONS).map_err(failed)?;
     let endings = reading.open_table(ENDINGS).map_err(failed)?;
-    Ok(sessions.len().map_err(failed)? + endings.len().map_err(failed)?)
+    if sessions.len().map_err(failed)? + endings.len().map_err(failed)? > MOST_ROWS {
+        return Ok(None);
+    }
+    let mut bytes = 0;
+    for row in sessions.iter().map_err(failed)? {
+        let (_, value) = row.map_err(failed)?;
+        // Twice the key: it stands in its user's list, too.
+        bytes += value.value().1.len() + 2 * size_of::<Key>();
+    }
+    for row in endings.iter().map_err(failed)? {
+        let (_, value) = row.map_err(failed)?;
+        bytes += value.value().1.len() + size_of::<Key>();
+    }
+    Ok(u64::try_from(bytes)
+        .ok()
+        .filter(|bytes| *bytes <= MOST_BYTES))
 }
 
 fn begin(fresh: &Path) -> Result<Database, redb::Error> {
