@@ -52,7 +52,7 @@ pub(crate) fn open_redis(
     )
     .map_err(|error| match error {
         AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
-        AddressError::Unreadable | AddressError::ServiceMissing | AddressError::Parameter(_) => {
+        AddressError::Unreadable | AddressError::ServiceMissing | AddressError::Parameter => {
             format!("{source}: {error}")
         }
     })

@@ -190,3 +190,45 @@ fn connections_to_a_demoted_primary_are_dropped() {
     assert_found_again(port, &[&id]);
     assert_all_works(port, "zoe");
 }
+
+/// What one silent node holds is out of reach, and nothing else: others go on, and who signs out is signed out.
+#[test]
+fn one_silent_node_costs_nobody_else_anything() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        // Nobody takes its place while this looks.
+        node.run::<()>("CONFIG SET cluster-node-timeout 60000");
+    }
+    let url = cluster.url();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_MAX_SESSIONS_PER_USER", "300"),
+    ];
+    let program = Program::start(&variables);
+    let port = program.port();
+    let (silent, _) = session_on(&cluster, port, 0);
+    let (well, _) = session_on(&cluster, port, 1);
+    // Its reason would be kept on the silent node.
+    let leaving = (0..200)
+        .map(|_| http::log_in(port, "abdullah"))
+        .find(|id| {
+            let place = |kind: &str| cluster.place_of(&format!("{kind}:{id}")).0;
+            place("session") != 0 && place("ended_session") == 0
+        })
+        .unwrap();
+    cluster.nodes[0].signal("STOP");
+    thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| assert_eq!(http::profile_status(port, &silent), 503));
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(2500) {
+            assert_eq!(http::profile_status(port, &well), 200);
+        }
+    });
+    assert!(!program.log().contains("outage"), "{}", program.log());
+    let cookie = format!("Cookie: session_id={leaving}");
+    let answer = http::request(port, "POST /logout/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200, "{answer}");
+    assert_eq!(http::profile_status(port, &leaving), 404);
+}

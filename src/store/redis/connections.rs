@@ -85,7 +85,11 @@ impl Connections {
         let shared = Shared::to(server, authorities, CONNECTING, budget)
             .map_err(|_| AddressError::Unreadable)?;
         // To a cluster one is as good as several: it has one to each node in it.
-        let most = if shared.is_cluster() { 1 } else { MOST };
+        let (most, breaker) = if shared.is_cluster() {
+            (1, Breaker::after(budget))
+        } else {
+            (MOST, Breaker::after(Duration::ZERO))
+        };
         let pool = Pool::builder(shared)
             .max_size(most)
             .wait_timeout(Some(CONNECTING))
@@ -98,7 +102,7 @@ impl Connections {
             pool,
             current: RwLock::default(),
             budget,
-            breaker: Breaker::default(),
+            breaker,
             renewing: AtomicBool::default(),
         })
     }

@@ -40,6 +40,10 @@ impl Node {
     }
 }
 
+fn unreadable() -> StoreError {
+    StoreError::Failed("the cluster does not say which primaries it has".to_owned())
+}
+
 impl Connections {
     /// All of them, in the order of their names.
     pub(super) async fn nodes(self: &Arc<Self>) -> Result<Vec<Node>, StoreError> {
@@ -51,18 +55,19 @@ impl Connections {
         // What they answer does not matter, only who does.
         let answers = cluster.route_command(cmd("TIME"), all).await;
         let Value::Map(answers) = answers.map_err(into_store_error)? else {
-            return Ok(Vec::new());
+            return Err(unreadable());
         };
         let mut nodes: Vec<_> = answers
             .iter()
-            .filter_map(|(name, _)| {
+            .map(|(name, _)| {
                 if let Value::BulkString(address) = name {
                     Node::parse(address)
                 } else {
                     None
                 }
             })
-            .collect();
+            .collect::<Option<_>>()
+            .ok_or_else(unreadable)?;
         nodes.sort();
         Ok(nodes)
     }
