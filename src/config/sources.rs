@@ -6,8 +6,8 @@ use rocket::config::{Ident, Shutdown};
 use rocket::figment::providers::{Env, Format, Toml};
 use rocket::figment::{Figment, Profile};
 
-/// The program's figment: Rocket's own with three differences. No `Server` header, no client address from a header,
-/// and none of Rocket's printing.
+/// The program's figment: Rocket's own with four differences. No `Server` header, no client address from a header,
+/// none of Rocket's printing, and SIGTERM is left to the program.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ pub(super) struct Trace {
     id: RequestId,
     begun: Instant,
     /// Whether the fairings see the request. They do not see one of which Rocket cannot make anything.
-    by_fairings: bool,
+    by_fairings: AtomicBool,
     guest: OnceLock<Guest>,
     problem: OnceLock<Arc<str>>,
     /// What a guard that was taken without `Result` has left for the catcher.
@@ -32,19 +32,20 @@ pub(super) struct Guest {
 impl Trace {
     /// For the fairing that every request comes to first.
     pub(super) fn begin(request: &Request<'_>) {
-        request.local_cache(|| Self::new(request, true));
+        // It may be there already: an application's own fairing may have asked for a guard first.
+        Self::of(request).by_fairings.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
-        request.local_cache(|| Self::new(request, false))
+        request.local_cache(|| Self::new(request))
     }
 
-    fn new(request: &Request<'_>, by_fairings: bool) -> Self {
+    fn new(request: &Request<'_>) -> Self {
         let ids = request.rocket().state::<RequestIds>();
         Self {
             id: ids.map(RequestIds::next).unwrap_or_default(),
             begun: Instant::now(),
-            by_fairings,
+            by_fairings: AtomicBool::new(false),
             guest: OnceLock::new(),
             problem: OnceLock::new(),
             left: OnceLock::new(),
@@ -61,7 +62,7 @@ impl Trace {
     }
 
     pub(super) fn is_by_fairings(&self) -> bool {
-        self.by_fairings
+        self.by_fairings.load(Ordering::Relaxed)
     }
 
     pub(super) fn guest(&self) -> Option<&Guest> {

@@ -31,6 +31,9 @@ fn readiness_goes_first_and_what_is_in_flight_is_finished() {
         let answer = scope.spawn(|| http::profile_status(port, &id));
         thread::sleep(Duration::from_millis(300));
         program.ask_to_end();
+        eventually("it to have heard", || {
+            program.log().contains("asked to end").then_some(())
+        });
         let ready = eventually("readiness to go", || {
             let answer = http::request_or_nothing(port, "GET /readyz", &[], "");
             answer.contains("shutting down").then_some(answer)
