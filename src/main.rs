@@ -19,6 +19,10 @@ struct Arguments {
     command: Option<Command>,
 }
 
+/// A request is many small allocations, most of them Rocket's: the system's allocator took a sixth of its instructions.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
