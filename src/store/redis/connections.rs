@@ -1,8 +1,8 @@
-//! The pool, and the time that one call may spend on it.
+//! The connections, and how commands are sent over them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use deadpool::managed::{self, Manager, Pool, QueueMode};
@@ -11,16 +11,16 @@ use deadpool_redis::redis::{
     Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, TlsCertificates, Value, cmd,
 };
 use futures_util::future::try_join_all;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::AddressError;
 use super::address::Server;
 use super::answers::read;
 use super::breaker::Breaker;
-use super::faults::{into_store_error, is_lost, is_unhealthy};
+use super::faults::{into_store_error, is_lost};
 use super::layout::session_key;
-use super::link::Link;
-use super::shared::{Shared, SharedConnection};
+use super::share::Share;
+use super::shared::Shared;
 use crate::session::{ConnectionCount, SessionId, StoreError};
 
 /// The most connections of one instance.
@@ -31,9 +31,6 @@ const CONNECTING: Duration = Duration::from_secs(5);
 
 /// How long the connection to a cluster is given before it is made anew again.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
-
-/// How often a server that is away is looked for.
-const PROBE_EVERY: Duration = Duration::from_millis(100);
 
 /// Connections that requests share: each takes a handle, gives the connection back at once, and sends its
 /// commands beside those of others.
@@ -46,25 +43,9 @@ pub(super) struct Connections {
     /// to send its commands.
     current: RwLock<Option<Share>>,
     budget: Duration,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
     /// Whether the connection to a cluster is being made anew at this moment.
     renewing: AtomicBool,
-}
-
-/// What a request needs of a connection that others use, too.
-#[derive(Clone)]
-pub(super) struct Share {
-    pub(super) link: Link,
-    broken: Arc<AtomicBool>,
-}
-
-impl From<&SharedConnection> for Share {
-    fn from(shared: &SharedConnection) -> Self {
-        Self {
-            link: shared.link.clone(),
-            broken: Arc::clone(&shared.broken),
-        }
-    }
 }
 
 impl fmt::Debug for Connections {
@@ -112,47 +93,11 @@ impl Connections {
         self.budget
     }
 
-    /// Gives the whole of a store's operation, however many round trips it has, no more than the budget; and no time
-    /// at all while it is known that the server does not answer.
-    pub(super) async fn within_budget<T>(
-        self: &Arc<Self>,
-        operation: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        if self.breaker.is_open() {
-            return Err(StoreError::Unreachable(
-                "it has not answered lately".to_owned(),
-            ));
-        }
-        let attempt = Attempt {
-            connections: self,
-            begun: Instant::now(),
-        };
-        let outcome = timeout(self.budget, operation)
-            .await
-            .unwrap_or(Err(StoreError::Timeout(self.budget)));
-        attempt.settle(&outcome);
-        outcome
-    }
-
-    /// Whether it is known that the server does not answer.
-    pub(super) fn are_out(&self) -> bool {
-        self.breaker.is_open()
-    }
-
     pub(super) fn count(&self) -> ConnectionCount {
         let status = self.pool.status();
         ConnectionCount {
             open: status.size,
             most: status.max_size,
-        }
-    }
-
-    fn failed(self: &Arc<Self>) {
-        if self.breaker.failed() {
-            tracing::error!(
-                "outage begun: Redis does not answer, requests are not kept waiting for it"
-            );
-            tokio::spawn(find_again(Arc::downgrade(self)));
         }
     }
 
@@ -253,34 +198,21 @@ impl Connections {
     }
 
     async fn once(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        let Share { mut link, broken } = self.share().await?;
-        if let Link::Cluster(_) = link
-            && broken.load(Ordering::Relaxed)
-        {
-            self.renew(&broken);
+        let share = self.share().await?;
+        if self.is_cluster() && share.is_broken() {
+            self.renew(&share);
         }
-        let asked = Asked {
-            at: Instant::now(),
-            patience: self.budget / 2,
-            broken: &broken,
-        };
-        let outcome = link.send(commands).await;
-        asked.answered(match &outcome {
-            Ok(answers) => answers.iter().any(is_unhealthy_answer),
-            Err(error) => is_unhealthy(error),
-        });
-        outcome
+        share.send(commands, self.budget / 2).await
     }
 
     /// Makes the connection to a cluster anew, beside the one that there is, and puts it in its place.
     ///
     /// The client mends lost connections, but does not look for another node while one is silent.
-    fn renew(self: &Arc<Self>, broken: &Arc<AtomicBool>) {
+    fn renew(self: &Arc<Self>, share: &Share) {
         if self.renewing.swap(true, Ordering::Relaxed) {
             return;
         }
-        // Whoever gets no answer from here on says so again.
-        broken.store(false, Ordering::Relaxed);
+        share.trust_again();
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             if let Ok(Ok(fresh)) = timeout(CONNECTING, connections.pool.manager().create()).await
@@ -315,7 +247,7 @@ impl Connections {
 
     fn unbroken(&self) -> Option<Share> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let serves = |share: &&Share| self.is_cluster() || !share.broken.load(Ordering::Relaxed);
+        let serves = |share: &&Share| self.is_cluster() || !share.is_broken();
         current.as_ref().filter(serves).cloned()
     }
 
@@ -326,81 +258,6 @@ impl Connections {
     fn place(&self) -> RwLockWriteGuard<'_, Option<Share>> {
         self.current.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// An operation under way. One that is given up by its request, which began to wait before it, is judged as it is
-/// dropped.
-struct Attempt<'a> {
-    connections: &'a Arc<Connections>,
-    begun: Instant,
-}
-
-impl Attempt<'_> {
-    fn settle<T>(self, outcome: &Result<T, StoreError>) {
-        match outcome {
-            Err(StoreError::Timeout(_) | StoreError::Unreachable(_)) => self.connections.failed(),
-            Ok(_) | Err(StoreError::Failed(_) | StoreError::Unreadable(_)) => {
-                self.connections.breaker.answered();
-            }
-        }
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if self.begun.elapsed() >= self.connections.budget / 2 {
-            self.connections.failed();
-        }
-    }
-}
-
-/// Asks until the server answers again. Alone: nobody else makes connections meanwhile.
-async fn find_again(connections: Weak<Connections>) {
-    loop {
-        sleep(PROBE_EVERY).await;
-        let Some(connections) = connections.upgrade() else {
-            return;
-        };
-        let answer = timeout(connections.budget, connections.probe()).await;
-        if matches!(answer, Ok(Ok(()) | Err(StoreError::Failed(_)))) {
-            connections.breaker.close();
-            tracing::info!("outage over: Redis answers again");
-            return;
-        }
-    }
-}
-
-/// A request on its way. One that runs out of time is dropped, and then judges its connection: a silence of half the
-/// budget breaks it. (A shorter one may be the rest of a budget that making the connection has used up.)
-struct Asked<'a> {
-    at: Instant,
-    patience: Duration,
-    broken: &'a AtomicBool,
-}
-
-impl Asked<'_> {
-    fn answered(self, broken: bool) {
-        if broken {
-            self.broken.store(true, Ordering::Relaxed);
-        }
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        if self.at.elapsed() >= self.patience {
-            self.broken.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-fn is_unhealthy_answer(answer: &Value) -> bool {
-    if let Value::ServerError(error) = answer {
-        return is_unhealthy(&RedisError::from(error.clone()));
-    }
-    false
 }
 
 fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {

@@ -8,9 +8,10 @@ use deadpool_redis::redis::cluster_routing::{
 use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, Value, cmd};
 
 use super::answers::read;
-use super::connections::{Connections, Share};
+use super::connections::Connections;
 use super::faults::into_store_error;
 use super::link::Link;
+use super::share::Share;
 use crate::session::StoreError;
 
 /// A server that holds sessions.
