@@ -52,8 +52,9 @@ pub(crate) fn open_redis(
     )
     .map_err(|error| match error {
         AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
-        AddressError::Unreadable | AddressError::ServiceMissing | AddressError::Parameter => {
-            format!("{source}: {error}")
-        }
+        AddressError::Unreadable
+        | AddressError::ServiceMissing
+        | AddressError::Parameter
+        | AddressError::Database => format!("{source}: {error}"),
     })
 }

@@ -30,6 +30,9 @@ pub enum AddressError {
          sentinelUsername and sentinelPassword"
     )]
     Parameter,
+    /// A database other than 0, in a cluster.
+    #[error("a cluster has one database, without a number in the address")]
+    Database,
     /// The file with the additional certificate authorities.
     #[error("the file with certificate authorities cannot be used: {0}")]
     Authorities(String),
@@ -190,6 +193,9 @@ impl Several {
                 password: self.sentinel_password,
             }));
         }
+        if user.db() != 0 {
+            return Err(AddressError::Database);
+        }
         let nodes = addresses.map(|address| at(address, user.clone()));
         Ok(Server::Cluster(nodes.collect::<Result<_, _>>()?))
     }
@@ -261,6 +267,7 @@ mod tests {
             ("redis-cluster://a?node=", AddressError::Unreadable),
             ("redis-sentinel://a", AddressError::ServiceMissing),
             ("redis-cluster://a?nodes=b", AddressError::Parameter),
+            ("redis-cluster://a/1", AddressError::Database),
         ] {
             assert_eq!(server(url).err(), Some(error), "{url}");
         }
