@@ -3,16 +3,15 @@
 use std::fmt::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::print;
 use crate::config::{Config, Location, StoreChoice};
-use crate::session::{Clock, Handle, Listed, SessionStore, Sessions, StoreError, UserName};
+use crate::session::{
+    Clock, Handle, Listed, SessionStore, Sessions, StoreError, UserName, is_forbidden, rfc3339,
+};
 use crate::store;
 use crate::store::EmbeddedStore;
 use crate::store::embedded::{Place, survey};
@@ -159,13 +158,6 @@ impl<'a> From<&'a Listed> for Row<'a> {
     }
 }
 
-/// To the second, in UTC.
-fn rfc3339(moment: SystemTime) -> String {
-    let moment = OffsetDateTime::from(moment);
-    let moment = moment.replace_nanosecond(0).unwrap_or(moment);
-    moment.format(&Rfc3339).unwrap_or_default()
-}
-
 /// The last column is as wide as it is: a `User-Agent` would push all others off the screen.
 fn table(rows: &[Row<'_>]) -> String {
     let ips = rows.iter().filter_map(|row| row.ip);
@@ -200,13 +192,9 @@ fn table(rows: &[Row<'_>]) -> String {
 
 /// What another program wrote may hold what moves a terminal's cursor, or turns its text around.
 fn visible(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars()
         .map(|c| {
-            if hidden(c) {
+            if is_forbidden(c) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 /// Tells the time; copies of one clock agree.
@@ -36,4 +38,11 @@ impl Clock {
 /// How stores and records count time; nothing before 1970.
 pub(crate) fn since_1970(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// To the second, in UTC (RFC 3339).
+pub(crate) fn rfc3339(moment: SystemTime) -> String {
+    let moment = OffsetDateTime::from(moment);
+    let moment = moment.replace_nanosecond(0).unwrap_or(moment);
+    moment.format(&Rfc3339).unwrap_or_default()
 }

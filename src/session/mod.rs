@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 
 pub use clock::Clock;
-pub(crate) use clock::since_1970;
+pub(crate) use clock::{rfc3339, since_1970};
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
 pub use handle::Handle;
@@ -26,6 +26,7 @@ pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
 pub use store::{Displaced, Live, NewSession, SessionStore, StoreError, Which, Written};
+pub(crate) use user_name::is_forbidden;
 pub use user_name::{NameError, UserName};
 pub use vitals::{ConnectionCount, Vitals};
 
@@ -64,6 +65,6 @@ impl Session {
 pub struct Visitor {
     /// The client's address.
     pub ip: Option<String>,
-    /// The `User-Agent` header, cut to 256 characters.
+    /// What the `User-Agent` header says, in at most 64 bytes.
     pub agent: Option<String>,
 }

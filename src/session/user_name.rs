@@ -112,7 +112,8 @@ const FORBIDDEN: [RangeInclusive<char>; 20] = [
 /// The white space that is not forbidden altogether.
 const SPACE: &str = " \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}";
 
-fn is_forbidden(character: char) -> bool {
+/// Whether a character is invisible, or changes how the others are read.
+pub(crate) fn is_forbidden(character: char) -> bool {
     FORBIDDEN.iter().any(|range| range.contains(&character))
 }
 

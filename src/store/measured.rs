@@ -13,8 +13,9 @@ use crate::session::{
     Vitals, Which, Written,
 };
 
-/// From a tenth of a millisecond, which a local store takes, to beyond what a request may wait.
-const BUCKETS: [f64; 14] = [
+/// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
+/// beyond what a request may wait.
+pub(crate) const DURATIONS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
 
@@ -60,7 +61,7 @@ impl Measured {
                 "innkeeper_store_operation_duration_seconds",
                 "How long the operations of the session store took, failed ones too.",
             )
-            .buckets(BUCKETS.to_vec()),
+            .buckets(DURATIONS.to_vec()),
             &["operation"],
         )?;
         let errors = IntCounterVec::new(

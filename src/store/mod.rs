@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use embedded::{EmbeddedStore, OpenError};
-pub(crate) use measured::Measured;
+pub(crate) use measured::{DURATIONS, Measured};
 pub use redis::{AddressError, RedisStore};
 
 use crate::config::{Config, RedisAddress, StoreChoice};

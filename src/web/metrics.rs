@@ -9,11 +9,7 @@ use prometheus::{
 
 use super::refusal::Refusal;
 use crate::session::{Reason, Vitals};
-
-/// From a tenth of a millisecond, which a request takes beside its store, to beyond what one may wait for it.
-const BUCKETS: [f64; 14] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-];
+use crate::store::DURATIONS;
 
 /// The counters of one instance, managed by Rocket only where they are served.
 ///
@@ -45,7 +41,7 @@ impl Metrics {
                     "innkeeper_http_request_duration_seconds",
                     "How long it took until an answer began.",
                 )
-                .buckets(BUCKETS.to_vec()),
+                .buckets(DURATIONS.to_vec()),
                 &["route", "method"],
             )?,
             sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions begun.")?,

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+
+use crate::session::rfc3339;
 
 /// A moment for people, and for `<time datetime>`.
 #[derive(Serialize)]
@@ -26,13 +27,6 @@ impl From<SystemTime> for Moment {
             machine: rfc3339(moment),
         }
     }
-}
-
-/// To the second, in UTC (RFC 3339).
-pub(super) fn rfc3339(moment: SystemTime) -> String {
-    let moment = OffsetDateTime::from(moment);
-    let moment = moment.replace_nanosecond(0).unwrap_or(moment);
-    moment.format(&Rfc3339).unwrap_or_default()
 }
 
 /// `1 second`, `15 minutes`, `12 hours`: rounded to the largest unit of which there are at least two.

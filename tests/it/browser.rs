@@ -216,18 +216,8 @@ async fn every_address_can_be_tried_from_the_docs() {
             browser.resize(width, height).await;
             browser.page.delete_all_cookies().await.unwrap();
             let check = async |page: &str| {
-                let wide = browser
-                    .evaluate("document.documentElement.scrollWidth")
-                    .await;
-                assert!(
-                    wide.as_u64().unwrap() <= u64::from(width),
-                    "{page} {size}: {wide} wide"
-                );
-                let faint = browser.evaluate(FAINT_TEXTS).await;
-                assert_eq!(faint, serde_json::json!([]), "{page} {scheme_name}");
-                browser
-                    .picture(&format!("{page}-{scheme_name}-{size}"))
-                    .await;
+                let name = format!("{page}-{scheme_name}-{size}");
+                assert_readable(&browser, width, &name).await;
             };
             browser.open(&format!("{site}/docs")).await;
             assert_eq!(browser.heading().await, "Addresses");
@@ -296,18 +286,8 @@ async fn every_page_fits_and_can_be_read_in_both_schemes() {
             browser.resize(width, height).await;
             browser.page.delete_all_cookies().await.unwrap();
             let check = async |page: &str| {
-                let wide = browser
-                    .evaluate("document.documentElement.scrollWidth")
-                    .await;
-                assert!(
-                    wide.as_u64().unwrap() <= u64::from(width),
-                    "{page} {size}: {wide} wide"
-                );
-                let faint = browser.evaluate(FAINT_TEXTS).await;
-                assert_eq!(faint, serde_json::json!([]), "{page} {scheme_name}");
-                browser
-                    .picture(&format!("{page}-{scheme_name}-{size}"))
-                    .await;
+                let name = format!("{page}-{scheme_name}-{size}");
+                assert_readable(&browser, width, &name).await;
             };
             browser.open(&format!("{site}/login/?ended=1")).await;
             check("login").await;
@@ -339,6 +319,20 @@ async fn every_page_fits_and_can_be_read_in_both_schemes() {
             Vec::<String>::new()
         );
     }
+}
+
+/// And keeps a picture under that name.
+async fn assert_readable(browser: &Browser, width: u32, name: &str) {
+    let wide = browser
+        .evaluate("document.documentElement.scrollWidth")
+        .await;
+    assert!(
+        wide.as_u64().unwrap() <= u64::from(width),
+        "{name}: {wide} wide"
+    );
+    let faint = browser.evaluate(FAINT_TEXTS).await;
+    assert_eq!(faint, serde_json::json!([]), "{name}");
+    browser.picture(name).await;
 }
 
 /// The texts whose contrast is under 4.5 to 1 (WCAG 2.2, 1.4.3), with their ratio.

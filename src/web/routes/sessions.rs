@@ -6,12 +6,12 @@ use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::session::{Handle, Listed, Sessions, Visitor, Which};
+use crate::session::{Handle, Listed, Sessions, Visitor, Which, rfc3339};
 use crate::web::audit::Audit;
 use crate::web::cookie::SessionCookie;
 use crate::web::current_session::CurrentSession;
 use crate::web::device::device;
-use crate::web::moment::{Moment, ago, rfc3339};
+use crate::web::moment::{Moment, ago};
 use crate::web::negotiate::{Format, Page, SeeOther};
 use crate::web::openapi::{Ending, EndingOne, Reading};
 use crate::web::refusal::Refusal;
