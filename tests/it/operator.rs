@@ -90,7 +90,7 @@ fn what_will_hurt_is_named_with_what_to_change() {
             "Set `maxmemory-policy noeviction`",
         ),
         (
-            &["--maxmemory", "100mb", "--save", "3600 1"],
+            &["--maxmemory", "100mb", "--save", "3600", "1"],
             nothing,
             ("warning", "persistence"),
             "appendonly yes",
