@@ -40,6 +40,7 @@ mod rounds;
 mod scale;
 mod server;
 mod standard;
+mod tables;
 
 use std::env;
 use std::process::ExitCode;

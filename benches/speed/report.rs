@@ -58,7 +58,7 @@ pub(crate) fn circumstances(plan: Plan) -> String {
          order that rotates.\n\
          Figures are medians of the rounds; ratios are made within a round, with the least and the most in brackets.\n\
          Innkeeper's release build with its default settings, the request log included (written to the null device); \
-         the peers write none.\n\
+         beside the peers, which write none, it writes none either.\n\
          A CPU second is one of the server's process alone, without Redis and the load generator.",
         plan.rounds,
         plan.length.as_secs_f64()
@@ -95,32 +95,22 @@ pub(crate) fn thousands(value: f64) -> String {
 }
 
 pub(crate) fn percent(ratio: Figure) -> String {
-    let Figure {
-        median,
-        least,
-        most,
-    } = ratio;
-    if !median.is_finite() {
-        return "-".to_owned();
-    }
-    format!(
-        "{:.0} % ({:.0}-{:.0})",
-        100.0 * median,
-        100.0 * least,
-        100.0 * most
-    )
+    ratio.told(|share| format!("{:.0}", 100.0 * share), " %")
 }
 
 pub(crate) fn times(ratio: Figure) -> String {
-    let Figure {
-        median,
-        least,
-        most,
-    } = ratio;
-    if !median.is_finite() {
-        return "-".to_owned();
+    ratio.told(|times| format!("{times:.2}"), "")
+}
+
+impl Figure {
+    /// The median, and in brackets the least and the most.
+    pub(crate) fn told(self, number: impl Fn(f64) -> String, unit: &str) -> String {
+        if !self.median.is_finite() {
+            return "-".to_owned();
+        }
+        let [median, least, most] = [self.median, self.least, self.most].map(number);
+        format!("{median}{unit} ({least}-{most})")
     }
-    format!("{median:.2} ({least:.2}-{most:.2})")
 }
 
 pub(crate) fn micros(value: f64) -> String {
