@@ -16,6 +16,10 @@ use tokio::sync::Mutex;
 use super::address::{Sentinels, Server, without_delay};
 use super::link::Link;
 
+/// So many requests may wait for their turn to be sent; more of them first wait for a place in that queue, and each is
+/// woken twice.
+const QUEUE: usize = 1024;
+
 /// Makes connections to one server, to a cluster, or to the primary that Sentinels name.
 ///
 /// deadpool-redis' own managers check a connection before each loan (`UNWATCH`, `PING`), which would double the
@@ -47,7 +51,8 @@ impl Shared {
         // How long an answer may take is timed once for a whole operation, and not by each connection too.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connecting))
-            .set_response_timeout(None);
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(QUEUE);
         match server {
             Server::One(info) => Ok(Self::One(Manager::new_with_config(info, config)?)),
             Server::Cluster(nodes) => {
