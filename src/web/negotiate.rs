@@ -31,7 +31,7 @@ impl Format {
         // Rocket's own `accept()` reads only the first line of several.
         let lines: Vec<_> = request.headers().get("Accept").collect();
         // What most programs say, or mean by saying nothing.
-        if let [] | ["*/*"] = lines[..] {
+        if let [] | ["*/*" | "application/json"] = lines[..] {
             return Self::Json;
         }
         let lines: Vec<_> = lines

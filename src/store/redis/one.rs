@@ -42,10 +42,9 @@ impl RedisStore {
 
     pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let now = self.clock.now();
+        let key = session_key(id);
         let mut pipeline = Pipeline::with_capacity(2);
-        pipeline
-            .hgetall(session_key(id))
-            .expire(session_key(id), seconds(self.longest()));
+        pipeline.hgetall(&key).expire(&key, seconds(self.longest()));
         let (fields, slid): (Fields, bool) = self.connections.run(&pipeline).await?;
         let Some(session) = record::session(fields).filter(|_| slid) else {
             return Ok(None);
