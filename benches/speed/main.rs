@@ -11,7 +11,8 @@
 //! **What does nothing** is `GET /healthz` in the same process: it passes through Rocket, the request log and the
 //! security headers, and returns a short constant JSON. A route of one's own behind `innkeeper::stage()` would pass
 //! through exactly the same. What those two fairings cost shows the row "Rocket alone": this very program, which
-//! when it is called with `rocket-alone` serves the same JSON from a bare Rocket.
+//! when it is called with `rocket-alone` serves the same JSON from a bare Rocket, and a profile made by nothing but
+//! Rocket and the Redis client.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -32,11 +32,12 @@ impl Server {
     }
 
     /// This program, see [`crate::alone`].
-    pub(crate) fn alone(name: &'static str) -> Self {
+    pub(crate) fn alone(name: &'static str, redis: Option<String>) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.arg("rocket-alone");
-        let quiet = [("ROCKET_LOG_LEVEL", "off".to_owned())];
-        Self::start(name, command, "ROCKET_PORT", &quiet)
+        let mut variables = vec![("ROCKET_LOG_LEVEL", "off".to_owned())];
+        variables.extend(redis.map(|url| ("REDIS_URL", url)));
+        Self::start(name, command, "ROCKET_PORT", &variables)
     }
 
     pub(crate) fn start(

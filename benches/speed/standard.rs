@@ -77,15 +77,15 @@ impl Bench {
     fn prepare(plan: Plan) -> Self {
         let folder = temporary_folder();
         let store = folder.path().join("data").display().to_string();
+        let redis = RedisServer::start();
         let mut servers = vec![
-            Server::alone("Rocket alone"),
+            Server::alone("Rocket alone", redis.as_ref().map(RedisServer::url)),
             Server::innkeeper(
                 "Innkeeper, embedded store",
                 folder.path(),
                 &[("INNKEEPER_STORE_PATH", store)],
             ),
         ];
-        let redis = RedisServer::start();
         let (mut on_redis, mut quiet) = (None, None);
         let mut missing_peers = Vec::new();
         if let Some(redis) = &redis {
@@ -126,6 +126,10 @@ impl Bench {
                 bench.cookies[server] = bench.sign_in(server, SESSIONS);
             }
         }
+        if let Some(on_redis) = bench.on_redis {
+            // It knows no sign-in, and takes another's sessions.
+            bench.cookies[bench.alone] = bench.cookies[on_redis].clone();
+        }
         bench
     }
 
@@ -151,7 +155,10 @@ impl Bench {
         if self.redis.is_some() {
             units.push(Unit::Ping);
         }
-        units.extend(self.quiet.map(|quiet| one(quiet, Kind::Nothing, USUAL)));
+        if let Some(quiet) = self.quiet {
+            units.push(one(quiet, Kind::Nothing, USUAL));
+            units.push(one(self.alone, Kind::Profile, USUAL));
+        }
         for server in self.quiet.iter().chain(&self.peers) {
             units.push(one(*server, Kind::Profile, USUAL));
             units.push(Unit::LoginAndLogout(*server));

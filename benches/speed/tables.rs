@@ -52,7 +52,10 @@ impl Bench {
             ],
         );
         let alone = subject(self.alone, Kind::Nothing);
-        let first = (self.alone, Kind::Nothing, KINDS[0].1);
+        let bare = [KINDS[0], KINDS[1]]
+            .map(|(kind, name)| (self.alone, kind, name))
+            .into_iter()
+            .filter(|(_, kind, _)| *kind == Kind::Nothing || self.on_redis.is_some());
         let logging = self
             .innkeepers()
             .flat_map(|server| KINDS.map(|(kind, name)| (server, kind, name)));
@@ -60,7 +63,7 @@ impl Bench {
             .quiet
             .iter()
             .flat_map(|server| [KINDS[0], KINDS[1]].map(|(kind, name)| (*server, kind, name)));
-        for (server, kind, name) in std::iter::once(first).chain(logging).chain(quiet) {
+        for (server, kind, name) in bare.chain(logging).chain(quiet) {
             let row = subject(server, kind);
             let nothing = if row == alone {
                 subject(self.embedded, Kind::Nothing)
@@ -108,10 +111,11 @@ impl Bench {
         let Some(own) = self.quiet.filter(|_| !self.peers.is_empty()) else {
             return table;
         };
-        for (server, (kind, name)) in std::iter::once(&own)
+        let bare = (self.alone, SHARED[0]);
+        let all = std::iter::once(&own)
             .chain(&self.peers)
-            .flat_map(|server| SHARED.map(|shared| (*server, shared)))
-        {
+            .flat_map(|server| SHARED.map(|shared| (*server, shared)));
+        for (server, (kind, name)) in std::iter::once(bare).chain(all) {
             let row = subject(server, kind);
             let ours = subject(own, kind);
             let median = |of: &dyn Fn(&Outcome) -> f64| self.outcomes.figure(row, of).median;
