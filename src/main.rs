@@ -19,7 +19,8 @@ struct Arguments {
     command: Option<Command>,
 }
 
-/// A request is many small allocations, most of them Rocket's: the system's allocator took a sixth of its instructions.
+/// A request is many small allocations, most of them Rocket's, and freed on another thread than they were made on: with the
+/// system's allocator a profile takes half as much time again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -128,7 +128,8 @@ impl Bench {
         }
         if let Some(on_redis) = bench.on_redis {
             // It knows no sign-in, and takes another's sessions.
-            bench.cookies[bench.alone] = bench.cookies[on_redis].clone();
+            let cookies = bench.cookies[on_redis].clone();
+            bench.cookies[bench.alone] = cookies;
         }
         bench
     }
