@@ -55,7 +55,7 @@ struct Plan {
 }
 
 const WHOLE: Plan = Plan {
-    rounds: 7,
+    rounds: 5,
     length: Duration::from_secs(2),
 };
 const QUICK: Plan = Plan {

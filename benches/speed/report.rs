@@ -57,8 +57,8 @@ pub(crate) fn circumstances(plan: Plan) -> String {
         "{cores} cores ({processor}) shared by servers, Redis and the load generator; {} rounds of {} s each, in an \
          order that rotates.\n\
          Figures are medians of the rounds; ratios are made within a round, with the least and the most in brackets.\n\
-         Innkeeper's release build with its default settings, the request log included (written to the null device); \
-         beside the peers, which write none, it writes none either.\n\
+         Innkeeper's release build with its default settings, but without a line a request in the log (`RUST_LOG=warn`), \
+         as the peers write none; what the log costs shows where it is named, written to the null device.\n\
          A CPU second is one of the server's process alone, without Redis and the load generator.",
         plan.rounds,
         plan.length.as_secs_f64()

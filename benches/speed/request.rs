@@ -3,9 +3,8 @@
 /// Appends the next request; `false`: there is none left.
 pub(crate) type Supply<'a> = dyn FnMut(&mut Vec<u8>) -> bool + 'a;
 
-/// What `User-Agent` says: sessions remember it, so its length counts in bytes per session.
-pub(crate) const AGENT: &str =
-    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+/// What `User-Agent` says.
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 const JSON: &[u8] = b"application/json";
 const HTML: &[u8] = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use crate::load::{self, Load, Outcome};
 use crate::redis::{self, RedisServer};
 use crate::report::{self, Table, megabytes, micros, percent, thousands};
-use crate::request::{self, AGENT, Form};
+use crate::request::{self, Form};
 use crate::rounds::{self, Outcomes};
-use crate::server::{Server, temporary_folder};
+use crate::server::{Server, temporary_folder, without_request_log};
 use crate::{Plan, process};
 
 const FEW: usize = 1000;
@@ -31,6 +31,10 @@ const CONNECTIONS: usize = 32;
 const IDLE: Duration = Duration::from_secs(2 * 3600);
 /// At the end: how long the reasons of the sign-outs are kept.
 const SHORT_IDLE: Duration = Duration::from_secs(20);
+/// What a sign-in keeps of `request::AGENT`.
+const KEPT_AGENT: &str = "Firefox on Linux";
+/// After all has ended.
+const SIGN_INS: usize = 10_000;
 /// Until the sweep has certainly been through: it begins after at most `SHORT_IDLE` and works in parts.
 const SWEPT: Duration = Duration::from_secs(90);
 
@@ -200,11 +204,11 @@ impl Kept {
         match self {
             Self::Embedded(folder) => {
                 let store = folder.path().join("data").display().to_string();
-                let variables = [("INNKEEPER_STORE_PATH", store), idle];
+                let variables = [("INNKEEPER_STORE_PATH", store), idle, without_request_log()];
                 Server::innkeeper(self.name(), folder.path(), &variables)
             }
             Self::Redis(redis) => {
-                let variables = [("REDIS_URL", redis.url()), idle];
+                let variables = [("REDIS_URL", redis.url()), idle, without_request_log()];
                 Server::innkeeper(
                     self.name(),
                     Path::new(env!("CARGO_TARGET_TMPDIR")),
@@ -331,6 +335,15 @@ impl House {
         ));
         thread::sleep(SWEPT);
         note("when their reasons are forgotten too");
+        // The allocator gives room back while it is asked for more.
+        let mut left = SIGN_INS;
+        let mut supply = |into: &mut Vec<u8>| {
+            left = left.saturating_sub(1);
+            request::login(into, "newcomer");
+            left > 0
+        };
+        load::run(&load, &mut supply, &mut |_| {});
+        note(&format!("{} sign-ins later", thousands(SIGN_INS as f64)));
         server.stop();
         let server = kept.serve(SHORT_IDLE);
         ending.row([
@@ -358,7 +371,7 @@ fn begin(kept: &Kept, number: usize) -> (Vec<SessionId>, Vec<SessionId>) {
             async move {
                 let visitor = Visitor {
                     ip: Some("203.0.113.195".to_owned()),
-                    agent: Some(AGENT.to_owned()),
+                    agent: Some(KEPT_AGENT.to_owned()),
                 };
                 let user = UserName::parse(&user).unwrap();
                 sessions.start(&user, visitor, None).await.unwrap().id

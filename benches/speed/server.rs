@@ -20,7 +20,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Innkeeper as an operator runs it, its log included; only that goes nowhere.
+    /// Innkeeper as an operator runs it; what it prints goes nowhere.
     pub(crate) fn innkeeper(
         name: &'static str,
         folder: &Path,
@@ -90,6 +90,11 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// The peers write none.
+pub(crate) fn without_request_log() -> (&'static str, String) {
+    ("RUST_LOG", "warn".to_owned())
 }
 
 /// Whatever the answer is.

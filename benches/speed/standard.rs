@@ -8,7 +8,7 @@ use crate::load::{self, Load, Outcome};
 use crate::redis::RedisServer;
 use crate::request::{self, Form, Supply};
 use crate::rounds::{self, Outcomes};
-use crate::server::{Server, temporary_folder};
+use crate::server::{Server, temporary_folder, without_request_log};
 use crate::{Plan, peers, ping, plot};
 
 /// Connections of most measurements, as in `wrk -c32`.
@@ -60,8 +60,8 @@ pub(crate) struct Bench {
     pub(crate) alone: usize,
     pub(crate) embedded: usize,
     pub(crate) on_redis: Option<usize>,
-    /// Innkeeper on Redis too, but without a request log, which the peers have not.
-    pub(crate) quiet: Option<usize>,
+    /// Innkeeper on Redis too, but with its request log.
+    pub(crate) logging: Option<usize>,
     pub(crate) peers: Vec<usize>,
     pub(crate) missing_peers: Vec<&'static str>,
     /// Of each server some live sessions, as cookies.
@@ -83,23 +83,23 @@ impl Bench {
             Server::innkeeper(
                 "Innkeeper, embedded store",
                 folder.path(),
-                &[("INNKEEPER_STORE_PATH", store)],
+                &[("INNKEEPER_STORE_PATH", store), without_request_log()],
             ),
         ];
-        let (mut on_redis, mut quiet) = (None, None);
+        let (mut on_redis, mut logging) = (None, None);
         let mut missing_peers = Vec::new();
         if let Some(redis) = &redis {
             on_redis = Some(servers.len());
             servers.push(Server::innkeeper(
                 "Innkeeper, Redis",
                 folder.path(),
-                &[("REDIS_URL", redis.url())],
+                &[("REDIS_URL", redis.url()), without_request_log()],
             ));
-            quiet = Some(servers.len());
+            logging = Some(servers.len());
             servers.push(Server::innkeeper(
-                "Innkeeper, Redis, no request log",
+                "Innkeeper, Redis, with its log",
                 folder.path(),
-                &[("REDIS_URL", redis.url()), ("RUST_LOG", "warn".to_owned())],
+                &[("REDIS_URL", redis.url())],
             ));
             let (running, missing) = peers::start(redis);
             servers.extend(running);
@@ -111,8 +111,8 @@ impl Bench {
             alone: 0,
             embedded: 1,
             on_redis,
-            quiet,
-            peers: quiet.map_or(Vec::new(), |own| (own + 1..servers.len()).collect()),
+            logging,
+            peers: logging.map_or(Vec::new(), |own| (own + 1..servers.len()).collect()),
             missing_peers,
             cookies: vec![Vec::new(); servers.len()],
             servers,
@@ -156,18 +156,19 @@ impl Bench {
         if self.redis.is_some() {
             units.push(Unit::Ping);
         }
-        if let Some(quiet) = self.quiet {
-            units.push(one(quiet, Kind::Nothing, USUAL));
+        if let Some(logging) = self.logging {
+            units.push(one(logging, Kind::Nothing, USUAL));
+            units.push(one(logging, Kind::Profile, USUAL));
             units.push(one(self.alone, Kind::Profile, USUAL));
         }
-        for server in self.quiet.iter().chain(&self.peers) {
-            units.push(one(*server, Kind::Profile, USUAL));
-            units.push(Unit::LoginAndLogout(*server));
+        for peer in &self.peers {
+            units.push(one(*peer, Kind::Profile, USUAL));
+            units.push(Unit::LoginAndLogout(*peer));
         }
         units
     }
 
-    /// Those that log their requests, as an operator runs them.
+    /// Those that are measured in everything.
     pub(crate) fn innkeepers(&self) -> impl Iterator<Item = usize> + use<> {
         [Some(self.embedded), self.on_redis].into_iter().flatten()
     }

@@ -56,14 +56,14 @@ impl Bench {
             .map(|(kind, name)| (self.alone, kind, name))
             .into_iter()
             .filter(|(_, kind, _)| *kind == Kind::Nothing || self.on_redis.is_some());
-        let logging = self
+        let whole = self
             .innkeepers()
             .flat_map(|server| KINDS.map(|(kind, name)| (server, kind, name)));
-        let quiet = self
-            .quiet
+        let logging = self
+            .logging
             .iter()
             .flat_map(|server| [KINDS[0], KINDS[1]].map(|(kind, name)| (*server, kind, name)));
-        for (server, kind, name) in bare.chain(logging).chain(quiet) {
+        for (server, kind, name) in bare.chain(whole).chain(logging) {
             let row = subject(server, kind);
             let nothing = if row == alone {
                 subject(self.embedded, Kind::Nothing)
@@ -95,7 +95,7 @@ impl Bench {
 
     fn peers_table(&self) -> Table {
         let mut table = Table::new(
-            "Peers, the same Redis, 32 connections; nobody writes a request log",
+            "Peers, the same Redis, 32 connections",
             &[
                 "program",
                 "request",
@@ -108,7 +108,7 @@ impl Bench {
                 "errors",
             ],
         );
-        let Some(own) = self.quiet.filter(|_| !self.peers.is_empty()) else {
+        let Some(own) = self.on_redis.filter(|_| !self.peers.is_empty()) else {
             return table;
         };
         let bare = (self.alone, SHARED[0]);
@@ -239,7 +239,7 @@ impl Bench {
     /// Profiles of all programs, as shares of what a bare Rocket does when it does nothing.
     pub(crate) fn bars(&self) -> Vec<plot::Bar> {
         let nothing = subject(self.alone, Kind::Nothing);
-        let ours = self.innkeepers().chain(self.quiet);
+        let ours = self.innkeepers().chain(self.logging);
         let peers = self.peers.iter().map(|peer| (*peer, false));
         ours.map(|server| (server, true))
             .chain(peers)

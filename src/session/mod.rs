@@ -65,6 +65,6 @@ impl Session {
 pub struct Visitor {
     /// The client's address.
     pub ip: Option<String>,
-    /// What the `User-Agent` header says, in at most 64 bytes.
+    /// What the `User-Agent` header says; the sign-in keeps at most 64 bytes of it.
     pub agent: Option<String>,
 }
