@@ -111,10 +111,18 @@ impl Cluster {
         }
     }
 
+    /// Until the first primary's replica is in its place, and all others have heard of it: before that they refuse
+    /// everything.
     pub(crate) fn wait_for_promotion(&self) {
         eventually("the replica to be promoted", || {
             let info: String = self.nodes[3].try_run("INFO replication").ok()?;
             info.contains("role:master").then_some(())
         });
+        for node in &self.nodes[1..] {
+            eventually("a node to hear of the promotion", || {
+                let info: String = node.try_run("CLUSTER INFO").ok()?;
+                info.contains("cluster_state:ok").then_some(())
+            });
+        }
     }
 }
