@@ -191,6 +191,21 @@ fn a_redis_that_may_not_write_signs_nobody_out() {
     assert_everything_is_unavailable(port, &id);
 }
 
+/// The list is only a list: once the session is gone, no answer may say that it lives.
+#[test]
+fn a_key_that_holds_no_list_keeps_nobody_from_signing_out() {
+    let redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url())]);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    redis.run::<()>("DEL user_sessions:abdullah");
+    redis.run::<()>("SET user_sessions:abdullah x EX 900");
+    let cookie = format!("Cookie: session_id={id}");
+    let answer = http::request(port, "POST /logout/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200, "{answer}");
+    assert_eq!(http::profile_status(port, &id), 404);
+}
+
 /// A record that is not ours to read is an error of the store, not a missing session; but its visitor can leave.
 #[test]
 fn a_key_that_holds_no_session_keeps_nobody_from_signing_out_or_in() {
