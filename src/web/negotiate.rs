@@ -12,6 +12,12 @@ use serde::Serialize;
 
 use super::pages::render;
 
+/// The most bytes of `Accept`, in all its lines, that are parsed; browsers send 200.
+///
+/// Rocket's parser gives each media range that it finds a copy of the whole line, so its memory grows with the square
+/// of the line: one of 360 KB, which the server takes, would need 23 GB.
+const MAX_ACCEPT: usize = 1024;
+
 /// The two forms of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -32,6 +38,10 @@ impl Format {
         let lines: Vec<_> = request.headers().get("Accept").collect();
         // What most programs say, or mean by saying nothing.
         if let [] | ["*/*" | "application/json"] = lines[..] {
+            return Self::Json;
+        }
+        // Counts as `*/*`.
+        if lines.iter().map(|line| line.len()).sum::<usize>() > MAX_ACCEPT {
             return Self::Json;
         }
         let lines: Vec<_> = lines

@@ -160,3 +160,81 @@ fn an_unknown_method_is_a_wrong_one() {
     let answer = http::request(program.port(), "FOO /nowhere", &[], "");
     assert_eq!(http::status(&answer), 400);
 }
+
+#[rocket::async_test]
+async fn a_long_accept_counts_as_none() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let of_length = |length: usize| format!("text/html{}", ",a/b".repeat((length - 9) / 4));
+    for (length, page) in [(1021, true), (1025, false), (8_001, false)] {
+        let accept = of_length(length);
+        assert_eq!(accept.len(), length);
+        let lines = [("Accept", accept.as_str())];
+        let answer = inn
+            .program()
+            .send(Method::Get, "/nowhere", &lines, "")
+            .await;
+        let kind = answer.header("Content-Type").unwrap();
+        assert_eq!(kind.starts_with("text/html"), page, "{length}");
+    }
+    let half = of_length(601);
+    let lines = [("Accept", half.as_str()), ("Accept", half.as_str())];
+    let answer = inn
+        .program()
+        .send(Method::Get, "/nowhere", &lines, "")
+        .await;
+    answer.assert_detail(404, "Not Found");
+}
+
+/// What a header of one request may cost: hyper lets 400 KB of them through.
+#[test]
+fn no_header_takes_more_memory_than_its_length_explains() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let id = http::log_in(program.port(), "abdullah");
+    program.limit_more_memory_to(256);
+    let cookie = format!("Cookie: session_id={id}");
+    let requests = [
+        "GET /profile/",
+        "GET /login/",
+        "GET /sessions/",
+        "GET /session/",
+        "GET /openapi.json",
+        "GET /static/style.css",
+        "GET /nowhere",
+        "POST /login/",
+        "POST /logout/",
+        "DELETE /sessions/others",
+        "BREW /profile/",
+    ];
+    let headers = [
+        ("Accept", "*/*,"),
+        ("Accept", "a/b;c=d,"),
+        ("Accept", "a/b;c=\"d\";"),
+        ("Accept-Encoding", "gzip,"),
+        ("Accept-Language", "en;q=0.5,"),
+        ("Content-Type", "a/b;c=d;"),
+        ("Content-Type", "application/x-www-form-urlencoded;a=b"),
+        ("Cookie", "session_id=a;"),
+        ("Cookie", "a%20=b%20; "),
+        ("Host", "a."),
+        ("If-None-Match", "\"a\","),
+        ("Origin", "http://a."),
+        ("Referer", "http://a/"),
+        ("Sec-Fetch-Site", "none "),
+        ("User-Agent", "Mozilla/5.0 ("),
+        ("X-HTTP-Method-Override", "PUT"),
+        ("X-Real-IP", "1."),
+        ("X-Request-Id", "a-"),
+    ];
+    for (name, part) in headers {
+        for kilobytes in [8, 64, 200] {
+            let header = format!("{name}: {}", part.repeat(kilobytes * 1000 / part.len()));
+            for head in requests {
+                let answer = http::request(program.port(), head, &[&header, &cookie], "");
+                assert!(answer.starts_with("HTTP/1.1 "), "{head}, {name}: {answer}");
+            }
+        }
+    }
+    assert_eq!(http::profile_status(program.port(), &id), 404);
+    let alive = http::request(program.port(), "GET /healthz", &[], "");
+    assert_eq!(http::status(&alive), 200);
+}

@@ -120,12 +120,24 @@ impl Program {
 
     /// Limits the size of the files that it may write; `unlimited` lifts the limit.
     pub(crate) fn limit_files_to(&self, size: &str) {
+        self.limit(&format!("--fsize={size}:unlimited"));
+    }
+
+    /// Lets it have so much more memory than it has at this moment, and no more.
+    pub(crate) fn limit_more_memory_to(&self, mebibytes: u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let has = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmSize:"))
+            .and_then(|size| size.trim().strip_suffix(" kB"))
+            .and_then(|size| size.parse::<u64>().ok())
+            .expect("Linux tells the size of a process");
+        self.limit(&format!("--as={}", (has + 1024 * mebibytes) * 1024));
+    }
+
+    fn limit(&self, limit: &str) {
         let limited = Command::new("prlimit")
-            .args([
-                "--pid",
-                &self.process.id().to_string(),
-                &format!("--fsize={size}:unlimited"),
-            ])
+            .args(["--pid", &self.process.id().to_string(), limit])
             .status()
             .expect("prlimit cannot be started; it is part of util-linux");
         assert!(limited.success());
