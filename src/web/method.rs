@@ -1,6 +1,7 @@
 //! Keeps a POST a POST.
 
 use rocket::fairing::{Fairing, Info, Kind};
+use rocket::form::Form;
 use rocket::http::Method;
 use rocket::{Data, Request, async_trait};
 
@@ -31,8 +32,11 @@ impl Fairing for PostStaysPost {
     }
 }
 
+/// The method that Rocket reads out of a form, by the same call: it skips empty fields, and takes `_method.=get` and
+/// `_method[]=get` for the field too.
 fn named_method(form: &[u8]) -> Option<Method> {
-    let field = form.strip_prefix(b"_method=")?;
-    let value = field.split(|byte| *byte == b'&').next()?;
-    std::str::from_utf8(value).ok()?.parse().ok()
+    let form = std::str::from_utf8(form).ok()?;
+    let field = Form::values(form).next()?;
+    let named = field.name == "_method";
+    named.then(|| field.value.parse().ok()).flatten()
 }
