@@ -7,6 +7,10 @@ use rocket::form::{self, FromFormField, ValueField};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Next(String);
 
+/// The most bytes of a path, as a `Location` header writes it. It also travels in the query of the sign-in's address,
+/// where it may take three times as much, and many proxies refuse an answer with over 4 KiB of headers.
+const MAX_BYTES: usize = 1024;
+
 /// What may not stand in a `Location` header. `%` may: the text is encoded already.
 const NOT_IN_URI: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -34,7 +38,12 @@ impl Next {
     ///
     /// `//host` and `/\host` lead to another site, and so does a form that becomes one of them when somebody on
     /// the way decodes it or drops a tab or a line break, as browsers do.
+    ///
+    /// One of over [`MAX_BYTES`] is dropped too: the visitor then goes to his profile.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            return None;
+        }
         let mut form = text.to_owned();
         for _ in 0..8 {
             if !is_own_path(&form) {
@@ -42,7 +51,8 @@ impl Next {
             }
             let decoded = percent_decode_str(&form).decode_utf8().ok()?.into_owned();
             if decoded == form {
-                return Some(Self(utf8_percent_encode(text, NOT_IN_URI).to_string()));
+                let encoded = utf8_percent_encode(text, NOT_IN_URI).to_string();
+                return (encoded.len() <= MAX_BYTES).then_some(Self(encoded));
             }
             form = decoded;
         }
@@ -116,6 +126,15 @@ mod tests {
         ] {
             assert_eq!(Next::parse(elsewhere), None, "{elsewhere:?}");
         }
+    }
+
+    #[test]
+    fn a_long_path_is_dropped() {
+        let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+        assert!(Next::parse(&path(1024)).is_some());
+        assert_eq!(Next::parse(&path(1025)), None);
+        let longer_when_encoded = format!("/{}", "\u{e9}".repeat(400));
+        assert_eq!(Next::parse(&longer_when_encoded), None);
     }
 
     #[test]
