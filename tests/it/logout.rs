@@ -3,6 +3,8 @@
 use rocket::http::Method;
 use serde_json::json;
 
+use crate::support::http;
+use crate::support::program::Program;
 use crate::support::{Backend, Inn};
 
 on_every_store!(
@@ -89,4 +91,37 @@ async fn others_of_the_same_user_stay(on: Backend) {
     there.log_in_as("abdullah").await;
     here.log_out().await;
     assert_eq!(there.profile().await.status.code, 200);
+}
+
+#[rocket::async_test]
+async fn a_browser_that_came_without_a_cookie_is_told_that_nothing_ended() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut browser = inn.browser();
+    let answer = browser.log_out().await;
+    answer.assert_sees_other("/logout/?without_cookie=1");
+    let page = browser.get("/logout/?without_cookie=1").await;
+    page.assert_page(200, "You were not signed in here");
+    assert!(!page.body.contains("data-signed-out"));
+    // Who is signed in is asked as ever.
+    browser.submit_login_form("abdullah").await;
+    browser
+        .get("/logout/?without_cookie=1")
+        .await
+        .assert_page(200, "Sign out?");
+}
+
+/// Rocket reads no `Cookie` header that is not UTF-8 as a whole.
+#[test]
+fn a_cookie_header_that_cannot_be_read_is_no_sign_out() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let id = http::log_in(program.port(), "abdullah");
+    let mut request = b"POST /logout/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\nCookie: lang=fran\xe7ais; session_id="
+        .to_vec();
+    request.extend(id.as_bytes());
+    request.extend(b"\r\n\r\n");
+    let answer = http::exchange(program.port(), &request);
+    let told = "\r\nlocation: /logout/?without_cookie=1\r\n";
+    assert!(answer.contains(told), "{answer}");
+    assert_eq!(http::profile_status(program.port(), &id), 200);
 }

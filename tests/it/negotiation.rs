@@ -73,7 +73,10 @@ async fn json_is_answered_with_a_page_where_accept_prefers_one() {
         .log_in_as("abdullah")
         .await
         .assert_sees_other("/profile/");
-    inn.browser().log_out().await.assert_sees_other("/logout/");
+    inn.browser()
+        .log_out()
+        .await
+        .assert_sees_other("/logout/?without_cookie=1");
 }
 
 #[rocket::async_test]

@@ -19,7 +19,12 @@ use crate::web::watch::Watch;
 #[derive(Serialize)]
 pub(in crate::web) struct Question {
     watch: Option<Watch>,
+    /// The sign-out that is confirmed came without a cookie, so it ended nothing.
+    without_cookie: bool,
 }
+
+/// Where a browser is sent whose sign-out came without a cookie.
+const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
 
 /// Asks whether to sign out, or confirms it.
 ///
@@ -27,11 +32,16 @@ pub(in crate::web) struct Question {
 #[utoipa::path(
     get,
     path = "/logout/",
+    params(
+        ("without_cookie" = Option<String>, Query, description = "Present where a sign-out came without a cookie: \
+         the page says that nothing was ended"),
+    ),
     responses(HtmlPage<Question>, OpenToAll),
     security((), ("session" = []))
 )]
-#[get("/logout")]
+#[get("/logout?<without_cookie>")]
 pub(in crate::web) fn page(
+    without_cookie: Option<&str>,
     current: Result<&CurrentSession, Refusal>,
 ) -> Result<HtmlPage<Question>, Refusal> {
     match current {
@@ -39,11 +49,15 @@ pub(in crate::web) fn page(
             template: "logout",
             view: Question {
                 watch: Some(Watch::from(current)),
+                without_cookie: false,
             },
         }),
         Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(HtmlPage {
             template: "signed_out",
-            view: Question { watch: None },
+            view: Question {
+                watch: None,
+                without_cookie: without_cookie.is_some(),
+            },
         }),
         Err(refusal) => Err(refusal),
     }
@@ -83,9 +97,12 @@ pub(in crate::web) async fn submit(
     {
         audit.signed_out(&user, &id);
     }
+    let came = presented.came();
     Ok(SeeOther {
-        location: "/logout/".to_owned(),
-        cookie: presented.came().then(|| cookie.removal()),
+        // Rocket drops a whole `Cookie` header for one byte that is not UTF-8 (another application's cookie, say): then
+        // there is a session, and a page that confirms its end would be a lie.
+        location: if came { "/logout/" } else { WITHOUT_COOKIE }.to_owned(),
+        cookie: came.then(|| cookie.removal()),
         body: LoggedOut {
             message: "Logged out successfully",
         },
