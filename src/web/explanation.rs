@@ -47,7 +47,9 @@ fn rule(lifetimes: Lifetimes) -> String {
 }
 
 fn sentence(ending: &Ending, since: Duration) -> String {
-    let (device, when) = (device(ending.agent.as_deref()), ago(since));
+    let device = device(ending.agent.as_deref());
+    let device = device.as_deref().unwrap_or("an unknown device");
+    let when = ago(since);
     match ending.reason {
         Reason::SignedOut => format!("You signed out here, {when}."),
         Reason::Ended => format!("You were signed out from {device}, {when}."),

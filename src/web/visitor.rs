@@ -24,17 +24,16 @@ impl<'r> FromRequest<'r> for Visitor {
     }
 }
 
-/// The `User-Agent` itself, or where that is too long, as browsers' are, what it says.
+/// The `User-Agent` itself, or where that is too long, as browsers' are, what it says; of what is not known the
+/// beginning.
 fn agent(header: &str) -> String {
     let clean: String = header.chars().filter(|c| !c.is_control()).collect();
     if clean.len() <= MOST {
         return clean;
     }
-    let words = device(Some(&clean));
-    let fits = |(place, c): &(usize, char)| place + c.len_utf8() <= MOST;
-    words
-        .char_indices()
-        .take_while(fits)
-        .map(|(_, c)| c)
-        .collect()
+    device(Some(&clean)).unwrap_or_else(|| {
+        let fits = |(place, c): &(usize, char)| place + c.len_utf8() <= MOST;
+        let beginning = clean.char_indices().take_while(fits);
+        beginning.map(|(_, c)| c).collect()
+    })
 }

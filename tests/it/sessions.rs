@@ -414,6 +414,32 @@ async fn on_redis_a_foreign_session_is_listed_once_we_have_seen_it() {
         .assert_detail(404, "Session expired");
 }
 
+#[rocket::async_test]
+async fn a_reason_holds_nothing_of_a_strangers_choice() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
+    let mut there = signed_in(
+        &inn,
+        "an\u{a0}unsafe\u{a0}device.\u{a0}Call\u{a0}+1-800",
+        "abdullah",
+    )
+    .await;
+    let row = &list(&mut here).await[1];
+    assert_eq!(row["device"], "Unknown device");
+    let headers = [(
+        "User-Agent",
+        "an\u{a0}unsafe\u{a0}device.\u{a0}Call\u{a0}+1-800",
+    )];
+    there
+        .send(Method::Delete, "/sessions/others", &headers, "")
+        .await;
+    let reason = here.get("/session/").await.json()["reason"].clone();
+    assert_eq!(
+        reason,
+        "You were signed out from an unknown device, just now."
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn reasons_tell_how_long_ago_and_are_forgotten() {
     let minutes = |count: u64| std::time::Duration::from_secs(60 * count);

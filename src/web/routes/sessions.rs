@@ -109,7 +109,7 @@ impl Entry {
         Self {
             id: listed.handle.to_string(),
             current: listed.handle == own,
-            device: device(visitor.agent.as_deref()),
+            device: device_of(visitor),
             ip: visitor.ip.clone(),
             created_at: listed.session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
@@ -125,12 +125,16 @@ impl Row {
         Self {
             handle: listed.handle.to_string(),
             current: listed.handle == own,
-            device: device(visitor.agent.as_deref()),
+            device: device_of(visitor),
             ip: visitor.ip.clone(),
             since: listed.session.created_at.map(Moment::from),
             active: ago(unused.unwrap_or_default()),
         }
     }
+}
+
+fn device_of(visitor: &Visitor) -> String {
+    device(visitor.agent.as_deref()).unwrap_or_else(|| "Unknown device".to_owned())
 }
 
 /// What a program reads after ending one session.
