@@ -4,11 +4,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_properties::UnicodeEmoji;
 
 /// A user name that may sign in: 1 to 64 characters in Unicode's NFC.
 ///
-/// Any script is welcome. Refused are characters that cannot be seen or that make two names look alike:
-/// control, bidi, zero-width and replacement characters, and white space at either end.
+/// Any script is welcome. Refused is what cannot be seen or makes two names look alike: control, bidi, zero-width,
+/// replacement and non-characters, white space other than single spaces between other characters, and a variation
+/// selector (U+FE0E, U+FE0F) behind anything but an emoji.
 ///
 /// ```
 /// use innkeeper::{NameError, UserName};
@@ -31,6 +33,9 @@ pub enum NameError {
     /// White space before or after the name.
     #[error("User name should not begin or end with white space")]
     OuterSpace,
+    /// White space inside that is not a single U+0020.
+    #[error("User name should not contain white space other than single spaces")]
+    InnerSpace,
     /// A character that is invisible, or that changes how the others are read.
     #[error("User name should not contain control, invisible or replacement characters")]
     Forbidden,
@@ -53,22 +58,35 @@ impl UserName {
         if name.chars().count() > Self::MAX_CHARS {
             return Err(NameError::TooLong);
         }
-        if name.chars().any(is_forbidden) {
+        if name.chars().any(is_forbidden) || has_stray_selector(&name) {
             return Err(NameError::Forbidden);
         }
         if name.trim() != name {
             return Err(NameError::OuterSpace);
         }
+        let strange = |c: char| c.is_whitespace() && c != ' ';
+        if name.contains(strange) || name.contains("  ") {
+            return Err(NameError::InnerSpace);
+        }
         Ok(Self(name))
     }
 
-    /// What a name is apart from its length, as a regular expression of ECMAScript (with its flag `u`).
+    /// What a name is apart from its length, as a regular expression of ECMAScript.
+    ///
+    /// In ASCII, because many tools read the document that it stands in as YAML, which allows no control characters;
+    /// with `\\uXXXX`, which most languages' expressions know, so it says nothing of characters beyond U+FFFF; and
+    /// it lets a variation selector follow more than the emoji that take one. What it refuses is refused.
     pub(crate) fn pattern() -> String {
-        let mut forbidden = String::new();
+        let mut never = String::new();
         for range in &FORBIDDEN {
-            forbidden.extend([*range.start(), '-', *range.end()]);
+            if let (Some(first), Some(last)) = (escaped(*range.start()), escaped(*range.end())) {
+                never.extend([first.as_str(), "-", last.as_str()]);
+            }
         }
-        format!("^[^{forbidden}{SPACE}]([^{forbidden}]*[^{forbidden}{SPACE}])?$")
+        let one = format!(
+            r"([^ {never}{SPACES}\ufe0e\ufe0f]|[^\u0000-\u00a8{never}{SPACES}\ufe0e\ufe0f][\ufe0e\ufe0f]|[#*0-9]\ufe0f\u20e3)"
+        );
+        format!("^{one}( ?{one})*$")
     }
 
     /// The name, in NFC.
@@ -84,9 +102,12 @@ impl fmt::Display for UserName {
     }
 }
 
-/// Control characters, and what Unicode calls default ignorable: it is not shown, so it makes names look alike.
-/// Of that only the two variation selectors that emoji are written with are allowed.
-const FORBIDDEN: [RangeInclusive<char>; 20] = [
+/// Control characters, what Unicode calls default ignorable (it is not shown, so it makes names look alike), and what
+/// is no character for good.
+///
+/// Of the ignorable ones only the two variation selectors that emoji are written with may occur, see
+/// [`has_stray_selector`].
+const FORBIDDEN: [RangeInclusive<char>; 21] = [
     '\0'..='\u{1f}',
     '\u{7f}'..='\u{9f}',
     '\u{ad}'..='\u{ad}',
@@ -103,18 +124,47 @@ const FORBIDDEN: [RangeInclusive<char>; 20] = [
     '\u{ffa0}'..='\u{ffa0}',
     '\u{fe00}'..='\u{fe0d}', // variation selectors
     '\u{feff}'..='\u{feff}',
+    '\u{fdd0}'..='\u{fdef}', // no characters, as the last two of each plane are
     '\u{fff0}'..='\u{ffff}', // annotations, object and character replacement, no characters
     '\u{1bca0}'..='\u{1bca3}',
     '\u{1d173}'..='\u{1d17a}',
     '\u{e0000}'..='\u{e0fff}', // tags, further variation selectors
 ];
 
-/// The white space that is not forbidden altogether.
-const SPACE: &str = " \u{a0}\u{1680}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}";
+/// The white space, but for the space itself, that [`FORBIDDEN`] does not name; for [`UserName::pattern`].
+const SPACES: &str = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
 
 /// Whether a character is invisible, or changes how the others are read.
 pub(crate) fn is_forbidden(character: char) -> bool {
-    FORBIDDEN.iter().any(|range| range.contains(&character))
+    let last_two_of_a_plane = u32::from(character) & 0xfffe == 0xfffe;
+    last_two_of_a_plane || FORBIDDEN.iter().any(|range| range.contains(&character))
+}
+
+/// Whether a variation selector stands where it shows nothing.
+///
+/// Behind an emoji it chooses between a picture and a sign. The digits, `#` and `*` take one too (UTS 51), but only as
+/// the first half of a keycap does it change what is seen.
+fn has_stray_selector(name: &str) -> bool {
+    let mut before = None;
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_selector = matches!(character, '\u{fe0e}' | '\u{fe0f}');
+        let takes_one = before.is_some_and(|base: char| {
+            let keycap = character == '\u{fe0f}' && characters.peek() == Some(&'\u{20e3}');
+            base.is_emoji_char() && (!base.is_ascii() || keycap)
+        });
+        if is_selector && !takes_one {
+            return true;
+        }
+        before = Some(character);
+    }
+    false
+}
+
+/// As a regular expression in ASCII writes it; `None` beyond U+FFFF.
+fn escaped(character: char) -> Option<String> {
+    let code = u16::try_from(u32::from(character)).ok()?;
+    Some(format!("\\u{code:04x}"))
 }
 
 #[cfg(test)]
@@ -130,6 +180,9 @@ mod tests {
             "\u{5d9}\u{5d5}\u{5e1}\u{5e3}",
             "\u{738b}\u{5c0f}\u{660e}",
             "\u{2764}\u{fe0f}",
+            "\u{2764}\u{fe0e}",
+            "\u{26a1}\u{fe0f}\u{1f5e3}\u{fe0f}",
+            "1\u{fe0f}\u{20e3}",
             "O'Brien <b>&amp;</b>",
             "{user}:*?[]",
         ] {
@@ -165,6 +218,17 @@ mod tests {
             "a\u{34f}",
             "a\u{e0100}",
             "\u{2028}",
+            "\u{fdd0}",
+            "a\u{1fffe}",
+            "a\u{10ffff}",
+            "\u{fe0f}",
+            "\u{fe0e}",
+            "admin\u{fe0f}",
+            "admin1\u{fe0f}",
+            "1\u{fe0e}\u{20e3}",
+            "\u{2764}\u{fe0f}\u{fe0f}",
+            "\u{2764}\u{fe0e}\u{fe0f}",
+            "\u{2764} \u{fe0f}",
         ] {
             assert_eq!(UserName::parse(name), Err(NameError::Forbidden), "{name:?}");
         }
@@ -172,6 +236,20 @@ mod tests {
             assert_eq!(
                 UserName::parse(name),
                 Err(NameError::OuterSpace),
+                "{name:?}"
+            );
+        }
+        for name in [
+            "a  b",
+            "a\u{a0}b",
+            "a\u{2003}b",
+            "a\u{3000}b",
+            "a \u{202f}b",
+            "a\u{1680}b",
+        ] {
+            assert_eq!(
+                UserName::parse(name),
+                Err(NameError::InnerSpace),
                 "{name:?}"
             );
         }

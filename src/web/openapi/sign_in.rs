@@ -37,8 +37,8 @@ fn user_name_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(
-            "In any script; counted and kept in Unicode's NFC. No control, invisible or replacement characters, and \
-             no white space at either end.",
+            "In any script; counted and kept in Unicode's NFC. No control, invisible or replacement characters and no \
+             non-characters; of white space only single spaces inside; a variation selector only behind an emoji.",
         ))
         .min_length(Some(1))
         .max_length(Some(UserName::MAX_CHARS))

@@ -223,7 +223,9 @@ fn user_name(body: &Body) -> Result<UserName, Refusal> {
             let kind = match error {
                 NameError::Empty => "string_too_short",
                 NameError::TooLong => "string_too_long",
-                NameError::OuterSpace | NameError::Forbidden => "value_error",
+                NameError::OuterSpace | NameError::InnerSpace | NameError::Forbidden => {
+                    "value_error"
+                }
             };
             invalid(kind, &error.to_string())
         }),
