@@ -1,6 +1,7 @@
 //! The program: reads `.env`, then serves, or does what an operator asks for.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -56,6 +57,8 @@ fn prepare() -> Result<Rocket<Build>, String> {
 }
 
 async fn serve(rocket: Rocket<Build>) -> Result<(), String> {
+    let at = rocket.figment().extract::<rocket::Config>();
+    let at = at.map(|at| SocketAddr::new(at.address, at.port));
     let Err(error) = rocket.launch().await else {
         return Ok(());
     };
@@ -64,7 +67,8 @@ async fn serve(rocket: Rocket<Build>) -> Result<(), String> {
         return Ok(());
     }
     Err(if let ErrorKind::Bind(cause) = error.kind() {
-        format!("its address and port cannot be had ({cause}); see `address` and `port`")
+        let at = at.map_or_else(|_| "its address".to_owned(), |at| at.to_string());
+        format!("{at} cannot be had ({cause}); see `address` and `port`")
     } else if let ErrorKind::FailedFairings(_) = error.kind() {
         "a template in the folder `template_dir` cannot be used".to_owned()
     } else {

@@ -1,5 +1,6 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rocket::fairing::{self, AdHoc};
@@ -205,8 +206,8 @@ fn announcement(config: &Config) -> AdHoc {
     AdHoc::on_liftoff("Innkeeper is ready", |rocket| {
         Box::pin(async move {
             let config = rocket.config();
-            let (address, port) = (config.address, config.port);
-            tracing::info!("listening on http://{address}:{port}, sessions are kept in {kept}");
+            let at = SocketAddr::new(config.address, config.port);
+            tracing::info!("listening on http://{at}, sessions are kept in {kept}");
         })
     })
 }

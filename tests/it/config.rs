@@ -348,11 +348,23 @@ fn a_mistake_in_rockets_own_settings_is_named_too() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_to_be_so() {
-    let first = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
-    let folder = folder_with(&[]);
-    let port = first.port().to_string();
-    let variables = [("ROCKET_PORT", port.as_str())];
-    let said = Program::refusal_as_given(folder.path(), &variables);
-    assert!(said.contains("`port`"), "{said}");
+fn an_address_that_cannot_be_had_is_named_with_its_port() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    // Documentation's own address (RFC 3849), which no machine has.
+    for (address, shown) in [
+        ("127.0.0.1", format!("127.0.0.1:{port} cannot be had")),
+        ("2001:db8::1", format!("[2001:db8::1]:{port} cannot be had")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [
+            ("ROCKET_ADDRESS", address),
+            ("ROCKET_PORT", port.as_str()),
+            ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),
+            ("INNKEEPER_STORE_PATH", ":memory:"),
+        ];
+        let said = Program::refusal_as_given(folder.path(), &variables);
+        assert!(said.contains(&shown), "{said}");
+        assert!(said.contains("`port`"), "{said}");
+    }
 }
