@@ -115,6 +115,69 @@ fn a_rolling_restart_loses_no_request_and_no_session() {
     assert_eq!(http::profile_status(port, &id), 200);
 }
 
+/// An instance that hangs (SIGSTOP) costs the requests that it was given a wait, and none its answer.
+#[test]
+fn behind_the_readmes_nginx_a_hung_instance_loses_no_request() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let variables = [("REDIS_URL", url.as_str())];
+    let instances = [Program::start(&variables), Program::start(&variables)];
+    let nginx = Nginx::in_front_of([instances[0].port(), instances[1].port()]);
+    let port = nginx.port();
+    let id = http::log_in(port, "abdullah");
+    let served = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(http::profile_status(port, &id), 200);
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        eventually("requests to be under way", || {
+            (served.load(Ordering::Relaxed) > 10).then_some(())
+        });
+        instances[0].stop();
+    });
+    instances[0].go_on();
+    assert_eq!(served.load(Ordering::Relaxed), 8 * 20);
+}
+
+#[test]
+fn the_readmes_nginx_keeps_probes_and_floods_from_the_public() {
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    let nginx = Nginx::in_front_of([program.port(), program.port()]);
+    for path in [
+        "/healthz",
+        "/healthz/",
+        "/readyz",
+        "/%72eadyz",
+        "//readyz",
+        "/readyz?a",
+    ] {
+        let answer = http::request(nginx.port(), &format!("GET {path}"), &[], "");
+        assert_eq!(http::status(&answer), 404, "{path}");
+        assert!(!answer.contains("x-request-id"), "{path}: {answer}");
+    }
+    // A connection counts once its first request has been read.
+    let half = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    let held: Vec<_> = (0..110)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", nginx.port())).unwrap();
+            stream.write_all(half.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let refused = held.into_iter().filter(|mut stream| {
+        let mut answer = String::new();
+        let limit = Some(Duration::from_secs(20));
+        stream.set_read_timeout(limit).unwrap();
+        stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 429 ")
+    });
+    assert!(refused.count() >= 1);
+}
+
 /// T17: what Rocket waits for, nginx does not.
 #[test]
 fn behind_the_readmes_nginx_slow_clients_are_dropped_and_real_ones_served() {

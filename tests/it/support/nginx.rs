@@ -16,7 +16,7 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// The README's configuration, with ports of the test's own, without TLS, and with a second for what has ten.
+    /// The README's configuration, with ports of the test's own, without TLS, and with a second for what has five or ten.
     pub(crate) fn in_front_of(instances: [u16; 2]) -> Self {
         for _ in 0..10 {
             let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
@@ -67,6 +67,7 @@ fn spawn(port: u16, instances: [u16; 2], folder: &TempDir) -> Child {
         ("127.0.0.1:8000", format!("127.0.0.1:{first}")),
         ("127.0.0.1:8001", format!("127.0.0.1:{second}")),
         ("timeout 10s;", "timeout 1s;".to_owned()),
+        ("timeout 5s;", "timeout 1s;".to_owned()),
     ] {
         assert!(site.contains(there), "{there} in {site}");
         site = site.replace(there, &here);

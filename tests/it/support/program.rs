@@ -48,7 +48,7 @@ impl Program {
                 };
             }
             let log = fs::read_to_string(folder.join("log")).unwrap();
-            assert!(log.contains("address and port"), "innkeeper ended: {log}");
+            assert!(log.contains("cannot be had"), "innkeeper ended: {log}");
         }
         panic!("no port for innkeeper in ten tries");
     }
@@ -141,6 +141,15 @@ impl Program {
             .status()
             .expect("prlimit cannot be started; it is part of util-linux");
         assert!(limited.success());
+    }
+
+    /// Lets it hang.
+    pub(crate) fn stop(&self) {
+        signal(self.process.id(), "STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        signal(self.process.id(), "CONT");
     }
 
     /// Ends it without any warning.
