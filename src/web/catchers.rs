@@ -2,50 +2,82 @@
 
 use std::collections::BTreeSet;
 
+use rocket::catcher::{BoxFuture, Handler};
 use rocket::http::{Method, Status};
 use rocket::request::Request;
-use rocket::response::{self, Responder, Response};
-use rocket::{Catcher, Route, catch};
+use rocket::response::{Responder, Response};
+use rocket::{Build, Catcher, Rocket, Route};
 
+use super::audit::Audit;
 use super::headers::harden;
 use super::logging::RequestLog;
 use super::negotiate::answer;
 use super::pages::ErrorPage;
-use super::refusal::{Detail, Refusal};
-use super::trace::Trace;
+use super::refusal::{Detail, REFUSED, Refusal};
 
-pub(super) fn catchers() -> Vec<Catcher> {
-    rocket::catchers![default]
-}
+/// Ours are known by it, as an application's are by the names of its functions.
+const NAME: &str = "Innkeeper";
 
-#[catch(default)]
-fn default(status: Status, _: &Request<'_>) -> Caught {
-    Caught(status)
-}
-
-/// The answer to a status that nobody has put into words. Never fails: what cannot be rendered is plain text.
-struct Caught(Status);
-
-impl<'r> Responder<'r, 'static> for Caught {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = match left_by_guard(self.0, request) {
-            Some(refusal) => refusal.respond_to(request)?,
-            None => respond(self.0, request),
-        };
-        harden(request, &mut response);
-        RequestLog::catch(request, &mut response);
-        Ok(response)
+/// Gives the application our catchers. One for all errors, unless it has one itself, and those for what guards refuse.
+pub(super) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
+    let root = |catcher: &Catcher| catcher.base == "/" && catcher.code.is_none();
+    let has_default = rocket.catchers().any(root);
+    // Rocket prefers a catcher of a longer base, whatever its status.
+    let bases = rocket.catchers().map(|catcher| catcher.base.to_string());
+    let bases: BTreeSet<_> = bases.chain(["/".to_owned()]).collect();
+    let rocket = bases.iter().fold(rocket, |rocket, base| {
+        rocket.register(base.as_str(), vec![named(REFUSED.code, refused)])
+    });
+    if has_default {
+        rocket
+    } else {
+        rocket.register("/", vec![named(None, default)])
     }
 }
 
-/// A handler that takes a guard without `Result` ends here; the guard has left its reason.
-fn left_by_guard(status: Status, request: &Request<'_>) -> Option<Refusal> {
-    let refusal = Trace::of(request).left();
-    refusal
-        .filter(|refusal| refusal.status() == status)
-        .cloned()
+fn named<H: Handler>(code: impl Into<Option<u16>>, handler: H) -> Catcher {
+    let mut catcher = Catcher::new(code, handler);
+    catcher.name = Some(NAME.into());
+    catcher
 }
 
+fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
+    Box::pin(async move { Ok(finished(request, respond(status, request))) })
+}
+
+/// Answers what a guard has refused that no handler took as `Result`.
+fn refused<'r>(_: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
+    Box::pin(async move {
+        let refusal = Refusal::of_failed_guard(request).ok_or(Status::InternalServerError)?;
+        let status = refusal.status();
+        if let Some(own) = catcher_of_application(status, request) {
+            Audit::of(request).refused(&refusal);
+            return own.handler.handle(status, request).await;
+        }
+        Ok(finished(request, refusal.respond_to(request)?))
+    })
+}
+
+/// The application's catcher for a status, if Rocket would choose that and not ours.
+fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Option<&'r Catcher> {
+    let base = |catcher: &'r Catcher| catcher.base.path().segments();
+    let chosen = request
+        .rocket()
+        .catchers()
+        .filter(|catcher| catcher.code.is_none_or(|code| code == status.code))
+        .filter(|catcher| base(catcher).prefix_of(request.uri().path().segments()))
+        .max_by_key(|catcher| (base(catcher).len(), catcher.code.is_some()))?;
+    (chosen.name.as_deref() != Some(NAME)).then_some(chosen)
+}
+
+/// For what comes to a catcher and to no fairing: a request of which Rocket cannot make anything.
+fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
+    harden(request, &mut response);
+    RequestLog::catch(request, &mut response);
+    response
+}
+
+/// The answer to a status that nobody has put into words. Never fails: what cannot be rendered is plain text.
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
     let allowed = match status {
         Status::NotFound => other_methods(request, Some(request.method())),

@@ -22,7 +22,8 @@ use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 /// site made the browser send, as [`SameOrigin`] does.
 ///
 /// Take it as a `Result` and use `?`: the [`Refusal`] then answers, in HTML or JSON, 403 where there is no
-/// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Never take it as an
+/// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Taken without `Result` it
+/// answers the same, unless the application has a catcher for that status. Never take it as an
 /// `Option`: that makes a store that is down look like a visitor who is not signed in.
 ///
 /// The application's own data goes into fields of the session, each read and written by itself

@@ -8,7 +8,6 @@ use rocket::{Data, Request, Response, async_trait};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::audit::Audit;
 use super::metrics::Metrics;
 use super::request_id::RequestIds;
 use super::trace::Trace;
@@ -76,12 +75,6 @@ impl RequestLog {
 
 fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
     let (trace, status) = (Trace::of(request), response.status());
-    // A catcher of the application's own may have answered what a guard of ours refused.
-    if let Some(refusal) = trace.left()
-        && refusal.status() == status
-    {
-        Audit::of(request).refused(refusal);
-    }
     response.set_raw_header("X-Request-Id", trace.id().to_string());
     if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
         let method = request.method().as_str();

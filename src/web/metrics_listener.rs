@@ -77,8 +77,8 @@ impl MetricsListener {
                     let _waiting = up.send(());
                 })
             }))
-            .mount("/", rocket::routes![scrape, health::alive, health::ready])
-            .register("/", catchers::catchers());
+            .mount("/", rocket::routes![scrape, health::alive, health::ready]);
+        second = catchers::register(second);
         if let Some(sessions) = first.state::<Sessions>() {
             second = second.manage::<Sessions>(sessions.clone());
         }

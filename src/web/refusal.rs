@@ -1,6 +1,6 @@
 //! Why a visitor is not served, and the answer that says so.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rocket::Request;
 use rocket::http::{Method, Status};
@@ -14,11 +14,29 @@ use super::cookie::{Presented, SessionCookie};
 use super::negotiate::{Format, answer, see_other};
 use super::next::Next;
 use super::pages::ErrorPage;
-use super::trace::Trace;
 use crate::session::{FieldError, StoreError};
 
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
 const RETRY_AFTER: u8 = 2;
+
+/// The status with which a guard of ours fails, and nobody else does.
+///
+/// A status is all that Rocket hands from a guard to a catcher, and `Result<guard, _>` runs the guard in the same way: by
+/// the status of the answer, the 404 of a handler that went on without a session would look like the guard's. It never
+/// reaches a visitor: `catchers` puts the refusal, or an application's own catcher, in its place.
+pub(super) const REFUSED: Status = Status::new(479);
+
+/// The last refusal of a guard; lives in the request's local cache.
+#[derive(Default)]
+struct LastRefusal(Mutex<Option<Refusal>>);
+
+impl LastRefusal {
+    fn of<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Option<Refusal>> {
+        let last: &Self = request.local_cache(Self::default);
+        // A panic while the lock was held cannot leave it half changed.
+        last.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,11 +227,18 @@ impl Refusal {
         }
     }
 
-    /// A guard's refusal; leaves the reason for the catcher, which answers where a handler takes the guard without
-    /// `Result`.
+    /// A guard's refusal. Where no handler takes it as `Result`, Rocket hands its status to the catchers.
     pub(super) fn stop<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
-        Trace::of(request).leave(&self);
-        Outcome::Error((self.status(), self))
+        // Without our stage there is no catcher of ours either.
+        let staged = request.rocket().state::<SessionCookie>().is_some();
+        let status = if staged { REFUSED } else { self.status() };
+        *LastRefusal::of(request) = Some(self.clone());
+        Outcome::Error((status, self))
+    }
+
+    /// What the guard that failed with [`REFUSED`] has refused: it was the last one to run.
+    pub(super) fn of_failed_guard(request: &Request<'_>) -> Option<Self> {
+        LastRefusal::of(request).take()
     }
 
     /// Whether a browser is shown the sign-in, and not an error.

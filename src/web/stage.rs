@@ -167,14 +167,7 @@ impl Prepared {
             .manage(Site::new(config.public_url))
             .mount("/", routes::routes())
             .mount("/static", assets::routes());
-        let has_default_catcher = rocket
-            .catchers()
-            .any(|catcher| catcher.code.is_none() && catcher.base == "/");
-        if has_default_catcher {
-            rocket
-        } else {
-            rocket.register("/", catchers::catchers())
-        }
+        catchers::register(rocket)
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use rocket::Request;
 
-use super::refusal::Refusal;
 use super::request_id::{RequestId, RequestIds};
 use crate::session::SessionId;
 
@@ -18,8 +17,6 @@ pub(super) struct Trace {
     by_fairings: AtomicBool,
     guest: OnceLock<Guest>,
     problem: OnceLock<Arc<str>>,
-    /// What a guard that was taken without `Result` has left for the catcher.
-    left: OnceLock<Refusal>,
     refused: AtomicBool,
 }
 
@@ -48,7 +45,6 @@ impl Trace {
             by_fairings: AtomicBool::new(false),
             guest: OnceLock::new(),
             problem: OnceLock::new(),
-            left: OnceLock::new(),
             refused: AtomicBool::new(false),
         }
     }
@@ -84,14 +80,6 @@ impl Trace {
     /// Why the request could not be served as it should, for the operator.
     pub(super) fn set_problem(&self, problem: Arc<str>) {
         self.problem.get_or_init(|| problem);
-    }
-
-    pub(super) fn left(&self) -> Option<&Refusal> {
-        self.left.get()
-    }
-
-    pub(super) fn leave(&self, refusal: &Refusal) {
-        self.left.get_or_init(|| refusal.clone());
     }
 
     /// Says whether this is the request's first refusal.

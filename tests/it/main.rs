@@ -36,6 +36,7 @@ mod outage;
 mod pages;
 mod profile;
 mod redis_layout;
+mod refusals;
 mod sessions;
 mod shutdown;
 mod store_contract;
