@@ -188,12 +188,14 @@ impl Kept {
         let store: Arc<dyn SessionStore> = match self {
             Self::Embedded(folder) => {
                 let folder = Location::Folder(folder.path().join("data"));
-                Arc::new(EmbeddedStore::open(&folder, lifetimes, clock).unwrap())
+                Arc::new(EmbeddedStore::open(&folder, lifetimes, clock.clone()).unwrap())
             }
             Self::Redis(redis) => {
                 let address = RedisAddress::Url(Secret::new(redis.url()));
                 let patience = Duration::from_secs(60);
-                Arc::new(RedisStore::open(&address, None, patience, lifetimes, clock).unwrap())
+                Arc::new(
+                    RedisStore::open(&address, None, patience, lifetimes, clock.clone()).unwrap(),
+                )
             }
         };
         Sessions::new(store, lifetimes, MOST, clock)

@@ -71,8 +71,8 @@ impl SessionsCommand {
 fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
     let store = match &config.store {
-        StoreChoice::Embedded(location) => open_embedded(config, location, clock)?,
-        StoreChoice::Redis { .. } => store::open(config, clock)?,
+        StoreChoice::Embedded(location) => open_embedded(config, location, clock.clone())?,
+        StoreChoice::Redis { .. } => store::open(config, clock.clone())?,
     };
     let most = config.max_sessions_per_user;
     Ok(Sessions::new(store, config.lifetimes, most, clock))

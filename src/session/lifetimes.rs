@@ -14,7 +14,8 @@ pub struct Lifetimes {
 impl Lifetimes {
     /// How long a session that is used at `now` may live on; `None` once its absolute limit is reached.
     ///
-    /// The one place that decides. A session without a known beginning has no absolute limit.
+    /// The one place that decides. A session without a known beginning has no absolute limit; one that a clock ahead of
+    /// this one began has begun now.
     #[must_use]
     pub fn left(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
         match self.absolute_left(created_at, now) {
@@ -31,7 +32,7 @@ impl Lifetimes {
         created_at: Option<SystemTime>,
         now: SystemTime,
     ) -> Option<Duration> {
-        let end = created_at?.checked_add(self.absolute?)?;
+        let end = created_at?.min(now).checked_add(self.absolute?)?;
         Some(end.duration_since(now).unwrap_or_default())
     }
 }
@@ -56,5 +57,18 @@ mod tests {
         assert_eq!(left(1000), None);
         assert_eq!(left(5000), None);
         assert_eq!(lifetimes.left(None, born), Some(900 * second));
+    }
+
+    #[test]
+    fn a_beginning_in_the_future_counts_as_now() {
+        let second = Duration::from_secs(1);
+        let lifetimes = Lifetimes {
+            idle: 900 * second,
+            absolute: Some(600 * second),
+        };
+        let now = SystemTime::UNIX_EPOCH + 1_000_000 * second;
+        let future = Some(now + 86_400 * second);
+        assert_eq!(lifetimes.left(future, now), Some(600 * second));
+        assert_eq!(lifetimes.absolute_left(future, now), Some(600 * second));
     }
 }

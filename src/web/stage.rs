@@ -116,7 +116,7 @@ impl Prepared {
         // Before the store makes files: this is what a second instance fails at.
         let metrics = config.metrics.as_ref().map(MetricsListener::reserve);
         let metrics = metrics.transpose()?;
-        let mut store = store::open(&config, clock)?;
+        let mut store = store::open(&config, clock.clone())?;
         if let Some(listener) = &metrics {
             let measured = Measured::new(store, listener.metrics().registry());
             store = Arc::new(measured.map_err(|error| error.to_string())?);

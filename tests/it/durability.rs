@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use innkeeper::{
     Clock, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason, Session, SessionId,
@@ -84,7 +84,7 @@ fn an_orderly_end_is_a_success_and_writes_the_last_second() {
     let idle = [("INNKEEPER_IDLE_TIMEOUT_SECS", "10")];
     let mut program = Program::start_in(folder.path(), &idle);
     let id = http::log_in(program.port(), "abdullah");
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(http::profile_status(program.port(), &id), 200);
     assert!(program.terminate().success());
@@ -235,7 +235,52 @@ async fn the_file_shrinks_when_sessions_end() {
     assert_eq!(files.len(), 1, "{files:?}");
 }
 
+/// The machine's clock was a day ahead, and has been set right while nobody served.
+#[tokio::test]
+async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Folder(folder.path().to_owned());
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(2),
+        absolute: Some(Duration::from_secs(6)),
+    };
+    let (used, unused) = (SessionId::generate(), SessionId::generate());
+    let ahead = Clock::start();
+    advance(Duration::from_secs(86_400)).await;
+    let store = EmbeddedStore::open(&location, lifetimes, ahead.clone()).unwrap();
+    create_at(&store, &used, ahead.now()).await;
+    create_at(&store, &unused, ahead.now()).await;
+    drop(store);
+
+    let store = EmbeddedStore::open(&location, lifetimes, Clock::start()).unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert!(store.touch(&used).await.unwrap().is_some());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // Its two seconds, the writer's, and a slow machine's.
+    while store.peek(&unused).await.unwrap().is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    while store.touch(&used).await.unwrap().is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Moves every clock of this process ahead of the wall clock.
+async fn advance(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
 async fn create(store: &EmbeddedStore, id: &SessionId) {
+    create_at(store, id, SystemTime::now()).await;
+}
+
+async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime) {
     let ending = Ending {
         reason: Reason::TooMany,
         at: 0,
@@ -245,7 +290,7 @@ async fn create(store: &EmbeddedStore, id: &SessionId) {
         user: id.to_string(),
         status: "active".to_owned(),
         data: BTreeMap::new(),
-        created_at: Some(SystemTime::now()),
+        created_at: Some(created_at),
         visitor: Visitor {
             ip: Some("127.0.0.1".to_owned()),
             agent: Some("x".repeat(250)),

@@ -114,3 +114,58 @@ async fn on_redis_without_an_absolute_limit_the_list_lives_as_long_as_the_sessio
     program.profile().await;
     assert_eq!(inn.redis().run::<u64>("TTL user_sessions:abdullah"), 900);
 }
+
+/// Moves every clock of this process ahead of Redis'.
+async fn advance_ours(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn on_redis_an_instance_whose_clock_is_ahead_ends_nobodys_session() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    advance_ours(13 * 60 * MINUTE).await;
+    let other = inn.beside(&[]).await;
+    advance_ours(24 * 60 * MINUTE).await;
+    for inn in [&inn, &other] {
+        let mut program = inn.program().with_cookie("session_id", &program.id());
+        for path in ["/session/", "/profile/", "/session/"] {
+            let answer = program.get(path).await;
+            assert_eq!(answer.status.code, 200, "{path} {answer:?}");
+        }
+        let listed = program.get("/sessions/").await.json();
+        assert_eq!(listed["sessions"].as_array().unwrap().len(), 1);
+    }
+
+    // What it begins is not dated ahead, and would not outlive its limit elsewhere.
+    program.log_in_as("abdullah").await;
+    let key = format!("session:{}", program.id());
+    let (now, _): (u64, u64) = inn.redis().run("TIME");
+    let created: u64 = inn.redis().run(&format!("HGET {key} _created"));
+    assert!(created <= now && created + 60 > now, "{created} {now}");
+    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+}
+
+#[rocket::async_test]
+async fn on_redis_a_session_that_begins_in_the_future_begins_with_its_next_request() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    let key = format!("session:{}", program.id());
+    let born: u64 = inn.redis().run(&format!("HGET {key} _created"));
+    for ahead in [60, 1_000_000, 200_000_000_000] {
+        inn.redis()
+            .run::<u64>(&format!("HSET {key} _created {}", born + ahead));
+        assert_eq!(program.profile().await.status.code, 200);
+        let created: u64 = inn.redis().run(&format!("HGET {key} _created"));
+        assert!(created < born + 60, "{created} {born}");
+    }
+    // It has no room for the change, and goes on all the same.
+    inn.redis()
+        .run::<u64>(&format!("HSET {key} _created {}", born + 3600));
+    inn.redis().run::<()>("CONFIG SET maxmemory 1");
+    assert_eq!(program.profile().await.status.code, 200);
+}

@@ -51,7 +51,7 @@ fn judge(location: &Location, place: &Place) -> Vec<Finding> {
 /// As a launch does.
 async fn open(config: &Config, location: &Location) -> Vec<Finding> {
     let clock = Clock::start();
-    match EmbeddedStore::open(location, config.lifetimes, clock) {
+    match EmbeddedStore::open(location, config.lifetimes, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
             format!(

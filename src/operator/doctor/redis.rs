@@ -21,7 +21,7 @@ pub(super) async fn examine(
     request_timeout: Duration,
 ) -> Result<Vec<Finding>, String> {
     let clock = Clock::start();
-    let store = store::open_redis(config, address, source, ca_file, clock)?;
+    let store = store::open_redis(config, address, source, ca_file, clock.clone())?;
     let reach = reach(address).map_err(|error| error.to_string())?;
     let survey = match store.survey().await {
         Ok(survey) => survey,

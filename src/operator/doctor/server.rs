@@ -153,7 +153,7 @@ fn judge_clocks(clocks: Clocks, request_timeout: Duration) -> [Finding; 2] {
         warning(
             clock,
             &format!(
-                "It is {apart:.1} s {direction} this machine's: where machines disagree, sessions last shorter or longer than set."
+                "It is {apart:.1} s {direction} this machine's: sessions last as long as set, because Redis' clock measures them, but this machine shows wrong times."
             ),
             "Let all of them follow a time server (NTP).",
         )

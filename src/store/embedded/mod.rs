@@ -62,7 +62,7 @@ impl EmbeddedStore {
         let writer = Writer::start(
             Arc::clone(&storage),
             Arc::clone(&overlay),
-            clock,
+            clock.clone(),
             lifetimes.idle,
         )
         .map_err(|error| OpenError::new(location, error))?;
@@ -155,6 +155,15 @@ impl SessionStore for EmbeddedStore {
             return Ok(None);
         };
         let left = self.lifetimes.left(session.created_at, now);
+        // Written before the machine's clock was set back: else it would have its absolute limit, and the time until
+        // then besides.
+        if session
+            .created_at
+            .is_some_and(|created_at| created_at > now)
+            && let Err(error) = self.writer.commit(Change::Date { key, now }).await
+        {
+            tracing::warn!(%error, "a session that begins in the future could not be dated");
+        }
         self.overlay
             .slide(key, millis(now + left.unwrap_or_default()));
         Ok(Some(session))

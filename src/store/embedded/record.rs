@@ -57,6 +57,12 @@ impl Record {
         self.born
     }
 
+    /// Lets the session begin no later than this.
+    pub(super) fn begin_by(&mut self, now: SystemTime) {
+        let now = since_1970(now).as_secs();
+        self.created = self.created.map(|created| created.min(now));
+    }
+
     /// Says whether there was room.
     pub(super) fn write(&mut self, field: &str, value: Option<String>, most: usize) -> bool {
         let Some(value) = value else {

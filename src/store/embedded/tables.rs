@@ -36,6 +36,11 @@ pub(super) enum Change {
         value: Option<String>,
         most: usize,
     },
+    /// Lets a session begin now that begins later.
+    Date {
+        key: Key,
+        now: SystemTime,
+    },
     /// The overlay, at once.
     Flush,
 }
@@ -126,6 +131,7 @@ impl<'t> Tables<'t> {
             } => self
                 .write(key, field, value.as_ref(), *most)
                 .map(Applied::Written),
+            Change::Date { key, now } => self.date(key, *now).map(|()| Applied::Done),
             Change::Flush => Ok(Applied::Done),
         }
     }
@@ -221,6 +227,18 @@ impl<'t> Tables<'t> {
             .insert(key, (end, bytes.as_slice()))
             .map_err(failed)?;
         Ok(Written::Done)
+    }
+
+    fn date(&mut self, key: &Key, now: SystemTime) -> Result<(), StoreError> {
+        let Some((end, mut record)) = self.row(key)? else {
+            return Ok(());
+        };
+        record.begin_by(now);
+        let bytes = record.to_bytes()?;
+        self.sessions
+            .insert(key, (end, bytes.as_slice()))
+            .map_err(failed)?;
+        Ok(())
     }
 
     /// Moves a session's end; a row that is gone stays gone.

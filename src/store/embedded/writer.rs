@@ -52,7 +52,7 @@ impl Writer {
         let rounds = Rounds {
             storage,
             overlay,
-            clock,
+            clock: clock.clone(),
             remembered,
             flushed: Instant::now(),
             swept: Instant::now(),
@@ -186,7 +186,7 @@ impl Rounds {
             self.swept = Instant::now();
         }
         if !dead.is_empty() {
-            self.commit(&[], &[], &dead)?;
+            self.commit(&[], &dead.late, &dead)?;
         }
         if self.sweeping_from.is_none() {
             // Without it the file is only larger than it need be.
@@ -201,6 +201,8 @@ impl Rounds {
     fn dead(&mut self) -> Result<Dead, StoreError> {
         let mut dead = Dead::default();
         let now = millis(self.clock.now() - GRACE);
+        let longest = self.clock.now() + self.remembered;
+        let (latest, too_late) = (millis(longest), millis(longest + GRACE));
         let reading = self.storage.database()?.begin_read().map_err(failed)?;
         let from = self.sweeping_from.take().unwrap_or_default();
 
@@ -212,8 +214,12 @@ impl Rounds {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
-            if now >= self.overlay.end_of(key.value(), value.value().0) {
+            let end = self.overlay.end_of(key.value(), value.value().0);
+            if now >= end {
                 dead.sessions.push(*key.value());
+            // Written before the machine's clock was set back, or with a longer idle timeout.
+            } else if end > too_late {
+                dead.late.push((*key.value(), latest));
             }
         }
         let until = self.sweeping_from.unwrap_or([u8::MAX; 32]);
@@ -268,10 +274,12 @@ impl Rounds {
 struct Dead {
     sessions: Vec<Key>,
     endings: Vec<Key>,
+    /// Sessions whose end is further away than any can be, and where it is to be.
+    late: Vec<(Key, u64)>,
 }
 
 impl Dead {
     fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.endings.is_empty()
+        self.sessions.is_empty() && self.endings.is_empty() && self.late.is_empty()
     }
 }

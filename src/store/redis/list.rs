@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::RedisStore;
 use super::answers::{read, rows};
 use super::layout::{ending_key, list_key, seconds, session_key};
+use super::one::GONE;
 use crate::session::{Ending, Handle, Live, NewSession, SessionId, StoreError, Which};
 
 impl RedisStore {
@@ -36,9 +37,12 @@ impl RedisStore {
         let mut live = Vec::new();
         let mut over = Vec::new();
         for (id, (fields, left)) in ids.iter().zip(rows) {
-            match self.live(fields, left, now) {
-                Some(session) => live.push((Handle::from(id), session)),
-                None => over.push(*id),
+            if left == GONE || !fields.are_a_session() {
+                over.push(*id);
+            // One that has reached its absolute limit is not shown, and left to Redis to remove: another instance may
+            // have another limit.
+            } else if let Some(session) = self.live(fields, left, now) {
+                live.push((Handle::from(id), session));
             }
         }
         self.unlist(user, &over).await?;
@@ -63,8 +67,7 @@ impl RedisStore {
     /// A user's list, the oldest first. It may hold sessions that are over.
     pub(super) async fn listed(&self, user: &str) -> Result<Vec<SessionId>, StoreError> {
         let (names,): (Vec<String>,) = self
-            .connections
-            .run(Pipeline::new().zrange(list_key(user), 0, -1))
+            .run_dated(Pipeline::with_capacity(2).zrange(list_key(user), 0, -1))
             .await?;
         Ok(names
             .iter()
@@ -222,7 +225,7 @@ impl RedisStore {
     }
 }
 
-/// Lists a session as its user's youngest, and says how many are listed.
+/// Lists a session as its user's youngest, and says how many are listed, and Redis' time.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
 /// counts. It touches only the one key that it is given.
@@ -233,7 +236,7 @@ local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
 redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-return redis.call('ZCARD', KEYS[1])
+return {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
 ";
 
 /// Drops entries from a list unless they are younger than so many seconds.

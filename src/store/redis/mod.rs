@@ -15,6 +15,7 @@ mod one;
 mod reach;
 mod record;
 mod search;
+mod server_time;
 mod share;
 mod shared;
 mod survey;
@@ -31,6 +32,7 @@ pub(crate) use reach::{By, Reach, Tls, reach};
 pub(crate) use survey::{Clocks, Info, Server, Survey};
 
 use self::connections::Connections;
+use self::server_time::ServerTime;
 use crate::config::RedisAddress;
 use crate::session::{
     Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
@@ -43,11 +45,15 @@ use crate::session::{
 /// string `ended_session:{id}` says for the idle timeout why somebody ended a session.
 /// A touch is `HGETALL` and `EXPIRE` in one pipeline: neither can make a key, so a session that is deleted
 /// in between stays deleted.
+///
+/// A session's age is told by Redis' clock, so that instances whose own clocks differ agree about it to a second or
+/// two: the script that writes it dates it, and every 30 seconds a request asks for Redis' `TIME` beside its own commands.
 #[derive(Debug)]
 pub struct RedisStore {
     connections: Arc<Connections>,
     lifetimes: Lifetimes,
     clock: Clock,
+    server_time: ServerTime,
 }
 
 impl RedisStore {
@@ -72,6 +78,7 @@ impl RedisStore {
             connections: Arc::new(Connections::to(server, authorities, budget)?),
             lifetimes,
             clock,
+            server_time: ServerTime::default(),
         })
     }
 

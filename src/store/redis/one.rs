@@ -22,14 +22,19 @@ impl RedisStore {
             .unwrap_or_default();
         // Listed first: what is not listed cannot be ended by those who end all, what is listed without being there
         // harms nobody.
+        let age = session
+            .created_at
+            .map(|created_at| now.duration_since(created_at).unwrap_or_default());
         let answers = self
             .connections
             .run_together(vec![
                 self.list_command(id, &session.user),
-                create_command(id, session, left),
+                create_command(id, session, age, left),
             ])
             .await?;
-        let (listed, ()): (usize, ()) = read(answers)?;
+        let ((listed, seconds, micros), ()): ((usize, u64, u64), ()) = read(answers)?;
+        self.server_time
+            .heard((seconds, micros), now, self.clock.now());
         let mut displaced = Displaced::default();
         if let Some((replaced, why)) = new.replaced {
             displaced.replaced = self.do_delete(replaced, why).await?;
@@ -45,10 +50,16 @@ impl RedisStore {
         let key = session_key(id);
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.hgetall(&key).expire(&key, seconds(self.longest()));
-        let (fields, slid): (Fields, bool) = self.connections.run(&pipeline).await?;
-        let Some(session) = record::session(fields).filter(|_| slid) else {
+        let (fields, slid): (Fields, bool) = self.run_dated(&mut pipeline).await?;
+        let Some(session) = self.session(fields).filter(|_| slid) else {
             return Ok(None);
         };
+        if session
+            .created_at
+            .is_some_and(|created_at| created_at > now + FUTURE)
+        {
+            self.date(id).await?;
+        }
         let alive = self.settle(id, &session, now).await?;
         Ok(alive.then_some(session))
     }
@@ -85,13 +96,38 @@ impl RedisStore {
         let now = self.clock.now();
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.hgetall(session_key(id)).pttl(session_key(id));
-        let (fields, left): (Fields, i64) = self.connections.run(&pipeline).await?;
+        let (fields, left): (Fields, i64) = self.run_dated(&mut pipeline).await?;
         Ok(self.live(fields, left, now))
+    }
+
+    /// A session as it was read, its beginning by the process' own clock.
+    fn session(&self, fields: Fields) -> Option<Session> {
+        let mut session = record::session(fields)?;
+        session.created_at = session.created_at.map(|it| self.server_time.to_ours(it));
+        Some(session)
+    }
+
+    /// Lets a session that begins in the future by Redis' clock begin now: else it would have its absolute limit, and
+    /// the time until then besides. (Written before clocks were Redis' affair, or Redis' own clock has been set back.)
+    async fn date(&self, id: &SessionId) -> Result<(), StoreError> {
+        let mut pipeline = Pipeline::with_capacity(1);
+        pipeline.cmd("EVAL").arg(DATE).arg(1).arg(session_key(id));
+        match self.connections.run::<((),)>(&pipeline).await {
+            // With full memory it stays as it is for the time being: its visitor should not suffer for it.
+            Err(StoreError::Failed(problem)) => {
+                tracing::warn!(
+                    problem,
+                    "a session that begins in the future could not be dated"
+                );
+                Ok(())
+            }
+            outcome => outcome.map(drop),
+        }
     }
 
     /// A session as it was read with the milliseconds that its key has left.
     pub(super) fn live(&self, fields: Fields, left: i64, now: SystemTime) -> Option<Live> {
-        let session = record::session(fields)?;
+        let session = self.session(fields)?;
         let longest = self.lifetimes.left(session.created_at, now)?;
         if left == GONE {
             return None;
@@ -165,27 +201,44 @@ impl RedisStore {
 }
 
 /// What `PTTL` answers where there is no key.
-const GONE: i64 = -2;
+pub(super) const GONE: i64 = -2;
 
-fn create_command(id: &SessionId, session: &Session, left: Duration) -> Cmd {
+/// How far in the future a session may begin without being dated anew: more than instances' readings of Redis' clock
+/// can be apart.
+const FUTURE: Duration = Duration::from_secs(5);
+
+fn create_command(id: &SessionId, session: &Session, age: Option<Duration>, left: Duration) -> Cmd {
     let mut command = cmd("EVAL");
     command
         .arg(CREATE)
         .arg(1)
         .arg(session_key(id))
-        .arg(seconds(left));
+        .arg(seconds(left))
+        .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()));
     for (name, value) in record::pairs(session) {
         command.arg(name).arg(value);
     }
     command
 }
 
-/// Writes a session together with its end.
+/// Writes a session together with its end, and with its beginning by Redis' clock (by its age, if that is known).
 ///
 /// A script and not a transaction: to a slot that moves only single commands can be sent.
 const CREATE: &str = r"
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if ARGV[2] ~= '' then
+  local time = redis.call('TIME')
+  local created = math.floor(time[1] + time[2] / 1000000 - ARGV[2])
+  redis.call('HSET', KEYS[1], '_created', string.format('%.0f', created))
+end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
+";
+
+/// Lets a session begin now that begins later, if it is there.
+const DATE: &str = r"
+local created = tonumber(redis.call('HGET', KEYS[1], '_created') or '')
+local now = redis.call('TIME')[1]
+if created and created > tonumber(now) then redis.call('HSET', KEYS[1], '_created', now) end
 ";
 
 /// Writes (with a value) or removes a field, if there is a session: 0 there is none, 1 done, 2 no room.

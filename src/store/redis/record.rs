@@ -5,11 +5,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
-use crate::session::{Session, Visitor, since_1970};
+use crate::session::{Session, Visitor};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
 pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// A hash without `user` is none.
+    pub(super) fn are_a_session(&self) -> bool {
+        self.0.iter().any(|(name, _)| name == USER)
+    }
+}
 
 impl FromRedisValue for Fields {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
@@ -29,6 +36,7 @@ impl FromRedisValue for Fields {
 
 pub(super) const USER: &str = "user";
 const STATUS: &str = "status";
+/// Written by a script, by Redis' clock; `_created` stands there too.
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";
@@ -67,16 +75,11 @@ fn moment(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds?))
 }
 
+/// All but its beginning.
 pub(super) fn pairs(session: &Session) -> Vec<(String, String)> {
     let ours = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),
-        (
-            CREATED,
-            session
-                .created_at
-                .map(|moment| since_1970(moment).as_secs().to_string()),
-        ),
         (IP, session.visitor.ip.clone()),
         (AGENT, session.visitor.agent.clone()),
     ];
