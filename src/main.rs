@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use innkeeper::{Command, Config};
+use innkeeper::{Command, Config, Log};
 use rocket::error::ErrorKind;
 use rocket::{Build, Rocket};
 
@@ -25,38 +25,48 @@ struct Arguments {
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let prepared = read_env_file();
     match command {
-        None => {
-            let served = prepared.and_then(|()| rocket::execute(serve(prepare()?)));
-            served.map_or_else(
-                |problem| tell(&format!("innkeeper does not start: {problem}"), 1),
-                |()| ExitCode::SUCCESS,
-            )
-        }
+        None => serve(prepared),
         Some(command) => prepared
             .and_then(|()| command.run())
-            .unwrap_or_else(|problem| tell(&format!("innkeeper {command}: {problem}"), 2)),
+            .unwrap_or_else(|problem| tell(&format!("innkeeper {command}: {problem}"))),
     }
 }
 
-/// Not by the log: whoever switched that off must learn all the same why nothing runs.
-fn tell(problem: &str, status: u8) -> ExitCode {
-    let told = writeln!(io::stderr(), "{problem}");
-    ExitCode::from(if told.is_ok() { status } else { 2 })
+/// By hand: whoever asked for something at a terminal gets a sentence, and no log.
+fn tell(problem: &str) -> ExitCode {
+    // There is nobody else to tell.
+    drop(writeln!(io::stderr(), "{problem}"));
+    ExitCode::from(2)
 }
 
-fn prepare() -> Result<Rocket<Build>, String> {
+/// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
+fn serve(prepared: Result<(), String>) -> ExitCode {
+    let log = match Log::open() {
+        Ok(log) => log,
+        Err(error) => return tell(&format!("innkeeper does not start: {error}")),
+    };
+    let served = prepared.and_then(|()| rocket::execute(launch(prepare(&log)?)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            log.tell(&format!("innkeeper does not start: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prepare(log: &Log) -> Result<Rocket<Build>, String> {
     let rocket = innkeeper::rocket()?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
-    innkeeper::start_logging(config.log_format);
+    log.start(config.log_format);
     Ok(rocket)
 }
 
-async fn serve(rocket: Rocket<Build>) -> Result<(), String> {
+async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
     let at = rocket.figment().extract::<rocket::Config>();
     let at = at.map(|at| SocketAddr::new(at.address, at.port));
     let Err(error) = rocket.launch().await else {

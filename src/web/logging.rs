@@ -1,44 +1,102 @@
 //! The log: how it is started, and a line for each request.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::log_writer::LogWriter;
 use super::metrics::Metrics;
 use super::request_id::RequestIds;
 use super::trace::Trace;
 use crate::config::LogFormat;
 use crate::session::Handle;
 
-/// Starts writing the log to standard error; for a program, once.
+/// How long the end of the process waits for the last lines to be written.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The log on standard error, for a program. Keep it to the end of the process: when it is dropped, what has not been
+/// written yet is, for a second at most.
 ///
-/// `RUST_LOG` says what is written (default `info`). Control characters are escaped, so that a line is an event.
+/// Who logs never waits for the log's reader, and does not fail with him: lines that cannot be written are dropped, and
+/// counted in the metric `innkeeper_log_lines_dropped_total`.
+///
 /// A library's user who has a log of his own leaves this out: Innkeeper's events go to whatever `tracing`
 /// subscriber there is, or without one to the `log` crate.
-pub fn start(format: LogFormat) {
-    let asked = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .from_env();
-    let (filter, misread) = match asked {
-        Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new("info"), Some(error)),
-    };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    // Fails only where a log has been started already, and then there is one.
-    let _already = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
-    if let Some(error) = misread {
-        tracing::warn!(%error, "RUST_LOG cannot be read; `info` is used");
+#[derive(Debug)]
+#[must_use = "the last lines are written when it is dropped"]
+pub struct Log(LogWriter);
+
+impl Log {
+    /// Opens standard error; nothing is logged yet.
+    ///
+    /// # Errors
+    ///
+    /// The process can have no further thread, or no further open file.
+    pub fn open() -> io::Result<Self> {
+        LogWriter::to_stderr().map(Self)
     }
+
+    /// Starts the log; once.
+    ///
+    /// `RUST_LOG` says what is written (default `info`). Control characters are escaped, so that a line is an event.
+    /// Panics are logged, too.
+    pub fn start(&self, format: LogFormat) {
+        let asked = EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .from_env();
+        let (filter, misread) = match asked {
+            Ok(filter) => (filter, None),
+            Err(error) => (EnvFilter::new("info"), Some(error)),
+        };
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(io::stderr().is_terminal())
+            // It would report by `eprintln!`, which panics where standard error is gone.
+            .log_internal_errors(false)
+            .with_writer(self.0.clone());
+        let started = match format {
+            LogFormat::Text => log.try_init(),
+            LogFormat::Json => log.json().try_init(),
+        };
+        // Else a log has been started already.
+        if started.is_ok() {
+            panic::set_hook(Box::new(log_panic));
+        }
+        if let Some(error) = misread {
+            tracing::warn!(%error, "RUST_LOG cannot be read; `info` is used");
+        }
+    }
+
+    /// Writes a line that no `RUST_LOG` hides: why the program does not start.
+    pub fn tell(&self, text: &str) {
+        // This writer takes every line.
+        drop(writeln!(&self.0, "{text}"));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.finish(FINISH_TIMEOUT);
+    }
+}
+
+/// Instead of Rust's own hook, which waits for the reader of standard error.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    tracing::error!(
+        error = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)),
+        location = panic.location().map(tracing::field::display),
+        thread = thread::current().name(),
+        "panicked"
+    );
 }
 
 /// Gives each answer its request's id, writes a line for it and counts it.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
+use super::log_writer::LogWriter;
 use super::refusal::Refusal;
 use crate::session::{Reason, Vitals};
 use crate::store::DURATIONS;
@@ -126,9 +128,20 @@ impl Metrics {
     /// All of it in the text format, with how the store is at this moment.
     pub(super) fn text(&self, vitals: &Vitals) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
+        families.extend(dropped_lines()?.collect());
         families.extend(registry_of(vitals)?.gather());
         TextEncoder::new().encode_to_string(&families)
     }
+}
+
+/// For one scrape, because the log is the process', which may have several instances.
+fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(
+        "innkeeper_log_lines_dropped_total",
+        "Lines of the log that could not be written, or not in time.",
+    )?;
+    counter.inc_by(LogWriter::dropped_lines());
+    Ok(counter)
 }
 
 /// For one scrape: what the store cannot say must be absent, and not stand at its last value.

@@ -9,6 +9,7 @@ mod current_session;
 mod device;
 mod explanation;
 mod headers;
+mod log_writer;
 mod logging;
 mod method;
 mod metrics;
@@ -31,7 +32,7 @@ mod visitor;
 mod watch;
 
 pub use current_session::CurrentSession;
-pub use logging::start as start_logging;
+pub use logging::Log;
 pub use pages::templates;
 pub use passive_session::PassiveSession;
 pub use refusal::Refusal;

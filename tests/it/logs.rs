@@ -1,12 +1,15 @@
 //! The log: what stands in it, and what never does.
 
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
 use innkeeper::{Handle, SessionId};
 use serde_json::Value;
 
-use crate::support::http;
 use crate::support::program::Program;
 use crate::support::redis::RedisServer;
 use crate::support::scrape::Scrape;
+use crate::support::{self, http};
 
 const USED: &str = "user-agent-of-the-test";
 
@@ -167,14 +170,6 @@ fn prefix(id: &str) -> String {
     Handle::from(&SessionId::parse(id).unwrap()).to_string()[..8].to_owned()
 }
 
-#[track_caller]
-fn request_id(answer: &str) -> String {
-    let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
-    let ids: Vec<_> = head.split("\r\nx-request-id: ").skip(1).collect();
-    assert_eq!(ids.len(), 1, "{answer}");
-    ids[0].split("\r\n").next().unwrap().to_owned()
-}
-
 const IN_JSON: (&str, &str) = ("INNKEEPER_LOG_FORMAT", "json");
 
 #[test]
@@ -187,7 +182,7 @@ fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
     let mut seen = Vec::new();
     let mut ask = |head: &str, headers: &[&str], body: &str| {
         let answer = http::request(port, head, headers, body);
-        let id = request_id(&answer);
+        let id = http::request_id(&answer);
         assert!(id.len() <= 24, "{id}");
         assert!(!seen.contains(&id), "{id}");
         let lines: Vec<_> = called(&program.log(), "request")
@@ -255,7 +250,7 @@ fn audit(store: (&str, &str)) {
     let port = program.port();
     let ask = |head: &str, id: &str| {
         let cookie = format!("Cookie: session_id={id}");
-        request_id(&http::request(port, head, &[&cookie], ""))
+        http::request_id(&http::request(port, head, &[&cookie], ""))
     };
     let first = http::log_in(port, "zo\u{eb}");
     let json = "Content-Type: application/json";
@@ -263,7 +258,7 @@ fn audit(store: (&str, &str)) {
     let body = r#"{"username":"yan"}"#;
     let answer = http::request(port, "POST /login/", &[json, &cookie], body);
     let yan = answer.split("session_id=").nth(1).unwrap()[..36].to_owned();
-    let replacing = request_id(&answer);
+    let replacing = http::request_id(&answer);
     let out = ask("POST /logout/", &yan);
     ask("POST /logout/", &yan);
     let ids: Vec<_> = (0..4).map(|_| http::log_in(port, "abdullah")).collect();
@@ -347,7 +342,7 @@ fn a_refused_request_is_told_once() {
         ("DELETE /sessions", evil, "cross_site"),
         ("GET /profile/", twice, "ambiguous_cookie"),
     ] {
-        let id = request_id(&http::request(program.port(), head, &[header], ""));
+        let id = http::request_id(&http::request(program.port(), head, &[header], ""));
         let refused = called(&program.log(), "refused");
         let last = refused.last().unwrap();
         assert_eq!(last["request_id"], id.as_str());
@@ -372,7 +367,7 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
         assert_eq!(http::status(&answer), 503);
     }
     redis.signal("CONT");
-    crate::support::eventually("the outage to be over", || {
+    support::eventually("the outage to be over", || {
         program.log().contains("outage over").then_some(())
     });
     let log = program.log();
@@ -389,4 +384,67 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
     }
     assert_eq!(log.matches("outage begun").count(), 1);
     assert_eq!(log.matches("outage over").count(), 1);
+}
+
+const IN_MEMORY: (&str, &str) = ("INNKEEPER_STORE_PATH", ":memory:");
+
+/// Asks so often on one connection, without waiting for the answers, and says how often it was answered.
+fn ask_often(port: u16, cookie: &str, times: usize) -> usize {
+    let request = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{cookie}\r\n");
+    let last = request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let answers = http::exchange(port, (request.repeat(times - 1) + &last).as_bytes());
+    answers.matches("HTTP/1.1 303").count()
+}
+
+/// With a log that cannot be written, the program serves as if there were none, counts what is lost, and ends well.
+fn assert_unharmed(mut program: Program, metrics: u16, times: usize) {
+    let port = program.port();
+    // Long, so that there are soon more lines than are kept.
+    let name = "\u{20000}".repeat(64);
+    for _ in 0..5 {
+        let id = http::log_in(port, &name);
+        assert_eq!(http::profile_status(port, &id), 200);
+        let cookie = format!("Cookie: session_id={id}\r\n");
+        assert_eq!(ask_often(port, &cookie, times), times);
+        let healthy = http::request(port, "GET /healthz", &[], "");
+        assert_eq!(http::status(&healthy), 200);
+    }
+    support::eventually("lost lines to be counted", || {
+        let lost = Scrape::of(metrics).value("innkeeper_log_lines_dropped_total");
+        (lost > 0.5).then_some(())
+    });
+    let status = program.terminate();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_log_whose_reader_is_gone_takes_nobody_along() {
+    let (program, reader, metrics) = Program::start_with_stderr(&[IN_MEMORY], Stdio::piped);
+    drop(reader.unwrap());
+    assert_unharmed(program, metrics, 100);
+}
+
+#[test]
+fn a_log_whose_reader_is_stuck_keeps_nobody_waiting() {
+    let (program, reader, metrics) = Program::start_with_stderr(&[IN_MEMORY], Stdio::piped);
+    assert_unharmed(program, metrics, 2500);
+    drop(reader);
+}
+
+#[test]
+fn a_log_on_a_full_disk_is_lost_and_nothing_else() {
+    let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let (program, _, metrics) = Program::start_with_stderr(&[IN_MEMORY], full);
+    assert_unharmed(program, metrics, 100);
+}
+
+#[test]
+fn the_last_lines_are_written_before_the_end() {
+    let mut program = Program::start(&[IN_MEMORY]);
+    assert_eq!(ask_often(program.port(), "", 2000), 2000);
+    let status = program.terminate();
+    assert!(status.success(), "{status}");
+    let log = program.log();
+    assert_eq!(log.matches("route=\"/\"").count(), 2000);
+    assert!(log.ends_with('\n'), "{log}");
 }

@@ -73,3 +73,12 @@ pub(crate) fn request_or_nothing(port: u16, head: &str, headers: &[&str], body: 
     }
     request(port, head, headers, body)
 }
+
+/// The name that the server gave to a request.
+#[track_caller]
+pub(crate) fn request_id(answer: &str) -> String {
+    let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
+    let ids: Vec<_> = head.split("\r\nx-request-id: ").skip(1).collect();
+    assert_eq!(ids.len(), 1, "{answer}");
+    ids[0].split("\r\n").next().unwrap().to_owned()
+}

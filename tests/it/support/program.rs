@@ -3,11 +3,12 @@
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-use super::{eventually, free_port};
+use super::{eventually, free_port, http};
 
 /// A running `innkeeper` in a folder of its own; ends with this value, by its process id.
 pub(crate) struct Program {
@@ -15,6 +16,8 @@ pub(crate) struct Program {
     port: u16,
     folder: PathBuf,
     temporary: Option<TempDir>,
+    /// Ids of the requests by which [`log`](Self::log) finds out how far the log has got.
+    markers: Mutex<Vec<String>>,
 }
 
 /// What an operator's command said.
@@ -45,12 +48,50 @@ impl Program {
                     port,
                     folder: folder.to_owned(),
                     temporary: None,
+                    markers: Mutex::default(),
                 };
             }
             let log = fs::read_to_string(folder.join("log")).unwrap();
             assert!(log.contains("cannot be had"), "innkeeper ended: {log}");
         }
         panic!("no port for innkeeper in ten tries");
+    }
+
+    /// Starts it with a standard error of the test's own, and with metrics at a port that is returned with its reader,
+    /// if it has one.
+    pub(crate) fn start_with_stderr(
+        variables: &[(&str, &str)],
+        stderr: impl Fn() -> Stdio,
+    ) -> (Self, Option<ChildStderr>, u16) {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..10 {
+            let (port, metrics) = (free_port(), free_port());
+            let mut process = command(folder.path(), variables)
+                .env("ROCKET_PORT", port.to_string())
+                .env("INNKEEPER_METRICS_ADDRESS", format!("127.0.0.1:{metrics}"))
+                .stderr(stderr())
+                .spawn()
+                .unwrap();
+            let up = eventually("innkeeper to listen", || {
+                if process.try_wait().unwrap().is_some() {
+                    return Some(false);
+                }
+                let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+                (listens(port) && listens(metrics)).then_some(true)
+            });
+            if up {
+                let reader = process.stderr.take();
+                let program = Self {
+                    process,
+                    port,
+                    folder: folder.path().to_owned(),
+                    temporary: Some(folder),
+                    markers: Mutex::default(),
+                };
+                return (program, reader, metrics);
+            }
+        }
+        panic!("innkeeper did not start in ten tries");
     }
 
     /// Starts it where it is expected to refuse, and returns what it says.
@@ -103,7 +144,7 @@ impl Program {
     /// The port at which the metrics are, where they are served.
     pub(crate) fn metrics_port(&self) -> u16 {
         eventually("the metrics to be served", || {
-            let log = self.log();
+            let log = self.raw_log();
             let (_, address) = log.split_once("metrics are at http://127.0.0.1:")?;
             address.split('/').next()?.parse().ok()
         })
@@ -113,8 +154,24 @@ impl Program {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What it has written to standard output and error.
+    /// What it has written to standard output and error so far, whole: lines are written a little after their
+    /// answers, but in order, so the line of one request more tells that those before it are there.
     pub(crate) fn log(&self) -> String {
+        let answer = http::request_or_nothing(self.port, "GET /", &[], "");
+        if !answer.is_empty() {
+            let marker = http::request_id(&answer);
+            eventually("the log to get here", || {
+                self.raw_log().contains(&marker).then_some(())
+            });
+            self.markers.lock().unwrap().push(marker);
+        }
+        let markers = self.markers.lock().unwrap();
+        let log = self.raw_log();
+        let asked = |line: &&str| !markers.iter().any(|marker| line.contains(marker));
+        log.split_inclusive('\n').filter(asked).collect()
+    }
+
+    fn raw_log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
