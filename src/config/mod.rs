@@ -42,11 +42,19 @@ const KEYS: [&str; 14] = [
     "log_format",
 ];
 
+/// Those that name a Redis.
+const REDIS_KEYS: [&str; 3] = [
+    "redis_url",
+    "upstash_redis_rest_url",
+    "upstash_redis_rest_token",
+];
+
 /// Innkeeper's settings, checked.
 ///
 /// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
 /// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
-/// the environment wins over files. An empty variable is the same as none; so is an empty text in a program.
+/// the environment wins over files. So a `store_path` of the program's keeps the embedded store, whatever `REDIS_URL` there
+/// is in the environment. An empty variable is the same as none; so is an empty text in a program.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
@@ -178,6 +186,12 @@ impl Config {
 
 fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
     let ca_file = table.text("redis_ca_file")?.map(PathBuf::from);
+    let folder = table.text("store_path")?;
+    // A test's own folder, say, and not the Redis of whoever runs it.
+    let redis_of_program = REDIS_KEYS.iter().any(|key| table.is_of_program(key));
+    if table.is_of_program("store_path") && !redis_of_program {
+        return Ok(embedded(folder));
+    }
     if let Some(url) = table.text("redis_url")? {
         return Ok(StoreChoice::Redis {
             address: RedisAddress::Url(Secret::new(url)),
@@ -205,12 +219,16 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
             "upstash_redis_rest_token",
             "needs `upstash_redis_rest_url` beside it",
         )),
-        (None, None) => Ok(StoreChoice::Embedded(match table.text("store_path")? {
-            Some(":memory:") => Location::Memory,
-            Some(folder) => Location::Folder(PathBuf::from(folder)),
-            None => Location::Folder(PathBuf::from("data")),
-        })),
+        (None, None) => Ok(embedded(folder)),
     }
+}
+
+fn embedded(folder: Option<&str>) -> StoreChoice {
+    StoreChoice::Embedded(match folder {
+        Some(":memory:") => Location::Memory,
+        Some(folder) => Location::Folder(PathBuf::from(folder)),
+        None => Location::Folder(PathBuf::from("data")),
+    })
 }
 
 fn upstash_host(text: &str) -> Result<(String, u16), &'static str> {

@@ -145,6 +145,13 @@ impl Table {
             .map_err(|_| self.error(key, &format!("must be `true` or `false`, and is `{text}`")))
     }
 
+    /// Whether a program has set it in its figment, and to something.
+    pub(super) fn is_of_program(&self, key: &str) -> bool {
+        let setting = self.0.get(key);
+        setting.is_some_and(|setting| matches!(setting.origin, Origin::Code))
+            && self.text_of(key).is_some()
+    }
+
     /// The key and where it was set.
     pub(super) fn name(&self, key: &str) -> String {
         match self.0.get(key).map(|setting| &setting.origin) {
