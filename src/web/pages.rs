@@ -31,22 +31,15 @@ const TEMPLATES: [(&str, &str); 10] = compiled_in![
     "signed_out",
 ];
 
-/// What the template engine escapes by default; naming more means naming these again.
-const ESCAPED_BY_DEFAULT: [&str; 6] = [
-    ".html.tera",
-    ".htm.tera",
-    ".xml.tera",
-    ".html",
-    ".htm",
-    ".xml",
-];
-
 /// Gives the template engine our pages, `innkeeper/login` and so on; for
 /// [`stage_with_own_templates`](super::stage_with_own_templates).
 ///
 /// A page that the engine has already, because the application's template folder has a file such as
 /// `innkeeper/login.html.tera`, stays as it is: so a page is replaced. (A replaced page that extends the layout
 /// needs `innkeeper/layout.html.tera` in that folder too.)
+///
+/// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which forgets what it was told before: our pages would no
+/// longer be escaped.
 ///
 /// # Errors
 ///
@@ -62,10 +55,9 @@ pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
         .filter(|(name, _)| !known.iter().any(|known| known == name));
     engines.tera.add_raw_templates(missing)?;
     // The engine decides by a file's ending whether to escape, and ours are no files.
-    let names = TEMPLATES.iter().map(|(name, _)| *name);
-    engines
-        .tera
-        .autoescape_on(ESCAPED_BY_DEFAULT.into_iter().chain(names).collect());
+    let mut escaped = engines.tera.autoescape_suffixes.clone();
+    escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
+    engines.tera.autoescape_on(escaped);
     Ok(())
 }
 
