@@ -14,6 +14,7 @@ use super::logging::RequestLog;
 use super::negotiate::answer;
 use super::pages::ErrorPage;
 use super::refusal::{Detail, REFUSED, Refusal};
+use super::trace::Trace;
 
 /// Ours are known by it, as an application's are by the names of its functions.
 const NAME: &str = "Innkeeper";
@@ -70,8 +71,9 @@ fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Optio
     (chosen.name.as_deref() != Some(NAME)).then_some(chosen)
 }
 
-/// For what comes to a catcher and to no fairing: a request of which Rocket cannot make anything.
+/// Does what the fairings do: a request of which Rocket cannot make anything comes to a catcher and to none of them.
 fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
+    Trace::of(request).set_own();
     harden(request, &mut response);
     RequestLog::catch(request, &mut response);
     response
@@ -80,9 +82,11 @@ fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Respons
 /// The answer to a status that nobody has put into words. Never fails: what cannot be rendered is plain text.
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
     let allowed = match status {
+        // What a route has answered, it has answered.
+        _ if request.route().is_some() => BTreeSet::new(),
         Status::NotFound => other_methods(request, Some(request.method())),
         // What Rocket gives up before it looks for a route has a method that it does not know.
-        Status::BadRequest if request.route().is_none() => other_methods(request, None),
+        Status::BadRequest => other_methods(request, None),
         _ => BTreeSet::new(),
     };
     let status = if allowed.is_empty() {

@@ -172,6 +172,8 @@ pub(super) async fn resolve<'r>(
     request: &'r Request<'_>,
     look: Look,
 ) -> Result<(SessionId, Resumed, &'r Sessions), Refusal> {
+    let trace = Trace::of(request);
+    trace.set_session_asked();
     SameOrigin::check(request)?;
     let (Some(cookie), Some(sessions)) = (
         request.rocket().state::<SessionCookie>(),
@@ -191,7 +193,7 @@ pub(super) async fn resolve<'r>(
         Look::Passive => sessions.peek(&id).await?,
     };
     let resumed = found.ok_or(Refusal::SessionEnded)?;
-    Trace::of(request).set_guest(&resumed.session.user, &id);
+    trace.set_guest(&resumed.session.user, &id);
     Ok((id, resumed, sessions))
 }
 

@@ -133,7 +133,10 @@ impl RequestLog {
 
 fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
     let (trace, status) = (Trace::of(request), response.status());
-    response.set_raw_header("X-Request-Id", trace.id().to_string());
+    // An application may name its requests itself.
+    if !response.headers().contains("X-Request-Id") {
+        response.set_raw_header("X-Request-Id", trace.id().to_string());
+    }
     if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
         let method = request.method().as_str();
         metrics.answered(route(request), method, status.code, trace.elapsed());

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::catchers;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::metrics::Metrics;
+use super::own_route::own;
 use super::request_sessions::Patience;
 use super::routes::health;
 use super::shutdown::Ending;
@@ -77,7 +78,10 @@ impl MetricsListener {
                     let _waiting = up.send(());
                 })
             }))
-            .mount("/", rocket::routes![scrape, health::alive, health::ready]);
+            .mount(
+                "/",
+                own(rocket::routes![scrape, health::alive, health::ready]),
+            );
         second = catchers::register(second);
         if let Some(sessions) = first.state::<Sessions>() {
             second = second.manage::<Sessions>(sessions.clone());

@@ -18,6 +18,7 @@ mod moment;
 mod negotiate;
 mod next;
 mod openapi;
+mod own_route;
 mod pages;
 mod passive_session;
 mod refusal;

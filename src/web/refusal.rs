@@ -14,6 +14,7 @@ use super::cookie::{Presented, SessionCookie};
 use super::negotiate::{Format, answer, see_other};
 use super::next::Next;
 use super::pages::ErrorPage;
+use super::trace::Trace;
 use crate::session::{FieldError, StoreError};
 
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
@@ -264,6 +265,7 @@ impl Refusal {
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         Audit::of(request).refused(&self);
+        Trace::of(request).set_own();
         let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
         let mut response = if to_sign_in {
             see_other(&self.sign_in(request))

@@ -20,21 +20,26 @@ use crate::config::PublicUrl;
 pub struct SameOrigin(());
 
 /// Where the site is, managed by Rocket.
-pub(super) struct Site(Option<PublicUrl>);
+pub(super) struct Site {
+    public_url: Option<PublicUrl>,
+    /// Of the connection.
+    scheme: &'static str,
+}
 
 impl Site {
-    pub(super) fn new(public_url: Option<PublicUrl>) -> Self {
-        Self(public_url)
+    pub(super) fn new(public_url: Option<PublicUrl>, tls: bool) -> Self {
+        let scheme = if tls { "https" } else { "http" };
+        Self { public_url, scheme }
     }
 
     /// Our origin; `None` where the request does not say which host it was sent to.
     fn origin(&self, request: &Request<'_>) -> Option<String> {
-        if let Some(public_url) = &self.0 {
+        if let Some(public_url) = &self.public_url {
             return Some(public_url.origin().to_owned());
         }
         let mut hosts = request.headers().get("Host");
         let host = hosts.next().filter(|_| hosts.next().is_none())?;
-        let url = Url::parse(&format!("http://{host}")).ok()?;
+        let url = Url::parse(&format!("{}://{host}", self.scheme)).ok()?;
         Some(url.origin().ascii_serialization())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rocket::fairing::{self, AdHoc};
 use rocket::figment::Figment;
+use rocket::figment::value::Value;
 use rocket::figment::value::magic::RelativePathBuf;
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
@@ -16,6 +17,7 @@ use super::logging::RequestLog;
 use super::method::PostStaysPost;
 use super::metrics_listener::MetricsListener;
 use super::openapi::Document;
+use super::own_route::own;
 use super::request_id::RequestIds;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
@@ -38,29 +40,42 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
     let figment = config::figment()?;
     let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
-    let rocket = with_grace(rocket, &prepared.config).attach(NoticeOnTerminate);
+    let rocket = with_grace(rocket, &prepared.config)
+        .attach(NoticeOnTerminate)
+        // Every answer is ours, so Rocket's default headers would all be replaced.
+        .attach(Shield::new());
     Ok(prepared.assemble(with_templates(rocket)))
 }
 
 /// Everything that Innkeeper gives to a Rocket application.
 ///
-/// Attach it, and the application has the addresses `/login`, `/profile`, `/logout`, `/sessions`, `/session`,
-/// `/healthz` and `/readyz` (and `/`, `/openapi.json` and `/docs`, unless it has an answer of its own there) and four
-/// files below `/static`; the store that the settings ask for; the guards [`CurrentSession`](super::CurrentSession),
-/// [`PassiveSession`](super::PassiveSession), [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; security headers
-/// on every answer that does not bring its own; an `X-Request-Id` on every answer and a line in the log for each; with
-/// `metrics_address` a listener for Prometheus; and a catcher for errors (unless it registers a default catcher of its
-/// own before).
+/// Attach it, and the application has the addresses `/`, `/login`, `/profile`, `/logout`, `/sessions`, `/session`,
+/// `/healthz`, `/readyz`, `/openapi.json` and `/docs`, and four files below `/static/innkeeper`; the store that the settings
+/// ask for; the guards [`CurrentSession`](super::CurrentSession), [`PassiveSession`](super::PassiveSession),
+/// [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`]; a line in the log for each request, whose id is in
+/// `X-Request-Id`; with `metrics_address` a listener for Prometheus; and a catcher for errors, unless it has a default
+/// catcher for `/` itself.
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
 /// [`Config`]; a mistake there stops the launch. Any number of instances can live side by side in one process.
 ///
-/// It brings [`Template::custom`] along, which serves the application's own templates too. An application that
-/// attaches a template fairing itself uses [`stage_with_own_templates`].
+/// # What it leaves to the application
 ///
-/// Three things hold in the whole application: its own [`Shield`] gives way to Innkeeper's headers (an answer that
-/// brings a header itself keeps it), a client's address is that of its connection unless `ip_header` is set, and a
-/// form field `_method` does not change a request's method.
+/// - Its addresses. Where both have a route, the application's answers, and so do its files. That holds for a route of
+///   any path too: `#[get("/<page>")]` also answers `/login`, unless it forwards or has a `rank` of 100, say.
+/// - Its headers, and those of its [`Shield`](rocket::shield::Shield). Innkeeper's strict headers, its
+///   `Content-Security-Policy` above all, are on answers of Innkeeper's alone: its pages, JSON, redirects, files and errors. To
+///   an answer of the application's it adds `X-Request-Id`, and `Cache-Control: no-store` if a guard has looked for the
+///   session; not where the answer has that header.
+/// - Its settings, with one exception: Rocket's default takes a client's address out of `X-Real-IP`, which any client can
+///   write; unless `ip_header` is set, it is that of the connection.
+/// - Its templates. It brings [`Template::custom`] along, which serves them too; an application that attaches a template
+///   fairing itself uses [`stage_with_own_templates`].
+///
+/// One thing it does take: a form field `_method` does not change a request's method in the whole application, because
+/// a form of another site could choose one that is not checked.
+///
+/// With Rocket's own TLS and no `public_url`, the cookie is `Secure` and the site's origin `https`.
 #[must_use]
 pub fn stage() -> AdHoc {
     AdHoc::try_on_ignite("Innkeeper", |rocket| async {
@@ -136,10 +151,12 @@ impl Prepared {
             sessions,
             metrics,
         } = self;
-        let secure = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
+        let tls = has_tls(rocket.figment());
+        let hsts = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
+        let secure = config.public_url.as_ref().map_or(tls, PublicUrl::is_secure);
         let cookie = SessionCookie { secure };
         let document = Document::new(cookie.name(), config.public_url.as_ref());
-        let mut rocket = without_ip_header(rocket);
+        let mut rocket = without_default_ip_header(rocket);
         if let Some(listener) = metrics {
             rocket = rocket
                 .manage(Arc::clone(listener.metrics()))
@@ -155,18 +172,16 @@ impl Prepared {
             }))
             .manage(cookie)
             .manage(document)
-            .manage(HeaderPolicy { hsts: secure })
-            // Rocket's default headers are weaker than ours, and would come first.
-            .attach(Shield::new())
+            .manage(HeaderPolicy { hsts })
             .attach(PostStaysPost)
             .attach(SecurityHeaders)
             .attach(RequestLog)
             .attach(OrderlyEnd)
             .attach(announcement(&config))
             .manage(Ending::default())
-            .manage(Site::new(config.public_url))
-            .mount("/", routes::routes())
-            .mount("/static", assets::routes());
+            .manage(Site::new(config.public_url, tls))
+            .mount("/", own(routes::routes()))
+            .mount("/static/innkeeper", own(assets::routes()));
         catchers::register(rocket)
     }
 }
@@ -205,13 +220,25 @@ fn announcement(config: &Config) -> AdHoc {
     })
 }
 
-/// Rocket believes `X-Real-IP` from whoever sends it, unless the application has said which header its proxy sets.
-fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
+/// Rocket's default believes what a visitor writes into `X-Real-IP`.
+///
+/// A program's own `rocket::Config` is named in the figment as the default is, so the values are compared: whoever means
+/// that header sets it by its key.
+fn without_default_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment().clone();
-    if is_set(&figment, "ip_header") {
+    let header = figment.extract_inner::<String>("ip_header").ok();
+    let default = rocket::Config::default().ip_header;
+    if is_set(&figment, "ip_header") || header.as_deref() != default.as_ref().map(|it| it.as_str())
+    {
         return rocket;
     }
     rocket.configure(figment.merge(("ip_header", false)))
+}
+
+/// Whether the connections are Rocket's own TLS. Its `tls_enabled` says no in a build without that feature, which is no
+/// reason to send a cookie in clear text to whoever has set certificates.
+fn has_tls(figment: &Figment) -> bool {
+    matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
 }
 
 fn with_templates(rocket: Rocket<Build>) -> Rocket<Build> {

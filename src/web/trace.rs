@@ -18,6 +18,10 @@ pub(super) struct Trace {
     guest: OnceLock<Guest>,
     problem: OnceLock<Arc<str>>,
     refused: AtomicBool,
+    /// Whether the answer is ours, and not the application's.
+    own: AtomicBool,
+    /// Whether a guard has looked for the session.
+    session_asked: AtomicBool,
 }
 
 /// Whose request it is. The handle, which has to be computed, is made only for a line that is written.
@@ -46,6 +50,8 @@ impl Trace {
             guest: OnceLock::new(),
             problem: OnceLock::new(),
             refused: AtomicBool::new(false),
+            own: AtomicBool::new(false),
+            session_asked: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +86,22 @@ impl Trace {
     /// Why the request could not be served as it should, for the operator.
     pub(super) fn set_problem(&self, problem: Arc<str>) {
         self.problem.get_or_init(|| problem);
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_own(&self) {
+        self.own.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_session_asked(&self) -> bool {
+        self.session_asked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_session_asked(&self) {
+        self.session_asked.store(true, Ordering::Relaxed);
     }
 
     /// Says whether this is the request's first refusal.

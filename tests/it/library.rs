@@ -177,6 +177,7 @@ fn an_applications_own_catcher_and_headers_stay() {
     let response = client.get("/own").dispatch();
     let policies: Vec<_> = response.headers().get("Content-Security-Policy").collect();
     assert_eq!(policies, ["default-src 'self'"]);
+    assert_eq!(response.headers().get_one("Cache-Control"), None);
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
         ("POST /login/", vec![json], "{}"),
         ("POST /login/", vec!["Content-Type: text/plain"], "x"),
         ("POST /logout/", vec!["Sec-Fetch-Site: cross-site"], ""),
-        ("GET /static/style.css", vec![], ""),
+        ("GET /static/innkeeper/style.css", vec![], ""),
         ("GET /healthz", vec![], ""),
         ("HEAD /login/", vec![], ""),
         ("NOSUCH /login/", vec![], ""),

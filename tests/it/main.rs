@@ -12,6 +12,7 @@
 #[macro_use]
 mod support;
 
+mod application;
 mod browser;
 mod config;
 mod cookies;

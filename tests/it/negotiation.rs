@@ -101,7 +101,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::Delete, "/login/", "GET, HEAD, POST"),
         (Method::Patch, "/logout", "GET, HEAD, POST"),
         (Method::Options, "/", "GET, HEAD"),
-        (Method::Post, "/static/style.css", "GET, HEAD"),
+        (Method::Post, "/static/innkeeper/style.css", "GET, HEAD"),
     ] {
         let answer = inn.program().send(method, path, &[], "").await;
         answer.assert_detail(405, "Method Not Allowed");
@@ -118,8 +118,8 @@ async fn an_unknown_address_is_not_found_in_both_forms() {
         "/nowhere",
         "/profile/x",
         "/login/login",
-        "/static/",
-        "/static/../Cargo.toml",
+        "/static/innkeeper/",
+        "/static/innkeeper/../Cargo.toml",
     ] {
         let answer = inn.program().get(path).await;
         answer.assert_detail(404, "Not Found");
@@ -201,7 +201,7 @@ fn no_header_takes_more_memory_than_its_length_explains() {
         "GET /sessions/",
         "GET /session/",
         "GET /openapi.json",
-        "GET /static/style.css",
+        "GET /static/innkeeper/style.css",
         "GET /nowhere",
         "POST /login/",
         "POST /logout/",

@@ -35,7 +35,7 @@ async fn every_page_is_whole() {
             "<title>",
             "class=\"skip\" href=\"#main\"",
             "<main id=\"main\"",
-            "href=\"/static/style.css\"",
+            "href=\"/static/innkeeper/style.css\"",
         ] {
             assert_eq!(body.matches(part).count(), 1, "{path}: {part}");
         }

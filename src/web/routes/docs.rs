@@ -12,15 +12,14 @@ use crate::web::pages::HtmlPage;
     path = "/openapi.json",
     responses((status = 200, description = "This document.", body = Object))
 )]
-// Both with a rank, so that an application's own document and page come first.
-#[get("/openapi.json", rank = 20)]
+#[get("/openapi.json")]
 pub(in crate::web) fn document(document: &State<Document>) -> (ContentType, &str) {
     (ContentType::JSON, &document.inner().json)
 }
 
 /// Shows the document as a page, where each address can be tried.
 #[utoipa::path(get, path = "/docs", responses(HtmlPage<Reference>))]
-#[get("/docs", rank = 20)]
+#[get("/docs")]
 pub(in crate::web) fn page(document: &State<Document>) -> HtmlPage<&Reference> {
     HtmlPage {
         template: "docs",

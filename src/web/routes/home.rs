@@ -14,8 +14,7 @@ use crate::web::refusal::Refusal;
     responses(OpenToAll, (status = 303, description = "Goes on.", headers(("Location" = String)))),
     security((), ("session" = []))
 )]
-// With a rank, so that an application's own home page comes first.
-#[get("/", rank = 20)]
+#[get("/")]
 pub(in crate::web) fn page(current: Result<&CurrentSession, Refusal>) -> Result<Redirect, Refusal> {
     match current {
         Ok(_) => Ok(Redirect::to("/profile/")),
