@@ -65,6 +65,6 @@ pub use session::{
 };
 pub use store::{AddressError, EmbeddedStore, OpenError, RedisStore};
 pub use web::{
-    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, rocket, stage,
+    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, launch, rocket, stage,
     stage_with_own_templates, templates,
 };

@@ -69,7 +69,7 @@ fn prepare(log: &Log) -> Result<Rocket<Build>, String> {
 async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
     let at = rocket.figment().extract::<rocket::Config>();
     let at = at.map(|at| SocketAddr::new(at.address, at.port));
-    let Err(error) = rocket.launch().await else {
+    let Err(error) = innkeeper::launch(rocket).await else {
         return Ok(());
     };
     if let ErrorKind::Shutdown(..) = error.kind() {

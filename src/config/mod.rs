@@ -25,7 +25,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -38,6 +38,7 @@ const KEYS: [&str; 14] = [
     "open_to_the_world",
     "redis_timeout_ms",
     "redis_ca_file",
+    "drain_secs",
     "metrics_address",
     "log_format",
 ];
@@ -69,6 +70,9 @@ pub struct Config {
     pub open_to_the_world: bool,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
     pub redis_timeout: Duration,
+    /// `drain_secs`, default 1: how long requests are still taken after `/readyz` has begun to say 503. Only the program
+    /// uses it.
+    pub drain: Duration,
     /// `metrics_address`; `None`: nothing is counted, and nothing served.
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
@@ -178,6 +182,9 @@ impl Config {
             redis_timeout: table
                 .whole("redis_timeout_ms", 1..=600_000)?
                 .map_or(Duration::from_secs(1), Duration::from_millis),
+            drain: table
+                .whole("drain_secs", 0..=3600)?
+                .map_or(Duration::from_secs(1), Duration::from_secs),
             metrics: MetricsAddress::read(figment, &table)?,
             log_format,
         })

@@ -38,4 +38,5 @@ pub use pages::templates;
 pub use passive_session::PassiveSession;
 pub use refusal::Refusal;
 pub use same_origin::SameOrigin;
+pub use shutdown::launch;
 pub use stage::{rocket, stage, stage_with_own_templates};

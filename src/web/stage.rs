@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rocket::config::Shutdown;
 use rocket::fairing::{self, AdHoc};
 use rocket::figment::Figment;
 use rocket::figment::value::Value;
@@ -21,7 +23,7 @@ use super::own_route::own;
 use super::request_id::RequestIds;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
-use super::shutdown::{Ending, NoticeOnTerminate, OrderlyEnd};
+use super::shutdown::{Ending, OrderlyEnd, StopTimes};
 use super::{assets, catchers, pages, routes};
 use crate::config::{self, Config, PublicUrl, StoreChoice};
 use crate::session::{Clock, Sessions};
@@ -30,8 +32,7 @@ use crate::store::{self, Measured};
 /// The whole application, as `cargo run` serves it.
 ///
 /// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
-/// Rocket's printing, and an end on SIGTERM that is announced: for a second `/readyz` says so while requests are
-/// still taken, then those in flight have as long as they may wait for their store.
+/// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it.
 ///
 /// # Errors
 ///
@@ -40,8 +41,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
     let figment = config::figment()?;
     let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
-    let rocket = with_grace(rocket, &prepared.config)
-        .attach(NoticeOnTerminate)
+    let rocket = with_stop_times(rocket, &prepared.config)
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new());
     Ok(prepared.assemble(with_templates(rocket)))
@@ -186,17 +186,22 @@ impl Prepared {
     }
 }
 
-/// A request in flight may wait for its store, and must be given the time, unless the operator has set it.
-fn with_grace(rocket: Rocket<Build>, config: &Config) -> Rocket<Build> {
-    let needed = match &config.store {
-        StoreChoice::Redis { .. } => config.redis_timeout.as_secs() + 2,
-        StoreChoice::Embedded(_) => 2,
-    };
+/// A request under way may wait for its store, and must be given the time, unless the operator has set it.
+fn with_stop_times(rocket: Rocket<Build>, config: &Config) -> Rocket<Build> {
     let figment = rocket.figment().clone();
-    if is_set(&figment, "shutdown.grace") {
-        return rocket;
+    let drain = config.drain;
+    if is_set(&figment, "shutdown.grace")
+        && let Ok(set) = figment.extract_inner::<Shutdown>("shutdown")
+    {
+        let limit = Duration::from_secs(u64::from(set.grace) + u64::from(set.mercy));
+        return rocket.manage(StopTimes { drain, limit });
     }
-    rocket.configure(figment.merge(("shutdown.grace", needed)))
+    let limit = config.redis_timeout + Duration::from_secs(1);
+    // In whole seconds, and longer: the limit is to come first.
+    let grace = limit.as_secs() + 1;
+    rocket
+        .configure(figment.merge(("shutdown.grace", grace)))
+        .manage(StopTimes { drain, limit })
 }
 
 /// Whether somebody else than Rocket has set one of its keys.

@@ -68,9 +68,72 @@ fn clients_that_say_nothing_do_not_keep_a_process() {
     let begun = Instant::now();
     let status = program.terminate();
     assert!(status.success(), "{status}: {}", program.log());
-    // One second of notice, two of grace, three of mercy; the bound leaves room for a slow machine.
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    // A second each for the drain, the store and the answer; the bound leaves room for a slow machine.
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(program.log().contains("were cut"), "{}", program.log());
     drop(streams);
+}
+
+const IN_MEMORY: (&str, &str) = ("INNKEEPER_STORE_PATH", ":memory:");
+const NO_DRAIN: (&str, &str) = ("INNKEEPER_DRAIN_SECS", "0");
+/// What is under way has a minute.
+const LONG_WAIT: (&str, &str) = ("INNKEEPER_REDIS_TIMEOUT_MS", "60000");
+
+#[test]
+fn idle_connections_are_closed_at_once() {
+    let mut program = Program::start(&[IN_MEMORY, NO_DRAIN, LONG_WAIT]);
+    // A connection that a browser has opened in advance, and one that it has used.
+    let unused = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
+    let mut used = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
+    used.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut start = [0; 12];
+    used.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    let begun = Instant::now();
+    let status = program.terminate();
+    assert!(status.success(), "{status}: {}", program.log());
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(!program.log().contains("cut"), "{}", program.log());
+    drop((unused, used));
+}
+
+#[test]
+fn asked_twice_it_ends_at_once() {
+    let long = ("INNKEEPER_DRAIN_SECS", "3600");
+    let mut program = Program::start(&[IN_MEMORY, long, LONG_WAIT]);
+    let mut half = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
+    half.write_all(b"GET /").unwrap();
+    program.ask_to_end();
+    eventually("it to have heard", || {
+        program.log().contains("asked to end").then_some(())
+    });
+    let status = program.terminate();
+    assert!(status.success(), "{status}: {}", program.log());
+    assert!(program.log().contains("at once"), "{}", program.log());
+}
+
+#[test]
+fn ctrl_c_ends_it_without_drain() {
+    let long = ("INNKEEPER_DRAIN_SECS", "3600");
+    let mut program = Program::start(&[IN_MEMORY, long, LONG_WAIT]);
+    program.signal("INT");
+    let status = program.wait();
+    assert!(status.success(), "{status}: {}", program.log());
+}
+
+#[test]
+fn a_hangup_changes_nothing() {
+    let program = Program::start(&[IN_MEMORY]);
+    let id = http::log_in(program.port(), "abdullah");
+    program.signal("HUP");
+    eventually("it to have heard", || {
+        program
+            .log()
+            .contains("SIGHUP changes nothing")
+            .then_some(())
+    });
+    assert_eq!(http::profile_status(program.port(), &id), 200);
 }
 
 #[test]

@@ -200,13 +200,17 @@ impl Program {
         assert!(limited.success());
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.process.id(), name);
+    }
+
     /// Lets it hang.
     pub(crate) fn stop(&self) {
-        signal(self.process.id(), "STOP");
+        self.signal("STOP");
     }
 
     pub(crate) fn go_on(&self) {
-        signal(self.process.id(), "CONT");
+        self.signal("CONT");
     }
 
     /// Ends it without any warning.
@@ -222,7 +226,7 @@ impl Program {
     }
 
     pub(crate) fn ask_to_end(&self) {
-        signal(self.process.id(), "TERM");
+        self.signal("TERM");
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
