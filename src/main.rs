@@ -2,12 +2,16 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use innkeeper::{Command, Config, Log};
 use rocket::error::ErrorKind;
+use rocket::figment::Figment;
 use rocket::{Build, Rocket};
+use tokio::runtime::{self, Runtime};
 
 /// Keeps the guests of a web site signed in for as long as they are active
 ///
@@ -31,7 +35,7 @@ fn main() -> ExitCode {
     match command {
         None => serve(prepared),
         Some(command) => prepared
-            .and_then(|()| command.run())
+            .and_then(|_| command.run())
             .unwrap_or_else(|problem| tell(&format!("innkeeper {command}: {problem}"))),
     }
 }
@@ -43,13 +47,13 @@ fn tell(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Not an async main: Rocket takes the number of its threads from settings that may stand in `.env`.
-fn serve(prepared: Result<(), String>) -> ExitCode {
+/// Not an async main: the number of threads is a setting, which may stand in `.env`.
+fn serve(prepared: Result<Option<PathBuf>, String>) -> ExitCode {
     let log = match Log::open() {
         Ok(log) => log,
         Err(error) => return tell(&format!("innkeeper does not start: {error}")),
     };
-    let served = prepared.and_then(|()| rocket::execute(launch(prepare(&log)?)));
+    let served = prepared.and_then(|env_file| run(prepare(&log, env_file)?));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -59,11 +63,50 @@ fn serve(prepared: Result<(), String>) -> ExitCode {
     }
 }
 
-fn prepare(log: &Log) -> Result<Rocket<Build>, String> {
+fn prepare(log: &Log, env_file: Option<PathBuf>) -> Result<Rocket<Build>, String> {
     let rocket = innkeeper::rocket()?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
     log.start(config.log_format);
+    tracing::info!("{}", told_sources(rocket.figment(), env_file));
     Ok(rocket)
+}
+
+/// Which files have a say.
+fn told_sources(figment: &Figment, env_file: Option<PathBuf>) -> String {
+    let of_rocket = figment
+        .metadata()
+        .filter_map(|metadata| metadata.source.as_ref()?.file_path());
+    let files: Vec<_> = of_rocket
+        .map(Path::to_owned)
+        .chain(env_file)
+        .map(|path| path.display().to_string())
+        .collect();
+    if files.is_empty() {
+        return "settings are read from the environment; there is no Rocket.toml and no .env in this folder".to_owned();
+    }
+    format!(
+        "settings are read from {} and the environment",
+        files.join(", ")
+    )
+}
+
+/// As `rocket::execute` does, which would take the number of threads from a Rocket.toml in any folder above.
+fn run(rocket: Rocket<Build>) -> Result<(), String> {
+    let threads = runtime(rocket.figment())?;
+    let served = threads.block_on(launch(rocket));
+    threads.shutdown_timeout(Duration::from_millis(500));
+    served
+}
+
+fn runtime(figment: &Figment) -> Result<Runtime, String> {
+    let rocket: rocket::Config = figment.extract().map_err(|error| error.to_string())?;
+    runtime::Builder::new_multi_thread()
+        .thread_name("innkeeper")
+        .worker_threads(rocket.workers.max(1))
+        .max_blocking_threads(rocket.max_blocking.max(1))
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
@@ -86,11 +129,21 @@ async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
     })
 }
 
-/// Puts what `.env` says into the environment, where the environment does not say it already.
-fn read_env_file() -> Result<(), String> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
+/// Puts what `.env` of the working directory says into the environment, where the environment does not say it already,
+/// and returns where the file is.
+///
+/// No folder above is looked at: others may write there.
+fn read_env_file() -> Result<Option<PathBuf>, String> {
+    let file = Path::new(".env");
+    // Python keeps virtual environments in folders of that name.
+    if file.is_dir() {
+        return Ok(None);
+    }
+    match dotenvy::from_path(file) {
+        Ok(()) => Ok(Some(
+            path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+        )),
+        Err(error) if error.not_found() => Ok(None),
         // The error itself would show the line, and with it perhaps a password.
         Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
         Err(_) => Err(

@@ -2,9 +2,12 @@
 
 mod host;
 mod metrics_address;
+mod misspelt;
 mod public_url;
 mod secret;
+mod service_link;
 mod sources;
+mod spelling;
 mod table;
 
 use std::fmt;
@@ -19,7 +22,7 @@ pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
-pub(crate) use sources::figment;
+pub(crate) use sources::{Sources, sources};
 
 use self::table::Table;
 use crate::session::Lifetimes;
@@ -55,7 +58,8 @@ const REDIS_KEYS: [&str; 3] = [
 /// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
 /// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
 /// the environment wins over files. So a `store_path` of the program's keeps the embedded store, whatever `REDIS_URL` there
-/// is in the environment. An empty variable is the same as none; so is an empty text in a program.
+/// is in the environment. An empty variable is the same as none; so is an empty text in a program. Only a variable that
+/// names a Redis is refused where it is empty and nothing else says where sessions live: whoever set it meant one.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
@@ -189,6 +193,18 @@ impl Config {
             log_format,
         })
     }
+
+    /// What is allowed, and probably not meant.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let Lifetimes { idle, absolute } = self.lifetimes;
+        let absolute = absolute.filter(|_| self.lifetimes.absolute_comes_first())?;
+        Some(format!(
+            "Every session ends {} s after its sign-in, used or not: `absolute_timeout_secs` is below \
+             `idle_timeout_secs`, which is {} and means nothing then.",
+            absolute.as_secs(),
+            idle.as_secs()
+        ))
+    }
 }
 
 fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
@@ -226,7 +242,12 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
             "upstash_redis_rest_token",
             "needs `upstash_redis_rest_url` beside it",
         )),
-        (None, None) => Ok(embedded(folder)),
+        (None, None) => {
+            if !redis_of_program {
+                table.refuse_empty_variable(&REDIS_KEYS)?;
+            }
+            Ok(embedded(folder))
+        }
     }
 }
 

@@ -1,18 +1,30 @@
 //! Where the program reads its settings.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use rocket::config::{Ident, Shutdown};
 use rocket::figment::providers::{Env, Format, Toml};
-use rocket::figment::{Figment, Profile};
+use rocket::figment::{self, Figment, Profile, Provider};
 
-/// The program's figment: Rocket's own with four differences. No `Server` header, no client address from a header,
-/// none of Rocket's printing, and SIGTERM is left to the program.
+use super::misspelt;
+
+/// What the program's settings are read from.
+pub(crate) struct Sources {
+    /// Rocket's own figment with four differences. No `Server` header, no client address from a header, none of
+    /// Rocket's printing, and SIGTERM is left to the program.
+    pub(crate) figment: Figment,
+    /// Variables that are called `ROCKET_..`, and that nobody reads.
+    pub(crate) unread: Vec<String>,
+}
+
+/// The program's sources: `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and the
+/// environment. (Rocket itself would look for the file in all folders above too, where others may write.)
 ///
 /// # Errors
 ///
-/// A sentence for the operator: one of Rocket's own settings is wrong.
-pub(crate) fn figment() -> Result<Figment, String> {
+/// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
+pub(crate) fn sources() -> Result<Sources, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),
         // Whoever connects could write this header; an operator with a proxy names it.
@@ -24,9 +36,18 @@ pub(crate) fn figment() -> Result<Figment, String> {
         },
         ..rocket::Config::default()
     };
-    let figment = Figment::from(defaults)
-        .merge(Toml::file(Env::var_or("ROCKET_CONFIG", "Rocket.toml")).nested())
-        .merge(Env::prefixed("ROCKET_").ignore(&["PROFILE"]).global())
+    let mut figment = Figment::from(defaults);
+    if let Some(path) = file()? {
+        let file = Toml::file_exact(&path).nested();
+        file.data().map_err(|error| unreadable(&path, &error))?;
+        figment = figment.merge(file);
+    }
+    let figment = figment
+        .merge(
+            Env::prefixed("ROCKET_")
+                .ignore(&["PROFILE", "CONFIG"])
+                .global(),
+        )
         .select(Profile::from_env_or(
             "ROCKET_PROFILE",
             rocket::Config::DEFAULT_PROFILE,
@@ -36,5 +57,38 @@ pub(crate) fn figment() -> Result<Figment, String> {
     figment
         .extract::<rocket::Config>()
         .map_err(|error| error.to_string())?;
-    Ok(figment)
+    let unread = misspelt::refuse(&figment).map_err(|error| error.to_string())?;
+    Ok(Sources { figment, unread })
+}
+
+/// The file to read; `None`: it is not there, and nobody has asked for it.
+fn file() -> Result<Option<PathBuf>, String> {
+    let named = Env::var("ROCKET_CONFIG").filter(|name| !name.is_empty());
+    let Some(name) = named else {
+        let usual = Path::new("Rocket.toml");
+        return Ok(usual.is_file().then(|| absolute(usual)));
+    };
+    let path = absolute(Path::new(&name));
+    if path.is_file() {
+        return Ok(Some(path));
+    }
+    Err(format!(
+        "`ROCKET_CONFIG` names the file {}, which is not there",
+        path.display()
+    ))
+}
+
+/// Only where it is: the parser's own sentence shows the line, and with it perhaps a password.
+fn unreadable(path: &Path, error: &figment::Error) -> String {
+    let error = error.to_string();
+    let place = error.lines().next().unwrap_or_default();
+    format!(
+        "{} cannot be read: {place}. Settings stand in tables such as `[default]` and `[default.innkeeper]`",
+        path.display()
+    )
+}
+
+/// So that messages say which file it is.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -8,19 +8,28 @@ use std::time::Duration;
 use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Figment, Source};
 
-use super::ConfigError;
+use super::service_link::is_service_link;
+use super::spelling::nearest;
+use super::{ConfigError, KEYS};
 
 const PREFIX: &str = "INNKEEPER_";
 
+/// Our table in Rocket's configuration.
+const TABLE: &str = "innkeeper";
+
 /// The names that the tutorial and most Redis tools use, read as if they began with our prefix.
-const ALSO: [&str; 3] = [
+pub(super) const ALSO: [&str; 3] = [
     "REDIS_URL",
     "UPSTASH_REDIS_REST_URL",
     "UPSTASH_REDIS_REST_TOKEN",
 ];
 
 /// Our settings by key.
-pub(super) struct Table(BTreeMap<String, Setting>);
+pub(super) struct Table {
+    settings: BTreeMap<String, Setting>,
+    /// Variables of ours without a value: key and name.
+    empty: Vec<(String, String)>,
+}
 
 struct Setting {
     value: Value,
@@ -35,9 +44,12 @@ enum Origin {
 
 impl Table {
     pub(super) fn read(figment: &Figment) -> Result<Self, ConfigError> {
-        let configured = match figment.extract_inner::<Dict>("innkeeper") {
+        let configured = match figment.extract_inner::<Dict>(TABLE) {
             Ok(dict) => dict,
-            Err(error) if error.missing() => Dict::new(),
+            Err(error) if error.missing() => {
+                refuse_nearly_ours(figment)?;
+                Dict::new()
+            }
             Err(_) => {
                 return Err(ConfigError(
                     "`innkeeper` must be a table, `[default.innkeeper]` in Rocket.toml".to_owned(),
@@ -50,14 +62,19 @@ impl Table {
                 "`[innkeeper]` in Rocket.toml must be `[default.innkeeper]`".to_owned(),
             ));
         }
-        let mut settings = BTreeMap::new();
+        let (mut settings, mut empty) = (BTreeMap::new(), Vec::new());
         for (key, value) in configured {
             let origin = origin(figment, &key);
             settings.insert(key, Setting { value, origin });
         }
         for (key, name, text) in environment()? {
             let in_code = |setting: &Setting| matches!(setting.origin, Origin::Code);
-            if !settings.get(&key).is_some_and(in_code) {
+            if settings.get(&key).is_some_and(in_code) {
+                continue;
+            }
+            if text.is_empty() {
+                empty.push((key, name));
+            } else {
                 let setting = Setting {
                     value: Value::from(text),
                     origin: Origin::Environment(name),
@@ -65,22 +82,49 @@ impl Table {
                 settings.insert(key, setting);
             }
         }
-        Ok(Self(settings))
+        Ok(Self { settings, empty })
     }
 
-    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), ConfigError> {
-        match self.0.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(self.error(
-                key,
-                &format!("is not a setting; there are: {}", known.join(", ")),
-            )),
+    /// For keys without which something quite different would happen.
+    pub(super) fn refuse_empty_variable(&self, keys: &[&str]) -> Result<(), ConfigError> {
+        let found = self
+            .empty
+            .iter()
+            .find(|(key, _)| keys.contains(&key.as_str()));
+        match found {
+            Some((_, name)) => Err(ConfigError(format!(
+                "`{name}` in the environment or .env is empty, so sessions would be kept in the embedded store: give it \
+                 a value, or take it away if that is what you want"
+            ))),
             None => Ok(()),
         }
     }
 
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let all = self
+            .settings
+            .keys()
+            .chain(self.empty.iter().map(|(key, _)| key));
+        let Some(key) = all.into_iter().find(|key| !known.contains(&key.as_str())) else {
+            return Ok(());
+        };
+        let meant = if rocket::Config::PARAMETERS.contains(&key.as_str()) {
+            format!(
+                "it is one of Rocket's, `ROCKET_{}`",
+                key.to_ascii_uppercase()
+            )
+        } else {
+            match nearest(key, known.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            }
+        };
+        Err(self.error(key, &format!("is not a setting; {meant}")))
+    }
+
     /// A text; `None` where it is not set, or empty.
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>, ConfigError> {
-        match self.0.get(key).map(|setting| &setting.value) {
+        match self.settings.get(key).map(|setting| &setting.value) {
             Some(Value::String(_, text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
             Some(_) => Err(self.error(key, "must be a text, in quotes")),
             None => Ok(None),
@@ -147,19 +191,22 @@ impl Table {
 
     /// Whether a program has set it in its figment, and to something.
     pub(super) fn is_of_program(&self, key: &str) -> bool {
-        let setting = self.0.get(key);
+        let setting = self.settings.get(key);
         setting.is_some_and(|setting| matches!(setting.origin, Origin::Code))
             && self.text_of(key).is_some()
     }
 
     /// The key and where it was set.
     pub(super) fn name(&self, key: &str) -> String {
-        match self.0.get(key).map(|setting| &setting.origin) {
+        match self.settings.get(key).map(|setting| &setting.origin) {
             Some(Origin::Environment(name)) => {
                 format!("`{key}` (`{name}` in the environment or .env)")
             }
             Some(Origin::File(file)) => format!("`{key}` (in {file})"),
-            Some(Origin::Code) | None => format!("`{key}`"),
+            Some(Origin::Code) | None => match self.empty.iter().find(|(empty, _)| empty == key) {
+                Some((_, name)) => format!("`{key}` (`{name}` in the environment or .env)"),
+                None => format!("`{key}`"),
+            },
         }
     }
 
@@ -169,7 +216,7 @@ impl Table {
 
     /// A setting that is no secret, as it would be typed.
     fn text_of(&self, key: &str) -> Option<String> {
-        let text = match &self.0.get(key)?.value {
+        let text = match &self.settings.get(key)?.value {
             Value::String(_, text) => text.clone(),
             Value::Bool(_, flag) => flag.to_string(),
             Value::Num(_, number) => match number.to_i128() {
@@ -198,7 +245,24 @@ fn origin(figment: &Figment, key: &str) -> Origin {
     }
 }
 
-/// Our variables that are not empty as (key, name, text), the ones with our prefix last so that they win.
+/// A table that is not ours, and is nearly called so; only for where ours is not there: an application may have it.
+fn refuse_nearly_ours(figment: &Figment) -> Result<(), ConfigError> {
+    let keys = figment.extract::<Dict>().unwrap_or_default();
+    let tables = keys.keys().map(|key| format!("[default.{key}]"));
+    let profiles = figment.profiles().map(|profile| format!("[{profile}]"));
+    for name in tables.chain(profiles) {
+        let word = name.trim_start_matches("[default.");
+        let word = word.trim_start_matches('[').trim_end_matches(']');
+        if word != TABLE && nearest(word, [TABLE]).is_some() {
+            return Err(ConfigError(format!(
+                "`{name}` in Rocket.toml is no table of settings; did you mean `[default.{TABLE}]`?"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Our variables as (key, name, text), the ones with our prefix last so that they win.
 fn environment() -> Result<Vec<(String, String, String)>, ConfigError> {
     let mut general = Vec::new();
     let mut prefixed = Vec::new();
@@ -207,18 +271,38 @@ fn environment() -> Result<Vec<(String, String, String)>, ConfigError> {
             continue;
         };
         let (found, key) = match name.strip_prefix(PREFIX) {
+            Some(key) if is_service_link(key, &text.to_string_lossy()) => continue,
             Some(key) => (&mut prefixed, key),
             None if ALSO.contains(&name.as_str()) => (&mut general, name.as_str()),
-            None => continue,
+            None => {
+                refuse_nearly_prefixed(&name)?;
+                continue;
+            }
         };
         let key = key.to_ascii_lowercase();
         let text = text
             .into_string()
             .map_err(|_| ConfigError(format!("`{name}` in the environment is not UTF-8")))?;
-        if !text.is_empty() {
-            found.push((key, name, text));
-        }
+        found.push((key, name, text));
     }
     general.extend(prefixed);
     Ok(general)
+}
+
+/// A variable whose prefix is misspelt, or not in capitals.
+fn refuse_nearly_prefixed(name: &str) -> Result<(), ConfigError> {
+    let split = name
+        .char_indices()
+        .filter(|(_, letter)| *letter == '_')
+        .map(|(place, _)| name.split_at(place + 1));
+    for (prefix, key) in split {
+        let key = nearest(key, KEYS).filter(|_| nearest(prefix, [PREFIX]).is_some());
+        if let Some(key) = key {
+            return Err(ConfigError(format!(
+                "`{name}` in the environment or .env is not a setting; did you mean `{PREFIX}{}`?",
+                key.to_ascii_uppercase()
+            )));
+        }
+    }
+    Ok(())
 }

@@ -35,6 +35,11 @@ impl Lifetimes {
         let end = created_at?.min(now).checked_add(self.absolute?)?;
         Some(end.duration_since(now).unwrap_or_default())
     }
+
+    /// Whether the absolute limit is always reached first, so that the idle timeout means nothing.
+    pub(crate) fn absolute_comes_first(&self) -> bool {
+        self.absolute.is_some_and(|absolute| absolute < self.idle)
+    }
 }
 
 #[cfg(test)]

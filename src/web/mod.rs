@@ -28,6 +28,7 @@ mod routes;
 mod same_origin;
 mod shutdown;
 mod stage;
+mod template_folder;
 mod trace;
 mod visitor;
 mod watch;

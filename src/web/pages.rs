@@ -45,20 +45,21 @@ const TEMPLATES: [(&str, &str); 10] = compiled_in![
 ///
 /// A page of ours refers to a replaced one that lacks what it needs.
 pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
-    let known: Vec<String> = engines
-        .tera
-        .get_template_names()
-        .map(str::to_owned)
-        .collect();
-    let missing = TEMPLATES
-        .into_iter()
-        .filter(|(name, _)| !known.iter().any(|known| known == name));
-    engines.tera.add_raw_templates(missing)?;
+    add(&mut engines.tera)?;
     // The engine decides by a file's ending whether to escape, and ours are no files.
     let mut escaped = engines.tera.autoescape_suffixes.clone();
     escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
     engines.tera.autoescape_on(escaped);
     Ok(())
+}
+
+/// Adds those of ours that are not there.
+pub(super) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
+    let known: Vec<String> = tera.get_template_names().map(str::to_owned).collect();
+    let missing = TEMPLATES
+        .into_iter()
+        .filter(|(name, _)| !known.iter().any(|known| known == name));
+    tera.add_raw_templates(missing)
 }
 
 /// A page, in HTML whatever the request prefers.

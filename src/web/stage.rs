@@ -8,7 +8,6 @@ use rocket::config::Shutdown;
 use rocket::fairing::{self, AdHoc};
 use rocket::figment::Figment;
 use rocket::figment::value::Value;
-use rocket::figment::value::magic::RelativePathBuf;
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 use rocket_dyn_templates::Template;
@@ -24,8 +23,8 @@ use super::request_id::RequestIds;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, OrderlyEnd, StopTimes};
-use super::{assets, catchers, pages, routes};
-use crate::config::{self, Config, PublicUrl, StoreChoice};
+use super::{assets, catchers, pages, routes, template_folder};
+use crate::config::{self, Config, PublicUrl, Sources, StoreChoice};
 use crate::session::{Clock, Sessions};
 use crate::store::{self, Measured};
 
@@ -38,13 +37,24 @@ use crate::store::{self, Measured};
 ///
 /// A sentence for the operator: a setting is wrong, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
-    let figment = config::figment()?;
-    let rocket = rocket::custom(figment);
+    let Sources { figment, unread } = config::sources()?;
+    let rocket = rocket::custom(template_folder::of_the_program(figment)?);
     let prepared = Prepared::from(rocket.figment())?;
     let rocket = with_stop_times(rocket, &prepared.config)
+        .attach(warning(unread))
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new());
     Ok(prepared.assemble(with_templates(rocket)))
+}
+
+/// Of variables that look like Rocket's, and are not.
+fn warning(unread: Vec<String>) -> AdHoc {
+    AdHoc::on_ignite("Unread settings", |rocket| async move {
+        for name in unread {
+            tracing::warn!("`{name}` is none of Rocket's settings, and nobody reads it");
+        }
+        rocket
+    })
 }
 
 /// Everything that Innkeeper gives to a Rocket application.
@@ -216,11 +226,15 @@ fn announcement(config: &Config) -> AdHoc {
         StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
         StoreChoice::Redis { .. } => "Redis".to_owned(),
     };
+    let doubt = config.doubt();
     AdHoc::on_liftoff("Innkeeper is ready", |rocket| {
         Box::pin(async move {
             let config = rocket.config();
             let at = SocketAddr::new(config.address, config.port);
             tracing::info!("listening on http://{at}, sessions are kept in {kept}");
+            if let Some(doubt) = doubt {
+                tracing::warn!("{doubt}");
+            }
         })
     })
 }
@@ -247,22 +261,7 @@ fn has_tls(figment: &Figment) -> bool {
 }
 
 fn with_templates(rocket: Rocket<Build>) -> Rocket<Build> {
-    with_template_dir(rocket).attach(Template::try_custom(|engines| {
+    template_folder::or_none(rocket).attach(Template::try_custom(|engines| {
         pages::templates(engines).map_err(Into::into)
     }))
-}
-
-/// The template engine insists on a folder. An application that has none gets one entry that holds no template,
-/// its own executable: our pages are compiled in.
-fn with_template_dir(rocket: Rocket<Build>) -> Rocket<Build> {
-    let figment = rocket.figment().clone();
-    let configured = figment.extract_inner::<RelativePathBuf>("template_dir");
-    match (configured, std::env::current_exe()) {
-        (Err(error), Ok(executable))
-            if error.missing() && !std::path::Path::new("templates").is_dir() =>
-        {
-            rocket.configure(figment.merge(("template_dir", executable)))
-        }
-        _ => rocket,
-    }
 }

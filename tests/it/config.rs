@@ -8,7 +8,7 @@ use crate::support::http;
 use crate::support::program::Program;
 use crate::support::redis::RedisServer;
 
-fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
@@ -95,14 +95,91 @@ fn the_env_file_speaks_to_rocket_too() {
 #[test]
 fn an_empty_setting_is_none() {
     let folder = folder_with(&[]);
-    let variables = [
-        ("REDIS_URL", ""),
-        ("INNKEEPER_PUBLIC_URL", ""),
-        ("UPSTASH_REDIS_REST_URL", ""),
-    ];
+    let variables = [("INNKEEPER_PUBLIC_URL", ""), ("INNKEEPER_LOG_FORMAT", "")];
     let program = Program::start_in(folder.path(), &variables);
     http::log_in(program.port(), "abdullah");
     assert!(folder.path().join("data").exists());
+}
+
+#[test]
+fn files_of_the_folders_above_have_no_say() {
+    // Both would stop the launch, and so would the number of threads.
+    let folder = folder_with(&[
+        (".env", "REDIS_URL=http://x\n"),
+        ("Rocket.toml", "[default]\nworkers = \"many\"\n"),
+    ]);
+    let below = folder.path().join("below");
+    fs::create_dir(&below).unwrap();
+    let program = Program::start_in(&below, &[]);
+    http::log_in(program.port(), "abdullah");
+    let log = program.log();
+    assert!(log.contains("no Rocket.toml and no .env"), "{log}");
+    drop(program);
+    let said = Program::operate(&below, &["sessions", "list", "abdullah"], &[]);
+    assert_eq!(said.status, 0, "{said:?}");
+
+    // A virtual environment of Python's is no file of ours.
+    fs::create_dir(below.join(".env")).unwrap();
+    fs::write(below.join("Rocket.toml"), "[default]\nworkers = 2\n").unwrap();
+    let log = Program::start_in(&below, &[]).log();
+    assert!(
+        log.contains("below/Rocket.toml and the environment"),
+        "{log}"
+    );
+    fs::remove_dir(below.join(".env")).unwrap();
+    fs::write(below.join(".env"), "RUST_LOG=info\n").unwrap();
+    let log = Program::start_in(&below, &[]).log();
+    assert!(
+        log.contains("below/Rocket.toml") && log.contains("below/.env"),
+        "{log}"
+    );
+}
+
+#[test]
+fn an_absolute_limit_below_the_idle_one_is_told() {
+    let variables = [("INNKEEPER_ABSOLUTE_TIMEOUT_SECS", "300")];
+    let program = Program::start(&variables);
+    let log = program.log();
+    assert!(
+        log.contains("WARN") && log.contains("`absolute_timeout_secs`"),
+        "{log}"
+    );
+    let folder = folder_with(&[]);
+    let said = Program::operate(folder.path(), &["doctor"], &variables);
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(said.out.contains("`absolute_timeout_secs`"), "{said:?}");
+}
+
+#[test]
+fn somebody_elses_templates_do_not_stop_the_launch_and_those_asked_for_do() {
+    let folder = folder_with(&[]);
+    let templates = folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("index.html.tera"), "{% if %}").unwrap();
+    let program = Program::start_in(folder.path(), &[]);
+    let page = http::request(program.port(), "GET /login/", &["Accept: text/html"], "");
+    assert_eq!(http::status(&page), 200);
+    drop(program);
+
+    let asked = [("ROCKET_TEMPLATE_DIR", "templates")];
+    let said = Program::refusal(folder.path(), &asked);
+    assert!(
+        said.contains("index.html.tera") && said.contains("template_dir"),
+        "{said}"
+    );
+    let said = Program::refusal(folder.path(), &[("ROCKET_TEMPLATE_DIR", "elsewhere")]);
+    assert!(
+        said.contains("elsewhere") && said.contains("template_dir"),
+        "{said}"
+    );
+
+    fs::remove_file(templates.join("index.html.tera")).unwrap();
+    fs::create_dir(templates.join("innkeeper")).unwrap();
+    let page = templates.join("innkeeper/login.html.tera");
+    fs::write(page, "The sign-in of another").unwrap();
+    let program = Program::start_in(folder.path(), &asked);
+    let page = http::request(program.port(), "GET /login/", &["Accept: text/html"], "");
+    assert!(page.contains("The sign-in of another"), "{page}");
 }
 
 #[test]
@@ -307,6 +384,8 @@ fn a_refused_launch_says_why_even_where_the_log_is_off() {
 fn a_file_that_cannot_be_read_is_named() {
     for text in [
         "[default",
+        "redis_url = \"redis://:s3cret@x\"",
+        "[default.innkeeper]\nredis_url = \"redis://:s3cret@x",
         "[innkeeper]\nstore_path = \"x\"",
         "[default]\ninnkeeper = 5",
     ] {
@@ -314,6 +393,7 @@ fn a_file_that_cannot_be_read_is_named() {
         let said = Program::refusal(folder.path(), &[]);
         assert!(said.contains("Rocket.toml"), "{text}: {said}");
         assert!(!said.contains("panicked"), "{text}: {said}");
+        assert!(!said.contains("s3cret"), "{text}: {said}");
     }
 }
 

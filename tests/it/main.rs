@@ -30,6 +30,7 @@ mod login;
 mod logout;
 mod logs;
 mod metrics;
+mod misspelt;
 mod negotiation;
 mod openapi;
 mod operator;

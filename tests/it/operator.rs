@@ -323,14 +323,22 @@ fn a_wrong_setting_is_told_as_at_launch() {
     }
 }
 
+/// On the embedded store where there is no address.
+fn on(redis_url: &str) -> Vec<(&str, &str)> {
+    if redis_url.is_empty() {
+        return Vec::new();
+    }
+    vec![("REDIS_URL", redis_url)]
+}
+
 fn list(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
     let words: Vec<_> = ["sessions", "list"].iter().chain(words).copied().collect();
-    Program::operate(folder, &words, &[("REDIS_URL", redis_url)])
+    Program::operate(folder, &words, &on(redis_url))
 }
 
 fn end(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
     let words: Vec<_> = ["sessions", "end"].iter().chain(words).copied().collect();
-    Program::operate(folder, &words, &[("REDIS_URL", redis_url)])
+    Program::operate(folder, &words, &on(redis_url))
 }
 
 /// By the list in JSON.
@@ -453,7 +461,7 @@ fn help_and_version_are_there_and_a_wrong_word_is_refused() {
     let operate = |words: &[&str]| Program::operate(folder.path(), words, &[]);
     operate(&["--help"]).assert_says(0, &["doctor", "sessions"]);
     operate(&["--version"]).assert_says(0, &[env!("CARGO_PKG_VERSION")]);
-    operate(&["docter"]).assert_says(2, &["docter"]);
+    operate(&["docter"]).assert_says(2, &["docter", "'doctor'"]);
     operate(&["sessions", "end"]).assert_says(2, &["--user"]);
     assert!(!folder.path().join("data").exists());
 }

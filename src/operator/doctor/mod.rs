@@ -12,7 +12,7 @@ mod way;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use self::finding::report;
+use self::finding::{report, warning};
 use self::site::Site;
 use super::print;
 use crate::config::{Config, StoreChoice};
@@ -32,6 +32,13 @@ pub(super) async fn run(
             ca_file,
         } => redis::examine(config, address, source, ca_file.as_deref(), request_timeout).await?,
     };
+    findings.extend(config.doubt().map(|doubt| {
+        warning(
+            "lifetimes",
+            &doubt,
+            "Raise `absolute_timeout_secs`, or lower the other.",
+        )
+    }));
     findings.extend(site::judge(&Site::of(config, rocket)));
     let (text, status) = report(&findings);
     print(&text)?;
