@@ -7,7 +7,8 @@ const watch = document.getElementById("watch");
 
 const localTime = (moment) => new Date(moment).toLocaleString("en", { dateStyle: "long", timeStyle: "short" });
 
-for (const time of document.querySelectorAll("time")) {
+// Only our own: what an application shows as a time stays as it is.
+for (const time of document.querySelectorAll("time[data-local-time]")) {
   time.textContent = localTime(time.dateTime);
 }
 
@@ -16,21 +17,98 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
+// A page that cannot be seen asks for nothing: it loads anew when it is shown.
+const reload = () => {
+  if (!document.hidden) return location.reload();
+  document.querySelector("main")?.replaceChildren();
+  document.addEventListener("visibilitychange", () => location.reload());
+};
+
+const POLL_MS = 15_000;
+const REQUEST_LIMIT_MS = 10_000;
+const LONGEST_PAUSE_SECS = 30;
+
+// After so many requests without news: 1, 2, 4 .. 30 seconds, give or take a quarter, so that tabs that met the same
+// outage do not all ask at the same moment.
+const pause = (tries) => Math.min(2 ** (tries - 1), LONGEST_PAUSE_SECS) * 1000 * (0.75 + Math.random() / 2);
+
+const asPage = (text) => new DOMParser().parseFromString(text, "text/html");
+
+// `moved`: the answer is a redirect. `served`: it is the server's answer, and not a failure that may pass.
+const get = async (path, read) => {
+  try {
+    const answer = await fetch(path, {
+      headers: { Accept: "text/html" },
+      redirect: "manual",
+      signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
+    });
+    if (answer.type === "opaqueredirect") return { ok: false, moved: true, served: true };
+    const { ok, status } = answer;
+    return { ok, moved: false, served: status < 500 && status !== 429, body: read(await answer.text()) };
+  } catch {
+    return { ok: false, moved: false, served: false };
+  }
+};
+
+// Runs `look`, which says in how many milliseconds it wants to run again: at once when the page is shown, never while
+// it is hidden, and never twice at the same time.
+class Lookout {
+  #look;
+  #running = null;
+  #timer;
+  #since;
+  #wait;
+
+  constructor(wait, look) {
+    this.#look = look;
+    this.again(wait);
+    // By the wall clock, because it goes on while the machine sleeps; whatever way it was set.
+    this.#timer = setInterval(() => {
+      if (Math.abs(Date.now() - this.#since) >= this.#wait) this.#now();
+    }, 1000);
+    document.addEventListener("visibilitychange", () => this.#now());
+  }
+
+  again(wait) {
+    this.#since = Date.now();
+    this.#wait = wait;
+  }
+
+  // Runs `look` after what is running now.
+  async run(look) {
+    while (this.#running) await this.#running;
+    this.#running = look();
+    this.again(await this.#running);
+    this.#running = null;
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#look = null;
+  }
+
+  #now() {
+    if (this.#look && !this.#running && !document.hidden) this.run(this.#look);
+  }
+}
+
+// The sign-in page as one tab sends it to the others, so that they need not ask for it. `known`: it says what
+// happened to the session. Only the first answer says that, because it takes the dead cookie away.
+const signInPage = (page) => ({
+  known: page.querySelector("main .notice[data-known]") !== null,
+  title: page.title,
+  main: page.querySelector("main")?.outerHTML,
+});
+
 if (watch) {
   const { user } = watch.dataset;
   const ends = document.getElementById("ends");
-  const html = { headers: { Accept: "text/html" } };
-  // By the wall clock, because it goes on while the machine sleeps.
   let endsAt = Date.now() + watch.dataset.secondsLeft * 1000;
-  let asked = Date.now();
+  // Requests since the last one that said when the session ends.
+  let tries = 0;
+  // Whether the sign-in page stands in this one's place, and whether that says what happened.
   let over = false;
-  let reason;
-
-  const move = (to) => {
-    endsAt = to;
-    if (ends) ends.textContent = localTime(to);
-    show();
-  };
+  let known = false;
 
   const show = () => {
     const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
@@ -41,79 +119,112 @@ if (watch) {
     watch.hidden = left > watch.dataset.warnBelow;
   };
 
+  // When to look again: at the end at the latest.
+  const untilNext = () => Math.max(0, Math.min(POLL_MS, endsAt - Date.now()));
+
+  const move = (to) => {
+    endsAt = to;
+    if (ends) ends.textContent = localTime(to);
+    show();
+  };
+
   // Looks without prolonging the session. Asked for a page, the server answers an ended session with a redirect
   // and not with an error, which browsers would write to the console.
   const ask = async () => {
-    asked = Date.now();
-    const answer = await fetch("/session/", { ...html, redirect: "manual" }).catch(() => null);
-    if (over || !answer) return;
-    if (answer.type === "opaqueredirect") await finish();
+    tries += 1;
+    const { ok, moved, body } = await get("/session/", JSON.parse);
+    if (over) return POLL_MS;
+    if (moved) await finish();
     // Anything else that is not good news is no news: the server may be busy.
-    if (!answer.ok) return;
-    const session = await answer.json();
-    if (session.user === user) move(Date.now() + session.idle_seconds_left * 1000);
-    else location.reload();
-  };
-
-  // Puts the sign-in page in this one's place. It says why the session is over; only the tab that asks first is
-  // told, because the answer takes the dead cookie away: so it tells the others.
-  const finish = async (told) => {
-    reason ??= told;
-    if (!over) {
-      over = true;
-      clearInterval(timer);
-      const next = encodeURIComponent(location.pathname + location.search);
-      const answer = await fetch(`/login/?next=${next}&ended=1`, html).catch(() => null);
-      if (!answer?.ok || answer.redirected) return location.reload();
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      document.querySelector("main").replaceWith(page.querySelector("main"));
-      document.title = page.title;
-      const known = document.querySelector("main .notice[data-known]");
-      if (known) {
-        reason = known.textContent;
-        tabs.postMessage({ over: reason });
+    else if (ok && body?.user === user) {
+      move(Date.now() + body.idle_seconds_left * 1000);
+      if (body.idle_seconds_left > 0) {
+        tries = 0;
+        tabs.postMessage({ user, endsAt });
+        return untilNext();
       }
-    }
-    const notice = document.querySelector("main .notice");
-    if (reason && notice) notice.textContent = reason;
+    } else if (ok && body?.user) reload();
+    return pause(tries);
   };
 
-  const tick = () => {
-    if (over) return;
-    show();
-    const quiet = Date.now() - asked;
-    if (Date.now() > endsAt ? quiet >= 1000 : quiet >= (document.hidden ? 30_000 : 4_000)) ask();
+  const finish = async () => {
+    const { ok, moved, body } = await get("/login/?ended=1", asPage);
+    // Somebody has signed in again.
+    if (moved) return reload();
+    if (!ok) return;
+    const page = signInPage(body);
+    replaceBy(page);
+    tabs.postMessage({ over: page });
   };
 
-  const timer = setInterval(tick, 1000);
-  addEventListener("visibilitychange", () => {
-    if (!document.hidden && !over) ask();
-  });
+  // Puts the sign-in page in this one's place.
+  const replaceBy = (page) => {
+    if (over && (known || !page.known)) return;
+    const [here, main] = [document, asPage(page.main)].map((page) => page.querySelector("main"));
+    if (!here || !main) return reload();
+    ({ known } = page);
+    over = true;
+    lookout.stop();
+    clearInterval(clock);
+    const form = main.querySelector("form");
+    const next = form?.elements.next ?? document.createElement("input");
+    Object.assign(next, { type: "hidden", name: "next", value: location.pathname + location.search });
+    form?.prepend(next);
+    here.replaceWith(main);
+    document.title = page.title;
+  };
 
-  document.getElementById("stay").addEventListener("click", async () => {
-    await fetch("/profile/", { ...html, redirect: "manual" }).catch(() => null);
-    await ask();
-    tabs.postMessage({ user, endsAt });
-  });
+  const lookout = new Lookout(untilNext(), ask);
+  const clock = setInterval(show, 1000);
+
+  document.getElementById("stay").addEventListener("click", () =>
+    lookout.run(async () => {
+      await get("/profile/", asPage);
+      return ask();
+    }),
+  );
 
   tabs.addEventListener("message", ({ data }) => {
-    if (data.over) finish(data.over);
-    else if (over || data.user !== user) location.reload();
-    else move(data.endsAt);
+    if (data.over) return replaceBy(data.over);
+    if (over || data.user !== user) return reload();
+    move(data.endsAt);
+    tries = 0;
+    lookout.again(untilNext());
   });
   tabs.postMessage({ user, endsAt });
   show();
 }
 
 // A sign-in page that knows why the session ended has taken that from the other tabs, so it tells them.
-const known = document.querySelector("main .notice[data-known]");
-if (known) tabs.postMessage({ over: known.textContent });
+const loaded = signInPage(document);
+if (loaded.known) tabs.postMessage({ over: loaded });
 
-// The page that confirms a sign-out tells the other tabs, if it was this tab that asked for it.
+// The page that confirms a sign-out tells the other tabs, if it was this tab that asked for it. Any other page means
+// that the sign-out failed.
+const SIGNING_OUT = "signing-out";
 addEventListener("submit", ({ target }) => {
-  if (target.matches("[action='/logout/'], [action='/sessions/end']")) sessionStorage.setItem("signing-out", "yes");
+  if (target.matches("[action='/logout/'], [action='/sessions/end']")) sessionStorage.setItem(SIGNING_OUT, "yes");
 });
-if (document.querySelector("[data-signed-out]") && sessionStorage.getItem("signing-out")) {
-  sessionStorage.removeItem("signing-out");
-  tabs.postMessage({ over: "You signed out in another tab." });
+const signedOut = document.querySelector("[data-signed-out]") && sessionStorage.getItem(SIGNING_OUT);
+sessionStorage.removeItem(SIGNING_OUT);
+if (signedOut) {
+  get("/login/?ended=1", asPage).then(({ ok, body }) => {
+    const notice = ok && body.querySelector("main .notice");
+    if (!notice) return;
+    notice.textContent = "You signed out in another tab.";
+    notice.dataset.known = "";
+    tabs.postMessage({ over: signInPage(body) });
+  });
+}
+
+// An error that may pass: the page is loaded again as soon as it is there. Asked for behind the scenes, because a
+// browser that finds no server would put a page of its own here, which asks no more.
+if (document.querySelector("[data-retry]")) {
+  let tries = 1;
+  new Lookout(pause(tries), async () => {
+    const { served } = await get(location.href, asPage);
+    if (served) reload();
+    tries += 1;
+    return pause(tries);
+  });
 }

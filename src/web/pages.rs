@@ -7,6 +7,7 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder};
 use rocket_dyn_templates::{Engines, Template, tera};
 use serde::Serialize;
+use uuid::Uuid;
 
 macro_rules! compiled_in {
     ($($name:literal),+ $(,)?) => {
@@ -93,7 +94,7 @@ pub(super) struct ErrorPage {
     code: u16,
     title: &'static str,
     message: String,
-    /// After how many seconds the page asks again by itself; `None`: never.
+    /// After how many seconds the page asks again where no script does; `None`: it never asks by itself.
     retry_after: Option<u8>,
 }
 
@@ -135,9 +136,14 @@ impl ErrorPage {
         }
     }
 
-    pub(super) fn retrying_after(self, seconds: u8) -> Self {
+    /// Makes the page ask again by itself.
+    ///
+    /// Its script does so less and less often, and not while the page is hidden. The browser alone can do neither:
+    /// so it waits longer, and each page differently, lest all ask in the same moment.
+    pub(super) fn retrying(self) -> Self {
+        let [random, ..] = Uuid::new_v4().into_bytes();
         Self {
-            retry_after: Some(seconds),
+            retry_after: Some(5 + random % 11),
             ..self
         }
     }

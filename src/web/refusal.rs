@@ -190,7 +190,7 @@ impl Refusal {
         let page = ErrorPage::of(self.status());
         // What asks again by itself asks by GET, which is not what a form was sent by.
         let page = if matches!(self, Self::StoreDown(_)) && request.method() == Method::Get {
-            page.retrying_after(RETRY_AFTER)
+            page.retrying()
         } else {
             page
         };

@@ -43,5 +43,6 @@ mod sessions;
 mod shutdown;
 mod store_contract;
 mod storms;
+mod tabs;
 mod tls;
 mod tutorial;

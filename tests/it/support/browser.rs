@@ -33,6 +33,37 @@ pub(crate) enum Scheme {
     Dark,
 }
 
+/// What a page's scripts have asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Requests {
+    pub(crate) sent: u64,
+    /// The most that were under way at the same time.
+    pub(crate) at_once: u64,
+    pub(crate) while_hidden: u64,
+}
+
+/// A script that stands between the page's scripts and `fetch`, and changes nothing there.
+const COUNTING: &str = r"
+  const [name] = arguments;
+  const real = window.fetch;
+  const counted = { sent: 0, atOnce: 0, whileHidden: 0 };
+  const keep = () => localStorage.setItem(name, JSON.stringify(counted));
+  let underWay = 0;
+  keep();
+  window.fetch = async (...request) => {
+    underWay += 1;
+    counted.sent += 1;
+    counted.atOnce = Math.max(counted.atOnce, underWay);
+    counted.whileHidden += Number(document.hidden);
+    keep();
+    try {
+      return await real(...request);
+    } finally {
+      underWay -= 1;
+    }
+  };
+";
+
 impl Browser {
     pub(crate) async fn start(scheme: Scheme) -> Self {
         let driver = Driver::start();
@@ -89,6 +120,30 @@ impl Browser {
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 }),
         )
         .await;
+    }
+
+    /// Puts the current tab in front of the others, as a person does: those are hidden from then on.
+    pub(crate) async fn bring_to_front(&self) {
+        self.cdp("Page.bringToFront", json!({})).await;
+    }
+
+    /// Makes the current page count what its scripts ask for, under a name of the test's own.
+    pub(crate) async fn count_requests(&self, name: &str) {
+        let name = vec![Value::from(name)];
+        self.page.execute(COUNTING, name).await.unwrap();
+    }
+
+    /// What a page of the same site has asked for since [`Self::count_requests`]. Looks from the current tab: to go
+    /// to another would show it.
+    pub(crate) async fn requests(&self, name: &str) -> Requests {
+        let counted = self.evaluate(&format!("localStorage['{name}']")).await;
+        let counted: Value = serde_json::from_str(counted.as_str().unwrap()).unwrap();
+        let number = |name| counted[name].as_u64().unwrap();
+        Requests {
+            sent: number("sent"),
+            at_once: number("atOnce"),
+            while_hidden: number("whileHidden"),
+        }
     }
 
     async fn cdp(&self, command: &str, parameters: Value) {
