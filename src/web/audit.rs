@@ -144,7 +144,7 @@ impl<'r> Audit<'r> {
                 self.trace.set_problem(Arc::clone(problem));
             }
             // What only an attack or a broken client does.
-            Refusal::CrossSite | Refusal::AmbiguousCookie => tracing::warn!(
+            Refusal::CrossSite | Refusal::WrongHost | Refusal::AmbiguousCookie => tracing::warn!(
                 request_id = %self.trace.id(),
                 reason = refusal.reason(),
                 ip = self.ip.map(tracing::field::display),

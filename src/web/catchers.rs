@@ -10,6 +10,7 @@ use rocket::{Build, Catcher, Rocket, Route};
 
 use super::audit::Audit;
 use super::headers::harden;
+use super::host::Hosts;
 use super::logging::RequestLog;
 use super::negotiate::answer;
 use super::pages::ErrorPage;
@@ -43,7 +44,18 @@ fn named<H: Handler>(code: impl Into<Option<u16>>, handler: H) -> Catcher {
 }
 
 fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
-    Box::pin(async move { Ok(finished(request, respond(status, request))) })
+    Box::pin(async move {
+        // Routes are asked by whoever answers them; this is about an address that nobody has.
+        let other_host = match request.route() {
+            None => Hosts::check(request).err(),
+            Some(_) => None,
+        };
+        let response = match other_host {
+            Some(refusal) => refusal.respond_to(request)?,
+            None => respond(status, request),
+        };
+        Ok(finished(request, response))
+    })
 }
 
 /// Answers what a guard has refused that no handler took as `Result`.

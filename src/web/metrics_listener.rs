@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::catchers;
 use super::headers::{HeaderPolicy, SecurityHeaders};
+use super::host::Hosts;
 use super::metrics::Metrics;
 use super::own_route::own;
 use super::request_sessions::Patience;
@@ -70,6 +71,7 @@ impl MetricsListener {
         let mut second = rocket::custom(config)
             .manage(Arc::clone(&self.metrics))
             .manage(HeaderPolicy { hsts: false })
+            .manage(Hosts::of(address.ip()))
             .attach(Shield::new())
             .attach(SecurityHeaders)
             .attach(AdHoc::on_liftoff("Metrics are served", |_| {

@@ -9,6 +9,7 @@ mod current_session;
 mod device;
 mod explanation;
 mod headers;
+mod host;
 mod log_writer;
 mod logging;
 mod method;

@@ -3,6 +3,7 @@
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route, async_trait};
 
+use super::host::Hosts;
 use super::trace::Trace;
 
 /// Put upon Rocket's own ranks, so that ours keep their order and come after the application's routes, whose ranks are
@@ -21,13 +22,16 @@ pub(super) fn own(routes: Vec<Route>) -> Vec<Route> {
         .collect()
 }
 
-/// Notes that the answer is ours.
+/// Refuses what is meant for another host, and notes that the answer is ours.
 #[derive(Clone)]
 struct Own(Box<dyn Handler>);
 
 #[async_trait]
 impl Handler for Own {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        if let Err(refusal) = Hosts::check(request) {
+            return Outcome::from(request, refusal);
+        }
         let outcome = self.0.handle(request, data).await;
         // What failed or was forwarded is answered by somebody else.
         if outcome.is_success() {

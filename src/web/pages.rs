@@ -116,6 +116,11 @@ impl ErrorPage {
                 "Not a form",
                 "What you sent is in a format that we do not read.",
             ),
+            421 => (
+                "Not at this address",
+                "This site does not answer to the name in your address bar. If it is yours, set `public_url` to the \
+                 address that people type.",
+            ),
             422 => ("Something is missing", "What you sent could not be used."),
             429 => ("Too many requests", "Please wait a moment, then try again."),
             500 => (

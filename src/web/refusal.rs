@@ -50,6 +50,8 @@ pub enum Refusal {
     AmbiguousCookie,
     /// Another site made the browser send the request: 403.
     CrossSite,
+    /// The request is meant for another host than this machine, and `public_url` names none: 421.
+    WrongHost,
     /// The body is not declared as JSON or as a form: 415.
     UnsupportedMediaType,
     /// The body is over 8 KiB: 413.
@@ -119,11 +121,12 @@ pub(super) struct ValidationError {
 
 impl Refusal {
     /// Every reason there is, by name.
-    pub(super) const REASONS: [&str; 10] = [
+    pub(super) const REASONS: [&str; 11] = [
         "no_session",
         "session_ended",
         "ambiguous_cookie",
         "cross_site",
+        "wrong_host",
         "unsupported_media_type",
         "too_large",
         "invalid",
@@ -139,6 +142,7 @@ impl Refusal {
             Self::SessionEnded => "session_ended",
             Self::AmbiguousCookie => "ambiguous_cookie",
             Self::CrossSite => "cross_site",
+            Self::WrongHost => "wrong_host",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::TooLarge => "too_large",
             Self::Invalid(_) => "invalid",
@@ -160,6 +164,7 @@ impl Refusal {
             Self::NoSession | Self::CrossSite => Status::Forbidden,
             Self::SessionEnded | Self::NoSuchSession => Status::NotFound,
             Self::AmbiguousCookie => Status::BadRequest,
+            Self::WrongHost => Status::MisdirectedRequest,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::Invalid(_) => Status::UnprocessableEntity,
@@ -175,6 +180,9 @@ impl Refusal {
             Self::SessionEnded => "Session expired",
             Self::AmbiguousCookie => "More than one session cookie found",
             Self::CrossSite => "Cross-site request refused",
+            Self::WrongHost => {
+                "Only this machine is a host here, unless `public_url` names another"
+            }
             Self::UnsupportedMediaType => {
                 "Body must be application/json or application/x-www-form-urlencoded"
             }
@@ -211,6 +219,7 @@ impl Refusal {
             Self::Internal(_)
             | Self::NoSession
             | Self::SessionEnded
+            | Self::WrongHost
             | Self::UnsupportedMediaType
             | Self::TooLarge
             | Self::StoreDown(_) => page,
@@ -271,12 +280,14 @@ impl<'r> Responder<'r, 'static> for Refusal {
             see_other(&self.sign_in(request))
         } else {
             let (status, page) = (self.status(), self.page(request));
-            if let Self::Invalid(invalid) = &self {
-                answer(request, status, "error", page, &invalid.detail())?
+            let answered = if let Self::Invalid(invalid) = &self {
+                answer(request, status, "error", &page, &invalid.detail())
             } else {
                 let detail = self.detail();
-                answer(request, status, "error", page, &Detail { detail })?
-            }
+                answer(request, status, "error", &page, &Detail { detail })
+            };
+            // The listener of the metrics has no pages.
+            answered.unwrap_or_else(|_| page.plain(status))
         };
         // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.
         if self == Self::SessionEnded

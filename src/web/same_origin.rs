@@ -5,6 +5,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 use url::Url;
 
+use super::host::Hosts;
 use super::refusal::Refusal;
 use crate::config::PublicUrl;
 
@@ -16,6 +17,10 @@ use crate::config::PublicUrl;
 /// The algorithm is that of Go's `http.CrossOriginProtection` (OWASP CSRF cheat sheet, Fetch Metadata).
 /// `Sec-Fetch-Site` decides where it is present: `same-origin` and `none` pass. Else `Origin` must be our own, with
 /// scheme and port. With neither header the request is no browser's, and passes. Safe methods always pass.
+///
+/// Any method is refused with 421 where it is meant for another host: without `public_url`, and where the application
+/// listens on a loopback address, `Host` must be one too, or `localhost`. Else a page of any name that resolves to that
+/// address would be of our own site (DNS rebinding).
 #[derive(Clone, Copy, Debug)]
 pub struct SameOrigin(());
 
@@ -46,6 +51,7 @@ impl Site {
 
 impl SameOrigin {
     pub(super) fn check(request: &Request<'_>) -> Result<Self, Refusal> {
+        Hosts::check(request)?;
         let safe = matches!(
             request.method(),
             Method::Get | Method::Head | Method::Options | Method::Trace

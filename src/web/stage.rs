@@ -14,6 +14,7 @@ use rocket_dyn_templates::Template;
 
 use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
+use super::host::Hosts;
 use super::logging::RequestLog;
 use super::method::PostStaysPost;
 use super::metrics_listener::MetricsListener;
@@ -85,6 +86,8 @@ fn warning(unread: Vec<String>) -> AdHoc {
 /// One thing it does take: a form field `_method` does not change a request's method in the whole application, because
 /// a form of another site could choose one that is not checked.
 ///
+/// Without `public_url`, and on a loopback address, Innkeeper's routes and guards answer 421 to a request for another host
+/// than this machine ([`SameOrigin`](super::SameOrigin) says why).
 /// With Rocket's own TLS and no `public_url`, the cookie is `Secure` and the site's origin `https`.
 #[must_use]
 pub fn stage() -> AdHoc {
@@ -165,7 +168,8 @@ impl Prepared {
         let hsts = config.public_url.as_ref().is_some_and(PublicUrl::is_secure);
         let secure = config.public_url.as_ref().map_or(tls, PublicUrl::is_secure);
         let cookie = SessionCookie { secure };
-        let document = Document::new(cookie.name(), config.public_url.as_ref());
+        let allowed = allowed_hosts(rocket.figment(), config.public_url.as_ref());
+        let document = Document::new(cookie.name(), config.public_url.as_ref(), allowed);
         let mut rocket = without_default_ip_header(rocket);
         if let Some(listener) = metrics {
             rocket = rocket
@@ -183,6 +187,7 @@ impl Prepared {
             .manage(cookie)
             .manage(document)
             .manage(HeaderPolicy { hsts })
+            .manage(allowed)
             .attach(PostStaysPost)
             .attach(SecurityHeaders)
             .attach(RequestLog)
@@ -252,6 +257,14 @@ fn without_default_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
         return rocket;
     }
     rocket.configure(figment.merge(("ip_header", false)))
+}
+
+/// An address that Rocket cannot read is Rocket's to report.
+fn allowed_hosts(figment: &Figment, public_url: Option<&PublicUrl>) -> Hosts {
+    match (public_url, figment.extract_inner("address")) {
+        (None, Ok(address)) => Hosts::of(address),
+        _ => Hosts::Any,
+    }
 }
 
 /// Whether the connections are Rocket's own TLS. Its `tls_enabled` says no in a build without that feature, which is no

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Backend, Inn};
 
-const HOST: (&str, &str) = ("Host", "inn.test:8000");
+const HOST: (&str, &str) = ("Host", "localhost:8000");
 
 async fn inn(public_url: &str) -> Inn {
     let settings = [("public_url", json!(public_url))];
@@ -48,17 +48,17 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
             &[
                 HOST,
                 ("Sec-Fetch-Site", "cross-site"),
-                ("Origin", "http://inn.test:8000"),
+                ("Origin", "http://localhost:8000"),
             ],
             false,
         ),
-        ("", &[HOST, ("Origin", "http://inn.test:8000")], true),
-        ("", &[HOST, ("Origin", "https://inn.test:8000")], false),
-        ("", &[HOST, ("Origin", "http://inn.test")], false),
-        ("", &[HOST, ("Origin", "http://inn.test:8001")], false),
+        ("", &[HOST, ("Origin", "http://localhost:8000")], true),
+        ("", &[HOST, ("Origin", "https://localhost:8000")], false),
+        ("", &[HOST, ("Origin", "http://localhost")], false),
+        ("", &[HOST, ("Origin", "http://localhost:8001")], false),
         (
             "",
-            &[HOST, ("Origin", "http://inn.test:8000.evil.example")],
+            &[HOST, ("Origin", "http://localhost:8000.evil.example")],
             false,
         ),
         ("", &[HOST, ("Origin", "http://evil.example")], false),
@@ -66,12 +66,12 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
         ("", &[HOST, ("Origin", "")], false),
         (
             "",
-            &[("Host", "inn.test"), ("Origin", "http://inn.test")],
+            &[("Host", "localhost"), ("Origin", "http://localhost")],
             true,
         ),
         (
             "",
-            &[("Host", "INN.test:80"), ("Origin", "http://inn.test")],
+            &[("Host", "LOCALHOST:80"), ("Origin", "http://localhost")],
             true,
         ),
         (
@@ -80,13 +80,13 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
             true,
         ),
         // T22: without one clear host there is no origin of ours.
-        ("", &[("Origin", "http://inn.test:8000")], false),
+        ("", &[("Origin", "http://localhost:8000")], false),
         (
             "",
             &[
                 HOST,
-                ("Host", "other.test"),
-                ("Origin", "http://inn.test:8000"),
+                ("Host", "127.0.0.1:8000"),
+                ("Origin", "http://localhost:8000"),
             ],
             false,
         ),
@@ -107,7 +107,7 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
         ),
         (
             "https://inn.example",
-            &[HOST, ("Origin", "http://inn.test:8000")],
+            &[HOST, ("Origin", "http://localhost:8000")],
             false,
         ),
         (

@@ -2,7 +2,7 @@
 
 use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, Visitor};
 use rocket::http::{ContentType, Cookie, Header, Status};
-use rocket::local::blocking::{Client, LocalResponse};
+use rocket::local::blocking::{Client, LocalRequest, LocalResponse};
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
@@ -115,6 +115,23 @@ fn the_guards_refuse_what_another_site_sends() {
         assert_eq!(response.status(), Status::Forbidden);
         assert_eq!(detail(response), "Cross-site request refused");
     }
+}
+
+#[test]
+fn the_guards_refuse_what_is_meant_for_another_host() {
+    let client = Client::tracked(application()).unwrap();
+    log_in(&client, "abdullah");
+    let ask = |request: LocalRequest<'_>, host: &'static str| {
+        let response = request.header(Header::new("Host", host)).dispatch();
+        response.status().code
+    };
+    for path in ["/orders", "/strict"] {
+        assert_eq!(ask(client.get(path), "localhost:8000"), 200);
+        assert_eq!(ask(client.get(path), "evil.example:8000"), 421);
+    }
+    assert_eq!(ask(client.post("/feedback"), "evil.example:8000"), 421);
+    // What has nothing to do with a session is the application's.
+    assert_eq!(ask(client.get("/"), "evil.example:8000"), 200);
 }
 
 #[test]

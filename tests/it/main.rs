@@ -24,6 +24,7 @@ mod fields;
 mod forms;
 mod headers;
 mod health;
+mod hosts;
 mod layers;
 mod library;
 mod login;

@@ -60,9 +60,9 @@ fn clients_that_say_nothing_do_not_keep_a_process() {
     };
     let streams = [
         half(""),
-        half("GET /profile/ HTTP/1.1\r\nHost: x\r\n"),
+        half("GET /profile/ HTTP/1.1\r\nHost: localhost\r\n"),
         half(
-            "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+            "POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
         ),
     ];
     let begun = Instant::now();
@@ -224,7 +224,7 @@ fn the_readmes_nginx_keeps_probes_and_floods_from_the_public() {
         assert!(!answer.contains("x-request-id"), "{path}: {answer}");
     }
     // A connection counts once its first request has been read.
-    let half = "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    let half = "POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     let held: Vec<_> = (0..110)
         .map(|_| {
             let mut stream = TcpStream::connect(("127.0.0.1", nginx.port())).unwrap();
@@ -256,8 +256,8 @@ fn behind_the_readmes_nginx_slow_clients_are_dropped_and_real_ones_served() {
         .map(|client| {
             let mut stream = TcpStream::connect(("127.0.0.1", nginx.port())).unwrap();
             let text = match client % 3 {
-                0 => "GET /profile/ HTTP/1.1\r\nHost: x\r\nX-A: ",
-                1 => "POST /login/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+                0 => "GET /profile/ HTTP/1.1\r\nHost: localhost\r\nX-A: ",
+                1 => "POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
                 _ => "",
             };
             stream.write_all(text.as_bytes()).unwrap();

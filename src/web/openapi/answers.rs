@@ -17,7 +17,7 @@ use crate::web::negotiate::{Page, SeeOther};
 use crate::web::pages::HtmlPage;
 use crate::web::refusal::Refusal::{
     AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
-    UnsupportedMediaType,
+    UnsupportedMediaType, WrongHost,
 };
 use crate::web::refusal::{Detail, HTTPValidationError, Refusal};
 use crate::web::routes::login::Mistake;
@@ -87,6 +87,11 @@ refusals! {
     Reading: NoSession, SessionEnded, AmbiguousCookie, down();
     Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down();
     EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
+}
+
+/// For a request that is meant for another host.
+pub(super) fn wrong_host() -> Responses {
+    refused(&[WrongHost])
 }
 
 /// By status, in the words of the refusals themselves.

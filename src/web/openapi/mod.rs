@@ -10,9 +10,11 @@ pub(super) use sign_in::{LoginForm, LoginRequest};
 
 use rocket::http::ContentType;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{self, Components, Server};
 
+use super::host::Hosts;
 use super::refusal::{Detail, HTTPValidationError};
 use super::routes::{docs, health, home, login, logout, profile, session, sessions};
 use crate::config::PublicUrl;
@@ -61,7 +63,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    pub(super) fn new(cookie: &'static str, public_url: Option<&PublicUrl>) -> Self {
+    pub(super) fn new(cookie: &'static str, public_url: Option<&PublicUrl>, hosts: Hosts) -> Self {
         let mut document = Handlers::openapi();
         document.servers = public_url.map(|url| vec![Server::new(url.origin())]);
         document
@@ -75,6 +77,9 @@ impl Document {
                 ))),
             );
         name_operations(&mut document);
+        if hosts == Hosts::Loopback {
+            add_wrong_host(&mut document);
+        }
         Self {
             json: serde_json::to_string(&document).unwrap_or_default(),
             reference: Reference::of(&document),
@@ -82,15 +87,27 @@ impl Document {
     }
 }
 
+/// What [`own`](super::own_route::own) answers for every route.
+fn add_wrong_host(document: &mut openapi::OpenApi) {
+    let refused = answers::wrong_host();
+    for operation in operations(document) {
+        operation.responses.responses.extend(refused.clone());
+    }
+}
+
+fn operations(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    let items = document.paths.paths.values_mut();
+    items
+        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete])
+        .flatten()
+}
+
 /// `login_submit`, not `submit`: handlers are named for their module, operations need a name of their own.
 fn name_operations(document: &mut openapi::OpenApi) {
-    for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            let subject = operation.tags.iter().flatten().next();
-            if let (Some(subject), Some(name)) = (subject, &operation.operation_id) {
-                operation.operation_id = Some(format!("{subject}_{name}"));
-            }
+    for operation in operations(document) {
+        let subject = operation.tags.iter().flatten().next();
+        if let (Some(subject), Some(name)) = (subject, &operation.operation_id) {
+            operation.operation_id = Some(format!("{subject}_{name}"));
         }
     }
 }
