@@ -69,6 +69,12 @@ impl Command {
     }
 }
 
+/// Writes what is no answer but should be known, to standard error.
+fn remark(text: &str) -> Result<(), String> {
+    let written = writeln!(io::stderr().lock(), "{text}");
+    written.map_err(|error| format!("a remark cannot be written: {error}"))
+}
+
 /// Writes to standard output.
 fn print(text: &str) -> Result<(), String> {
     let mut output = io::stdout().lock();

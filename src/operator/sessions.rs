@@ -1,16 +1,19 @@
 //! Lists and ends users' sessions, whoever's they are.
 
+use std::cmp::Reverse;
 use std::fmt::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
 
-use super::print;
+use super::{print, remark};
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    Clock, Handle, Listed, SessionStore, Sessions, StoreError, UserName, is_forbidden, rfc3339,
+    Clock, EndOutcome, Handle, Listed, Listing, SessionStore, Sessions, StoreError, UserName,
+    is_forbidden, rfc3339,
 };
 use crate::store;
 use crate::store::EmbeddedStore;
@@ -57,10 +60,10 @@ impl SessionsCommand {
     pub(super) async fn run(&self, config: &Config) -> Result<ExitCode, String> {
         let sessions = open(config)?;
         match self {
-            Self::List { user, json } => list(&sessions, &name(user), *json).await,
+            Self::List { user, json } => list(&sessions, user, *json).await,
             Self::End(Whose {
                 user: Some(user), ..
-            }) => end_all(&sessions, &name(user)).await,
+            }) => end_all(&sessions, user).await,
             Self::End(Whose { handle, .. }) => {
                 end_one(&sessions, handle.as_deref().unwrap_or_default()).await
             }
@@ -113,22 +116,59 @@ fn open_embedded(
     }
 }
 
-/// As at sign-in; a name that could not sign in is taken as it was typed, because another program may have begun
-/// sessions under it, and an operator must be able to end them.
-fn name(typed: &str) -> String {
-    UserName::parse(typed).map_or_else(|_| typed.to_owned(), |name| name.as_str().to_owned())
+/// The names that a typed one may stand for, the one that signs in first. Another program may have begun sessions under
+/// a name that could not sign in here, or in the other spelling of its letters, which looks the same; and an operator must
+/// be able to end them.
+fn names(typed: &str) -> Vec<String> {
+    let as_at_sign_in = UserName::parse(typed).map(|name| name.as_str().to_owned());
+    let decomposed = typed.nfd().collect();
+    let mut names = vec![as_at_sign_in.unwrap_or_else(|_| typed.to_owned())];
+    for other in [typed.to_owned(), decomposed] {
+        if !names.contains(&other) {
+            names.push(other);
+        }
+    }
+    names
+}
+
+/// Looks through all sessions for those that their user's list has lost. Where that cannot be done, the list has to do.
+async fn restore_lists(sessions: &Sessions, names: &[String]) -> Result<(), String> {
+    let Err(error) = sessions.restore_lists(names).await else {
+        return Ok(());
+    };
+    let problem = told(error);
+    let right = if problem.contains("scan") {
+        ". To look through all sessions, Innkeeper's Redis user needs +scan"
+    } else {
+        ""
+    };
+    remark(&format!(
+        "Only sessions in this user's list are seen, and none that it may have lost: {problem}{right}."
+    ))
 }
 
 async fn list(sessions: &Sessions, user: &str, json: bool) -> Result<ExitCode, String> {
-    let listed = sessions.list_for_operator(user).await.map_err(told)?;
+    let names = names(user);
+    restore_lists(sessions, &names).await?;
+    let (mut listed, mut all) = (Vec::new(), true);
+    for name in &names {
+        let known = sessions.list_for_operator(name).await.map_err(told)?;
+        let Listing { sessions, complete } = known;
+        listed.extend(sessions);
+        all &= complete;
+    }
+    listed.sort_by_key(|listed| Reverse(listed.last_active_at));
     let rows: Vec<_> = listed.iter().map(Row::from).collect();
     if json {
         let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
         print(&format!("{text}\n"))?;
-    } else if rows.is_empty() {
+    } else if rows.is_empty() && all {
         print(&format!("{} has no session.\n", visible(user)))?;
     } else {
         print(&table(&rows))?;
+    }
+    if !all {
+        return Err("these may not be all: a part of the store did not answer".to_owned());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -204,15 +244,26 @@ fn visible(text: &str) -> String {
 }
 
 async fn end_all(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
-    let ended = sessions.end_by_operator(user).await.map_err(told)?;
+    let names = names(user);
+    restore_lists(sessions, &names).await?;
+    let mut all = EndOutcome::default();
+    for name in &names {
+        let EndOutcome { ended, failure } = sessions.end_by_operator(name).await.map_err(told)?;
+        all.ended += ended;
+        all.failure = all.failure.or(failure);
+    }
     sessions.close().await;
     let user = visible(user);
-    print(&match ended {
-        0 => format!("{user} has no session.\n"),
-        1 => format!("Ended 1 session of {user}.\n"),
-        many => format!("Ended {many} sessions of {user}.\n"),
-    })?;
-    Ok(ExitCode::from(u8::from(ended == 0)))
+    match (all.ended, &all.failure) {
+        (0, Some(_)) => {}
+        (0, None) => print(&format!("{user} has no session.\n"))?,
+        (1, _) => print(&format!("Ended 1 session of {user}.\n"))?,
+        (many, _) => print(&format!("Ended {many} sessions of {user}.\n"))?,
+    }
+    if let Some(failure) = all.failure {
+        return Err(format!("others may be alive: {}", told(failure)));
+    }
+    Ok(ExitCode::from(u8::from(all.ended == 0)))
 }
 
 async fn end_one(sessions: &Sessions, handle: &str) -> Result<ExitCode, String> {
@@ -228,7 +279,7 @@ async fn end_one(sessions: &Sessions, handle: &str) -> Result<ExitCode, String> 
     let ended = sessions.end_handle_by_operator(handle).await;
     let ended = ended.map_err(|error| match told(error) {
         problem if problem.contains("scan") => format!(
-            "{problem}. To look for a handle, Innkeeper's Redis user needs +scan; `--user USER` does without"
+            "{problem}. To look for a handle, Innkeeper's Redis user needs +scan; `--user USER` ends without it those in his list"
         ),
         problem => problem,
     })?;
@@ -255,8 +306,11 @@ mod tests {
 
     #[test]
     fn a_name_is_read_as_at_sign_in_where_it_could_sign_in() {
-        assert_eq!(name("Zoe\u{308}"), "Zo\u{eb}");
-        assert_eq!(name(" zoe"), " zoe");
+        assert_eq!(names("zoe"), ["zoe"]);
+        assert_eq!(names(" zoe"), [" zoe"]);
+        for typed in ["Zoe\u{308}", "Zo\u{eb}"] {
+            assert_eq!(names(typed), ["Zo\u{eb}", "Zoe\u{308}"]);
+        }
     }
 
     #[test]

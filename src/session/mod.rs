@@ -25,7 +25,9 @@ pub use handle::Handle;
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
-pub use store::{Displaced, Live, NewSession, SessionStore, StoreError, Which, Written};
+pub use store::{
+    Displaced, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
+};
 pub(crate) use user_name::is_forbidden;
 pub use user_name::{NameError, UserName};
 pub use vitals::{ConnectionCount, Vitals};

@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
 use super::{
-    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Reason, Session, SessionId,
-    SessionStore, StoreError, UserName, Visitor, Vitals, Which, Written, since_1970,
+    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Reason,
+    Session, SessionId, SessionStore, StoreError, UserName, Visitor, Vitals, Which, Written,
+    since_1970,
 };
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -189,7 +190,11 @@ impl Sessions {
     /// # Errors
     ///
     /// There may be sessions.
-    pub async fn list(&self, user: &str, reader: &SessionId) -> Result<Vec<Listed>, StoreError> {
+    pub async fn list(
+        &self,
+        user: &str,
+        reader: &SessionId,
+    ) -> Result<Listing<Listed>, StoreError> {
         self.listed(user, Some(reader)).await
     }
 
@@ -198,18 +203,28 @@ impl Sessions {
     /// # Errors
     ///
     /// There may be sessions.
-    pub async fn list_for_operator(&self, user: &str) -> Result<Vec<Listed>, StoreError> {
+    pub async fn list_for_operator(&self, user: &str) -> Result<Listing<Listed>, StoreError> {
         self.listed(user, None).await
+    }
+
+    /// Puts sessions back into users' lists that these have lost; slow where there are many sessions: see
+    /// [`SessionStore::restore_lists`].
+    ///
+    /// # Errors
+    ///
+    /// The lists may lack sessions.
+    pub async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        self.in_time(self.store.restore_lists(users)).await
     }
 
     async fn listed(
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Vec<Listed>, StoreError> {
+    ) -> Result<Listing<Listed>, StoreError> {
         let now = self.clock.now();
-        let live = self.in_time(self.store.list(user, reader)).await?;
-        let mut listed: Vec<_> = live
+        let Listing { sessions, complete } = self.in_time(self.store.list(user, reader)).await?;
+        let mut listed: Vec<_> = sessions
             .into_iter()
             .map(|(handle, Live { session, left })| {
                 let unused = self.lifetimes.idle.saturating_sub(left);
@@ -225,7 +240,10 @@ impl Sessions {
             })
             .collect();
         listed.sort_by_key(|listed| Reverse(listed.last_active_at));
-        Ok(listed)
+        Ok(Listing {
+            sessions: listed,
+            complete,
+        })
     }
 
     /// Ends a session, as its own visitor does, and says whose it was; `None`: it was over already, which is fine.
@@ -250,7 +268,7 @@ impl Sessions {
         user: &str,
         which: Which,
         by: &Visitor,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<EndOutcome, StoreError> {
         let why = Ending::new(Reason::Ended, self.clock.now(), by);
         self.in_time(self.store.end(user, which, &why)).await
     }
@@ -260,7 +278,7 @@ impl Sessions {
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    pub async fn end_by_operator(&self, user: &str) -> Result<usize, StoreError> {
+    pub async fn end_by_operator(&self, user: &str) -> Result<EndOutcome, StoreError> {
         let why = self.operator();
         self.in_time(self.store.end(user, Which::All, &why)).await
     }

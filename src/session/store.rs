@@ -20,7 +20,7 @@ use super::{Ending, Handle, Session, SessionId, Vitals};
 /// 1. No record is without an end: it is written together with its expiry, in one atomic step.
 /// 2. A deleted session never comes back. Only [`create`](Self::create) makes a record.
 /// 3. A session is in its user's list if and only if it is alive. (One that another program began is listed from
-///    the first touch on.)
+///    the first touch on; one that a list has lost, by a failover or a changed setting, soon after its next touch.)
 /// 4. Two writes to different fields of a session both last.
 /// 5. What was acknowledged is kept: a session that `create` returned `Ok` for survives a crash of the
 ///    process as far as the store is persistent at all, and so does a deletion.
@@ -34,6 +34,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// The new session lives for the idle timeout, or until its absolute limit if that comes first.
     /// Returns what this call ended; a session that several calls end at once is one of them's.
+    ///
+    /// One of the oldest that lies where the store does not answer stays, and a later sign-in ends it: nobody is kept
+    /// out for it.
     ///
     /// # Errors
     ///
@@ -61,6 +64,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// `reader`: a session of the user that was found alive a moment ago; it is listed again if the list lost it.
     ///
+    /// Where a part of the store does not answer, what the others know is returned, and that it is not all.
+    ///
     /// # Errors
     ///
     /// There may be sessions.
@@ -68,7 +73,20 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Vec<(Handle, Live)>, StoreError>;
+    ) -> Result<Listing<(Handle, Live)>, StoreError>;
+
+    /// Puts those of these users' live sessions back into their lists that they have lost, by a look at all sessions that
+    /// there are. It may take longer than the other calls. It is for an operator, not for requests.
+    ///
+    /// A store that loses none does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The lists may lack sessions.
+    async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        let _ = users;
+        Ok(())
+    }
 
     /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
     /// finds it. An unknown id is fine: the session that it names is over.
@@ -85,10 +103,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// A session that is created while this runs may live on, and is then listed.
     ///
+    /// Where a part of the store does not answer, those that lie elsewhere are ended all the same, and the outcome says
+    /// why the rest may be alive. They stay in the list.
+    ///
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError>;
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError>;
 
     /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was.
     ///
@@ -161,6 +182,36 @@ pub struct Displaced {
     pub replaced: Option<String>,
     /// How many of its user's oldest made room for it.
     pub oldest: usize,
+}
+
+/// What is known of a user's sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Listing<T> {
+    /// Those that are known to be alive.
+    pub sessions: Vec<T>,
+    /// Whether there are no others; `false` where a part of the store did not answer.
+    pub complete: bool,
+}
+
+/// What ending several sessions did.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct EndOutcome {
+    /// How many were alive and are over.
+    pub ended: usize,
+    /// Why others may be alive; `None`: all are over.
+    pub failure: Option<StoreError>,
+}
+
+impl EndOutcome {
+    /// All of them are over.
+    pub fn all(ended: usize) -> Self {
+        Self {
+            ended,
+            failure: None,
+        }
+    }
 }
 
 /// A session that is alive, and how long it will be if it is not used.

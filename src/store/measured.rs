@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::session::{
-    Displaced, Ending, Handle, Live, NewSession, Session, SessionId, SessionStore, StoreError,
-    Vitals, Which, Written,
+    Displaced, EndOutcome, Ending, Handle, Listing, Live, NewSession, Session, SessionId,
+    SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
@@ -166,9 +166,14 @@ impl SessionStore for Measured {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(Handle, Live)>, StoreError> {
         self.measure(&self.operations.list, self.store.list(user, reader))
             .await
+    }
+
+    /// Not measured: only operators ask for it, who scrape nothing.
+    async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        self.store.restore_lists(users).await
     }
 
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
@@ -176,7 +181,7 @@ impl SessionStore for Measured {
             .await
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
         self.measure(&self.operations.end, self.store.end(user, which, why))
             .await
     }

@@ -140,7 +140,9 @@ impl<'r> Audit<'r> {
             metrics.refused(refusal.reason());
         }
         match refusal {
-            Refusal::StoreDown(problem) | Refusal::Internal(problem) => {
+            Refusal::StoreDown(problem)
+            | Refusal::NotAllEnded { problem, .. }
+            | Refusal::Internal(problem) => {
                 self.trace.set_problem(Arc::clone(problem));
             }
             // What only an attack or a broken client does.

@@ -63,6 +63,14 @@ pub enum Refusal {
     /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
     /// stands in the request's line in the log, and the visitor reads only that he may try again.
     StoreDown(Arc<str>),
+    /// A part of the store did not answer, so some of the sessions that were to end may be alive: 503, and the cookie
+    /// stays as it is.
+    NotAllEnded {
+        /// How many have ended.
+        ended: usize,
+        /// Why the others have not, for the operator.
+        problem: Arc<str>,
+    },
     /// The application asked for something that cannot be: 500. The reason is for the operator.
     Internal(Arc<str>),
 }
@@ -121,7 +129,7 @@ pub(super) struct ValidationError {
 
 impl Refusal {
     /// Every reason there is, by name.
-    pub(super) const REASONS: [&str; 11] = [
+    pub(super) const REASONS: [&str; 12] = [
         "no_session",
         "session_ended",
         "ambiguous_cookie",
@@ -132,6 +140,7 @@ impl Refusal {
         "invalid",
         "no_such_session",
         "store_down",
+        "not_all_ended",
         "internal",
     ];
 
@@ -148,6 +157,7 @@ impl Refusal {
             Self::Invalid(_) => "invalid",
             Self::NoSuchSession => "no_such_session",
             Self::StoreDown(_) => "store_down",
+            Self::NotAllEnded { .. } => "not_all_ended",
             Self::Internal(_) => "internal",
         }
     }
@@ -168,7 +178,7 @@ impl Refusal {
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::Invalid(_) => Status::UnprocessableEntity,
-            Self::StoreDown(_) => Status::ServiceUnavailable,
+            Self::StoreDown(_) | Self::NotAllEnded { .. } => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
         }
     }
@@ -191,6 +201,9 @@ impl Refusal {
             Self::NoSuchSession => "No such session",
             Self::Internal(_) => "Internal Server Error",
             Self::StoreDown(_) => "Sessions are unavailable at the moment, please try again",
+            Self::NotAllEnded { .. } => {
+                "Not all of these sessions could be ended: some may still be alive, please try again"
+            }
         }
     }
 
@@ -215,6 +228,12 @@ impl Refusal {
                 "This request came from another site, so we did not follow it. Nothing has changed.",
             ),
             Self::Invalid(invalid) => page.saying(&invalid.message),
+            Self::NotAllEnded { ended, .. } => page.saying(&format!(
+                "Not all of your sessions could be ended: {ended} {} over, and some may still be alive, because a part of \
+                 the place where sessions are kept does not answer. You are still signed in here: please try again in a \
+                 moment.",
+                if *ended == 1 { "is" } else { "are" }
+            )),
             Self::NoSuchSession => page.saying("You have no such session. It may have ended already."),
             Self::Internal(_)
             | Self::NoSession
@@ -296,7 +315,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
         {
             response.adjoin_header(cookie.removal());
         }
-        if matches!(self, Self::StoreDown(_)) {
+        if matches!(self, Self::StoreDown(_) | Self::NotAllEnded { .. }) {
             response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
         }
         Ok(response)

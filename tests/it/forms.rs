@@ -235,3 +235,161 @@ fn one_silent_node_costs_nobody_else_anything() {
     assert_eq!(http::status(&answer), 200, "{answer}");
     assert_eq!(http::profile_status(port, &leaving), 404);
 }
+
+/// Sessions of one user, whose list is on a well node: the first of them on a well node, and some on each of them.
+fn sessions_of_one_user(cluster: &Cluster, port: u16) -> (String, Vec<String>, Vec<String>) {
+    let user = (0..100)
+        .map(|number| format!("user{number}"))
+        .find(|user| cluster.place_of(&format!("user_sessions:{user}")).0 != 0)
+        .unwrap();
+    let (mut well, mut silent) = (Vec::new(), Vec::new());
+    while well.len() < 4 || silent.len() < 2 {
+        let id = http::log_in(port, &user);
+        if cluster.place_of(&format!("session:{id}")).0 == 0 {
+            silent.push(id);
+        } else {
+            well.push(id);
+        }
+    }
+    (user, well, silent)
+}
+
+/// Who has a session on a silent node sees and ends the others, is told that they are not all, and can sign in.
+#[test]
+fn one_silent_node_keeps_nobody_from_his_other_sessions() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        node.run::<()>("CONFIG SET cluster-node-timeout 60000");
+    }
+    let url = cluster.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let port = program.port();
+    let (_, well, silent) = sessions_of_one_user(&cluster, port);
+    let capped = Program::start(&[
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_MAX_SESSIONS_PER_USER", "2"),
+    ]);
+    let other = (0..100)
+        .map(|number| format!("other{number}"))
+        .find(|user| cluster.place_of(&format!("user_sessions:{user}")).0 != 0)
+        .unwrap();
+    http::log_in(capped.port(), "zoe");
+    // The two oldest lie on the silent node.
+    for _ in 0..2 {
+        (0..200)
+            .map(|_| http::log_in(port, &other))
+            .find(|id| {
+                let there = cluster.place_of(&format!("session:{id}")).0 == 0;
+                if !there {
+                    let cookie = format!("Cookie: session_id={id}");
+                    http::request(port, "POST /logout/", &[&cookie], "");
+                }
+                there
+            })
+            .unwrap();
+    }
+
+    cluster.nodes[0].signal("STOP");
+    let cookie = format!("Cookie: session_id={}", well[0]);
+    let listed = http::request(port, "GET /sessions/", &[&cookie], "");
+    assert_eq!(http::status(&listed), 200, "{listed}");
+    assert!(listed.contains("\"complete\":false"), "{listed}");
+    assert_eq!(listed.matches("\"device\"").count(), well.len(), "{listed}");
+    let page = http::request(port, "GET /sessions/", &[&cookie, "Accept: text/html"], "");
+    assert!(page.contains("not all of your sessions"), "{page}");
+
+    let others = |path| http::request(port, path, &[&cookie], "");
+    let answer = others("DELETE /sessions/others");
+    assert_eq!(http::status(&answer), 503, "{answer}");
+    assert!(answer.contains("may still be alive"), "{answer}");
+    assert!(
+        answer.to_lowercase().contains("\r\nretry-after: "),
+        "{answer}"
+    );
+    for id in &well[1..] {
+        assert_eq!(http::profile_status(port, id), 404);
+    }
+    let told = format!("ended={}", well.len() - 1);
+    let log = program.log();
+    assert!(
+        log.contains("session ended") && log.contains(&told),
+        "{log}"
+    );
+    // Whoever wanted to end all of them can still ask again.
+    assert_eq!(http::status(&others("DELETE /sessions/")), 503);
+    assert_eq!(http::profile_status(port, &well[0]), 200);
+
+    let json = "Content-Type: application/json";
+    let body = format!("{{\"username\":\"{other}\"}}");
+    let signed_in = (0..20).any(|_| {
+        let answer = http::request(capped.port(), "POST /login/", &[json], &body);
+        http::status(&answer) == 200
+    });
+    assert!(signed_in, "{}", capped.log());
+
+    cluster.nodes[0].signal("CONT");
+    eventually("the node to answer", || {
+        (http::profile_status(port, &silent[0]) == 200).then_some(())
+    });
+    let listed = http::request(port, "GET /sessions/", &[&cookie], "");
+    assert!(!listed.contains("complete"), "{listed}");
+    let answer = others("DELETE /sessions/others");
+    let told = format!("\"ended\":{}", silent.len());
+    assert!(answer.contains(&told), "{answer}");
+    for id in &silent {
+        assert_eq!(http::profile_status(port, id), 404);
+    }
+}
+
+/// In a cluster a session is listed before it is written, by an instance that may be given more time than this one.
+#[test]
+fn a_session_that_is_just_being_written_stays_listed() {
+    let cluster = Cluster::start();
+    let url = cluster.url();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_REDIS_TIMEOUT_MS", "500"),
+    ];
+    let program = Program::start(&variables);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    let (place, _) = cluster.place_of("user_sessions:abdullah");
+    let node = &cluster.nodes[place];
+    let (now, _): (u64, u64) = node.run("TIME");
+    let [young, old] = [
+        "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a",
+        "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11",
+    ];
+    for (id, age) in [(young, 500), (old, 700)] {
+        node.run::<u64>(&format!("ZADD user_sessions:abdullah {} {id}", now - age));
+    }
+    let cookie = format!("Cookie: session_id={id}");
+    let listed = http::request(port, "GET /sessions/", &[&cookie], "");
+    assert_eq!(listed.matches("\"device\"").count(), 1, "{listed}");
+    let names: Vec<String> = node.run("ZRANGE user_sessions:abdullah 0 -1");
+    assert!(
+        names.contains(&young.to_owned()) && !names.contains(&old.to_owned()),
+        "{names:?}"
+    );
+
+    // What cannot be listed is not written.
+    let user = (0..100)
+        .map(|number| format!("user{number}"))
+        .find(|user| cluster.place_of(&format!("user_sessions:{user}")).0 == place)
+        .unwrap();
+    node.run::<()>(&format!("SET user_sessions:{user} x"));
+    let json = "Content-Type: application/json";
+    let body = format!("{{\"username\":\"{user}\"}}");
+    let keys = || -> usize {
+        cluster.nodes[..3]
+            .iter()
+            .map(|node| node.keys().len())
+            .sum()
+    };
+    let before = keys();
+    for _ in 0..5 {
+        let answer = http::request(port, "POST /login/", &[json], &body);
+        assert_eq!(http::status(&answer), 503, "{answer}");
+    }
+    assert_eq!(keys(), before);
+}

@@ -420,6 +420,52 @@ fn a_session_that_another_program_began_can_be_ended_by_its_handle() {
     assert!(!redis.keys().contains(&format!("session:{id}")));
 }
 
+/// A list can be evicted; what it lists lives on.
+#[test]
+fn an_operator_sees_and_ends_sessions_that_their_list_has_lost() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ids: Vec<_> = (0..2)
+        .map(|_| http::log_in(program.port(), "amy"))
+        .collect();
+    let others = http::log_in(program.port(), "amya");
+    redis.run::<u64>("DEL user_sessions:amy");
+
+    let said = end(folder, &url, &["--user", "amy"]);
+    said.assert_says(1, &["amy has no session", "+scan", "no right to scan"]);
+    redis.allow("+scan");
+    assert_eq!(handles(folder, &url, "amy").len(), 2);
+    redis.run::<u64>("DEL user_sessions:amy");
+    let said = end(folder, &url, &["--user", "amy"]);
+    said.assert_says(0, &["Ended 2 sessions of amy."]);
+    assert_eq!(said.problem, "");
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
+    assert_eq!(http::profile_status(program.port(), &others), 200);
+}
+
+/// Both spellings look the same, and another program may write the one that nobody signs in with here.
+#[test]
+fn a_name_in_the_other_spelling_of_its_letters_is_listed_and_ended() {
+    let redis = RedisServer::start();
+    redis.allow("+scan");
+    let url = redis.url();
+    let id = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    let folder = tempfile::tempdir().unwrap();
+    for typed in ["zo\u{eb}", "zoe\u{308}"] {
+        redis.run::<()>(&format!("HSET session:{id} user zoe\u{308} status active"));
+        redis.run::<()>(&format!("EXPIRE session:{id} 900"));
+        assert_eq!(handles(folder.path(), &url, typed).len(), 1);
+        let said = end(folder.path(), &url, &["--user", typed]);
+        said.assert_says(0, &["Ended 1 session of"]);
+        assert!(!redis.keys().contains(&format!("session:{id}")));
+    }
+}
+
 #[test]
 fn the_embedded_store_is_for_the_operator_while_nobody_serves() {
     let folder = tempfile::tempdir().unwrap();

@@ -234,3 +234,89 @@ async fn with_full_memory_every_kind_of_session_goes_on() {
     foreign.profile().await;
     assert_eq!(listed(&inn, id).await.len(), 2);
 }
+
+/// Waits for what is done beside the requests, which go on meanwhile.
+async fn while_used<T>(
+    what: &str,
+    visitor: &mut crate::support::Visitor,
+    look: impl Fn() -> Option<T>,
+) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        assert_eq!(visitor.profile().await.status.code, 200);
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "waited for {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// The list was given the longest life of a session under the old limit, and under the new one sessions live longer.
+#[rocket::async_test]
+async fn a_raised_limit_leaves_no_session_unlisted() {
+    for (before, after) in [(0, 43_200), (6, 600)] {
+        let settings = |limit| [("absolute_timeout_secs", serde_json::json!(limit))];
+        let old = Inn::with(Backend::Redis, &settings(before)).await;
+        let mut program = old.program();
+        program.log_in_as("abdullah").await;
+        let list = "user_sessions:abdullah";
+        let ttl = || old.redis().run::<i64>(&format!("TTL {list}"));
+        assert_eq!(ttl(), 900, "{before}");
+        old.redis().run::<u64>(&format!("EXPIRE {list} 500"));
+        let new = old.beside(&settings(after)).await;
+        let mut program = new.program().with_cookie("session_id", &program.id());
+        let longest = i64::max(900, after);
+        while_used("the list to live on", &mut program, || {
+            (ttl() > longest - 60).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Evicted, or lost in a failover; seen by an instance that has just come, and by one that knew it in its list.
+#[rocket::async_test]
+async fn a_session_that_its_list_has_lost_is_listed_again_when_it_is_used() {
+    let inn = Inn::open(Backend::Redis).await;
+    let mut program = inn.program();
+    program.log_in_as("abdullah").await;
+    for inn in [&inn.beside(&[]).await, &inn] {
+        let mut program = inn.program().with_cookie("session_id", &program.id());
+        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        while_used("the session to be listed", &mut program, || {
+            let names: u64 = inn.redis().run("ZCARD user_sessions:abdullah");
+            (names == 1).then_some(())
+        })
+        .await;
+        let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+        assert!(left > 43_000, "{left}");
+    }
+    let mut other = inn.program();
+    other.log_in_as("abdullah").await;
+    let method = rocket::http::Method::Delete;
+    let answer = other.send(method, "/sessions/others", &[], "").await;
+    assert_eq!(answer.json()["ended"], 1);
+    assert_eq!(program.profile().await.status.code, 404);
+}
+
+/// While instances with other settings take one another's place.
+#[rocket::async_test]
+async fn no_instance_shortens_the_life_of_a_list() {
+    let inn = Inn::open(Backend::Redis).await;
+    inn.program().log_in_as("abdullah").await;
+    let limit = [("absolute_timeout_secs", serde_json::json!(60))];
+    let shorter = inn.beside(&limit).await;
+    shorter.program().log_in_as("abdullah").await;
+    let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+    assert!(left > 43_000, "{left}");
+}
+
+/// What cannot be listed cannot be ended, so it must not begin.
+#[rocket::async_test]
+async fn a_key_that_holds_no_list_lets_no_session_begin_unlisted() {
+    let inn = Inn::open(Backend::Redis).await;
+    inn.redis().run::<()>("SET user_sessions:abdullah x");
+    let mut program = inn.program();
+    assert_eq!(program.log_in_as("abdullah").await.status.code, 503);
+    assert_eq!(inn.redis().keys(), ["user_sessions:abdullah"]);
+}

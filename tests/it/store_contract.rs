@@ -123,10 +123,10 @@ async fn begin_of_at_most(
 
 /// The handles of a user's sessions, in order.
 async fn listed(store: &dyn SessionStore, user: &str) -> Vec<Handle> {
-    let mut handles: Vec<_> = store
-        .list(user, None)
-        .await
-        .unwrap()
+    let listing = store.list(user, None).await.unwrap();
+    assert!(listing.complete);
+    let mut handles: Vec<_> = listing
+        .sessions
         .into_iter()
         .map(|(handle, _)| handle)
         .collect();
@@ -336,7 +336,7 @@ async fn looking_does_not_slide_the_end(on: Backend) {
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < Duration::from_millis(2100) {
         store.peek(&id).await.unwrap();
-        store.list("a", None).await.unwrap();
+        assert!(store.list("a", None).await.unwrap().complete);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(store.peek(&id).await.unwrap(), None);
@@ -356,7 +356,7 @@ async fn a_user_sees_his_live_sessions_and_nobody_elses(on: Backend) {
     assert_eq!(listed(&*store, "ab").await, handles(&[&other]));
     assert_eq!(listed(&*store, "nobody").await, []);
 
-    let whole = store.list("ab", None).await.unwrap().remove(0).1;
+    let whole = store.list("ab", None).await.unwrap().sessions.remove(0).1;
     assert_eq!(
         whole.session,
         session_of("ab", whole.session.created_at.unwrap())
@@ -376,7 +376,11 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
     let other = SessionId::generate();
     begin(&*store, &other, &session_of("b", ago(0)), None).await;
     let ended = why(Reason::Ended);
-    let end = async |user, which| store.end(user, which, &ended).await.unwrap();
+    let end = async |user, which| {
+        let outcome = store.end(user, which, &ended).await.unwrap();
+        assert!(outcome.failure.is_none());
+        outcome.ended
+    };
 
     assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 1);
     assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 0);
@@ -437,7 +441,7 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     let (signed_out, by_other) = (by(Reason::SignedOut), by(Reason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
     let one = Which::One(Handle::from(&ended));
-    store.end("a", one, &by_other).await.unwrap();
+    assert_eq!(store.end("a", one, &by_other).await.unwrap().ended, 1);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
 
     assert_eq!(store.ending(&out).await.unwrap(), Some(signed_out));
@@ -462,7 +466,8 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
         store
             .end("a", Which::All, &why(Reason::Ended))
             .await
-            .unwrap(),
+            .unwrap()
+            .ended,
         0
     );
 

@@ -141,7 +141,7 @@ impl Case {
     /// Checks what must hold whenever nobody is at work; `done` are the operations that were acknowledged.
     async fn check(&self, what: &str, direct: &RedisStore, done: &[Operation]) {
         let listed = direct.list(USER, None).await.unwrap();
-        let mut handles: Vec<_> = listed.iter().map(|(handle, _)| *handle).collect();
+        let mut handles: Vec<_> = listed.sessions.iter().map(|(handle, _)| *handle).collect();
         handles.sort();
         let mut alive = Vec::new();
         for key in self.redis.keys() {

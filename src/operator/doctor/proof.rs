@@ -95,7 +95,7 @@ async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Visitor) -> R
     })?;
     let listing = "Listing sessions";
     let listed = sessions.list(USER, id).await.map_err(at(listing))?;
-    if !listed.iter().any(|one| one.handle == id.into()) {
+    if !listed.sessions.iter().any(|one| one.handle == id.into()) {
         return Err(lost(listing));
     }
     let ending = "Ending a session";

@@ -24,8 +24,8 @@ use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
 use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
-    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
-    SessionStore, StoreError, Vitals, Which, Written, since_1970,
+    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Session,
+    SessionId, SessionStore, StoreError, Vitals, Which, Written, since_1970,
 };
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
@@ -177,7 +177,7 @@ impl SessionStore for EmbeddedStore {
         &self,
         user: &str,
         _reader: Option<&SessionId>,
-    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(Handle, Live)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
         let keys = self.look(|open| {
@@ -190,7 +190,10 @@ impl SessionStore for EmbeddedStore {
                 listed.push((Handle::of_digest(&key), live));
             }
         }
-        Ok(listed)
+        Ok(Listing {
+            sessions: listed,
+            complete: true,
+        })
     }
 
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
@@ -203,12 +206,12 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
         match self.writer.commit(Change::End { user, which, why }).await? {
-            Applied::Ended(number) => Ok(number),
+            Applied::Ended(number) => Ok(EndOutcome::all(number)),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
-                Ok(0)
+                Ok(EndOutcome::default())
             }
         }
     }
@@ -217,7 +220,7 @@ impl SessionStore for EmbeddedStore {
         let Some(user) = self.user_of(handle)? else {
             return Ok(None);
         };
-        let ended = self.end(&user, Which::One(handle), why).await?;
+        let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), why).await?;
         Ok((ended > 0).then_some(user))
     }
 

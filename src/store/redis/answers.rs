@@ -25,19 +25,13 @@ pub(super) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
     Ok(user.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The answers to pairs of `HGETALL` and `PTTL`; a key that holds something else has no fields.
-pub(super) fn rows(answers: Vec<Value>) -> Result<Vec<(Fields, i64)>, StoreError> {
-    let mut answers = answers.into_iter();
-    let mut rows = Vec::with_capacity(answers.len() / 2);
-    while let (Some(fields), Some(left)) = (answers.next(), answers.next()) {
-        if is_wrong_type(&fields) {
-            let (left,) = read(vec![left])?;
-            rows.push((Fields::default(), left));
-        } else {
-            rows.push(read(vec![fields, left])?);
-        }
+/// The answers to `HGETALL` and `PTTL`; a key that holds something else has no fields.
+pub(super) fn row(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
+    if answers.first().is_some_and(is_wrong_type) {
+        let (left,) = read(answers.split_off(1))?;
+        return Ok((Fields::default(), left));
     }
-    Ok(rows)
+    read(answers)
 }
 
 fn is_wrong_type(value: &Value) -> bool {

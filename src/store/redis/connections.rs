@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool::managed::{self, Manager, Pool, QueueMode};
 use deadpool_redis::Runtime;
 use deadpool_redis::redis::{
-    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, TlsCertificates, Value, cmd,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, TlsCertificates, Value,
 };
 use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
@@ -143,35 +143,6 @@ impl Connections {
             answers.extend(try_join_all(stage).await?.into_iter().flatten());
         }
         Ok(answers)
-    }
-
-    /// Runs commands of one key each in one step, so that nobody sees some done and others not.
-    ///
-    /// In a cluster there is no such step: there they are run one after the other.
-    pub(super) async fn run_together(
-        self: &Arc<Self>,
-        commands: Vec<Cmd>,
-    ) -> Result<Vec<Value>, StoreError> {
-        if self.is_cluster() {
-            let mut answers = Vec::with_capacity(commands.len());
-            for command in commands {
-                let command = Pipeline::with_capacity(1).add_command(command).clone();
-                answers.extend(self.send(&command).await?);
-            }
-            return Ok(answers);
-        }
-        let mut all = Pipeline::with_capacity(commands.len() + 2);
-        all.add_command(cmd("MULTI"));
-        for command in commands {
-            all.add_command(command);
-        }
-        all.add_command(cmd("EXEC"));
-        let mut answers = self.send(&all).await?;
-        let done = answers.pop().unwrap_or(Value::Nil);
-        // What was not even queued says why; the last answer says only that it was not done.
-        read::<Vec<Value>>(answers)?;
-        let (done,) = read(vec![done])?;
-        Ok(done)
     }
 
     pub(super) fn is_cluster(&self) -> bool {

@@ -3,50 +3,80 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Pipeline, cmd};
+use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::RedisStore;
-use super::answers::{read, rows};
+use super::answers::{read, row};
 use super::layout::{ending_key, list_key, seconds, session_key};
 use super::one::GONE;
-use crate::session::{Ending, Handle, Live, NewSession, SessionId, StoreError, Which};
+use crate::session::{
+    EndOutcome, Ending, Handle, Listing, Live, NewSession, SessionId, StoreError, Which,
+};
+
+/// Sessions by what is known of them; the order stays.
+#[derive(Default)]
+struct Parted {
+    alive: Vec<SessionId>,
+    over: Vec<SessionId>,
+    /// Those whose part of the cluster did not answer, and why.
+    unknown: Vec<SessionId>,
+    failure: Option<StoreError>,
+}
+
+/// What became of sessions that were to be removed.
+#[derive(Default)]
+pub(super) struct Removed {
+    /// How many of them this call ended.
+    pub(super) ended: usize,
+    /// How many may be alive, and why.
+    pub(super) left: usize,
+    pub(super) failure: Option<StoreError>,
+}
 
 impl RedisStore {
     pub(super) async fn do_list(
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(Handle, Live)>, StoreError> {
         let mut ids = self.listed(user).await?;
         if let Some(reader) = reader.filter(|reader| !ids.contains(reader))
             && self.enlist(reader, user).await?
         {
             ids.push(*reader);
         }
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
         let now = self.clock.now();
-        let look = ids.iter().flat_map(|id| {
+        let look = ids.iter().map(|id| {
             let key = session_key(id);
-            [Cmd::hgetall(&key), Cmd::pttl(&key)]
+            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
         });
-        // One key that holds something else must not hide the others.
-        let rows = rows(self.connections.run_each([look.collect()]).await?)?;
-        let mut live = Vec::new();
+        let mut listing = Listing {
+            sessions: Vec::new(),
+            complete: true,
+        };
         let mut over = Vec::new();
-        for (id, (fields, left)) in ids.iter().zip(rows) {
+        for (id, answers) in ids.iter().zip(self.ask_apart(look.collect()).await?) {
+            // One key that holds something else must not hide the others, nor a node that does not answer.
+            let (fields, left) = match answers.and_then(row) {
+                Ok(row) => row,
+                Err(_) if self.connections.is_cluster() => {
+                    listing.complete = false;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if left == GONE || !fields.are_a_session() {
                 over.push(*id);
             // One that has reached its absolute limit is not shown, and left to Redis to remove: another instance may
             // have another limit.
             } else if let Some(session) = self.live(fields, left, now) {
-                live.push((Handle::from(id), session));
+                listing.sessions.push((Handle::from(id), session));
             }
         }
         self.unlist(user, &over).await?;
-        Ok(live)
+        Ok(listing)
     }
 
     pub(super) async fn do_end(
@@ -54,14 +84,17 @@ impl RedisStore {
         user: &str,
         which: Which,
         why: &Ending,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
         ids.retain(|id| which.includes(Handle::from(id)));
-        // Counted before it is done: what a lost reply makes us do twice is counted once.
-        let (live, over) = self.part(ids).await?;
-        self.unlist(user, &over).await?;
-        self.remove(user, &live, Some(why)).await?;
-        Ok(live.len())
+        let parted = self.part(ids).await?;
+        self.unlist(user, &parted.over).await?;
+        let removed = self.remove(user, &parted.alive, Some(why)).await?;
+        Ok(EndOutcome {
+            // Counted before it was done: what a lost reply makes us do twice is counted once.
+            ended: parted.alive.len() - removed.left,
+            failure: parted.failure.or(removed.failure),
+        })
     }
 
     /// A user's list, the oldest first. It may hold sessions that are over.
@@ -75,38 +108,71 @@ impl RedisStore {
             .collect())
     }
 
-    /// Parts a user's sessions into those that are alive and those that are over.
-    async fn part(
+    /// Runs the commands of several keys, those of each key apart.
+    ///
+    /// A server answers all or nothing. In a cluster a node that does not answer costs its own keys' answers and nobody
+    /// else's: it gets a quarter of the time that the whole operation has.
+    pub(super) async fn ask_apart(
         &self,
-        ids: Vec<SessionId>,
-    ) -> Result<(Vec<SessionId>, Vec<SessionId>), StoreError> {
-        if ids.is_empty() {
-            return Ok((ids, Vec::new()));
+        of_each: Vec<Vec<Cmd>>,
+    ) -> Result<Vec<Result<Vec<Value>, StoreError>>, StoreError> {
+        if of_each.is_empty() {
+            return Ok(Vec::new());
         }
-        let look = ids.iter().map(|id| Cmd::exists(session_key(id)));
-        let exist: Vec<bool> = read(self.connections.run_each([look.collect()]).await?)?;
-        let (mut live, mut over) = (Vec::new(), Vec::new());
-        for (id, exists) in ids.into_iter().zip(exist) {
-            if exists {
-                live.push(id);
-            } else {
-                over.push(id);
+        if !self.connections.is_cluster() {
+            let numbers: Vec<_> = of_each.iter().map(Vec::len).collect();
+            let all = of_each.into_iter().flatten().collect();
+            let mut answers = self.connections.run_each([all]).await?.into_iter();
+            let of_each = numbers
+                .into_iter()
+                .map(|number| Ok(answers.by_ref().take(number).collect()));
+            return Ok(of_each.collect());
+        }
+        let wait = self.connections.budget() / 4;
+        let of_each = of_each.into_iter().map(|commands| async move {
+            timeout(wait, self.connections.run_each([commands]))
+                .await
+                .unwrap_or(Err(StoreError::Timeout(wait)))
+        });
+        Ok(join_all(of_each).await)
+    }
+
+    async fn part(&self, ids: Vec<SessionId>) -> Result<Parted, StoreError> {
+        let look = ids.iter().map(|id| vec![Cmd::exists(session_key(id))]);
+        let answers = self.ask_apart(look.collect()).await?;
+        let mut parted = Parted::default();
+        for (id, answers) in ids.into_iter().zip(answers) {
+            match answers.and_then(read::<(bool,)>) {
+                Ok((true,)) => parted.alive.push(id),
+                Ok((false,)) => parted.over.push(id),
+                Err(error) if self.connections.is_cluster() => {
+                    parted.unknown.push(id);
+                    parted.failure = Some(error);
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok((live, over))
+        Ok(parted)
     }
 
     /// Ends the user's oldest sessions beyond the most allowed.
     ///
     /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
     /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
-    /// Says how many it ended.
+    /// Says how many it ended. One whose node does not answer is left to the next sign-in.
     pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<usize, StoreError> {
         let user = &new.session.user;
-        let (mut live, over) = self.part(self.listed(user).await?).await?;
-        live.truncate(live.len().saturating_sub(new.most));
+        let mut ids = self.listed(user).await?;
+        let Parted { alive, over, .. } = self.part(ids.clone()).await?;
         self.unlist(user, &over).await?;
-        self.remove(user, &live, Some(new.too_many)).await
+        ids.retain(|id| !over.contains(id));
+        ids.truncate(ids.len().saturating_sub(new.most));
+        ids.retain(|id| alive.contains(id));
+        let Removed { ended, failure, .. } = self.remove(user, &ids, Some(new.too_many)).await?;
+        if let Some(error) = failure {
+            tracing::debug!(%error, "a session beyond the most allowed stays for now");
+        }
+        Ok(ended)
     }
 
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
@@ -131,15 +197,25 @@ impl RedisStore {
             outcome => drop(outcome?),
         }
         // After it: whoever ends the session from here on deletes it before he takes it off the list.
-        let (live, over) = self.part(vec![*id]).await?;
-        self.remove(user, &over, None).await?;
-        Ok(!live.is_empty())
+        let alive = self.is_alive(id).await?;
+        if !alive {
+            self.remove(user, &[*id], None).await?;
+        }
+        Ok(alive)
+    }
+
+    pub(super) async fn is_alive(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let (alive,) = self
+            .connections
+            .run(Pipeline::with_capacity(1).exists(session_key(id)))
+            .await?;
+        Ok(alive)
     }
 
     pub(super) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
         let mut command = cmd("EVAL");
         command
-            .arg(LIST)
+            .arg([LIST, "return listed"].concat())
             .arg(1)
             .arg(list_key(user))
             .arg(seconds(self.list_lifetime()))
@@ -155,8 +231,7 @@ impl RedisStore {
         if !self.connections.is_cluster() {
             return self.remove(user, ids, None).await.map(drop);
         }
-        // There a sign-in first lists its session, and then has the rest of its budget to write it.
-        let young = self.connections.budget() + Duration::from_secs(1);
+        let young = self.connections.budget().max(LONGEST_SIGN_IN) + Duration::from_secs(1);
         let mut pipeline = Pipeline::with_capacity(1);
         let command = pipeline
             .cmd("EVAL")
@@ -176,38 +251,72 @@ impl RedisStore {
     ///
     /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
     /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
-    /// list that its next reader drops. Why it ended is the least important: where there is no memory for it, it is
-    /// left out.
+    /// list that its next reader drops; in a cluster one that may be alive stays listed. Why it ended is the least
+    /// important: where there is no memory for it, it is left out.
     pub(super) async fn remove(
         &self,
         user: &str,
         ids: &[SessionId],
         why: Option<&Ending>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Removed, StoreError> {
         if ids.is_empty() {
-            return Ok(0);
+            return Ok(Removed::default());
         }
-        let sessions: Vec<_> = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
+        if self.connections.is_cluster() {
+            return self.remove_apart(user, ids, why).await;
+        }
+        let sessions = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
+        let rest = self.afterwards(user, ids, why);
+        let mut answers = self.connections.run_each([sessions, rest]).await?;
+        // Whatever became of the rest: the sessions are over, and no answer may say that they are not.
+        answers.truncate(ids.len());
+        let deleted: Vec<usize> = read(answers)?;
+        Ok(Removed {
+            ended: deleted.into_iter().sum(),
+            ..Removed::default()
+        })
+    }
+
+    async fn remove_apart(
+        &self,
+        user: &str,
+        ids: &[SessionId],
+        why: Option<&Ending>,
+    ) -> Result<Removed, StoreError> {
+        let sessions = ids.iter().map(|id| vec![Cmd::del(session_key(id))]);
+        let answers = self.ask_apart(sessions.collect()).await?;
+        let mut removed = Removed::default();
+        let mut over = Vec::with_capacity(ids.len());
+        for (id, answers) in ids.iter().zip(answers) {
+            match answers.and_then(read::<(usize,)>) {
+                Ok((deleted,)) => {
+                    removed.ended += deleted;
+                    over.push(*id);
+                }
+                Err(error) => {
+                    removed.left += 1;
+                    removed.failure = Some(error);
+                }
+            }
+        }
+        if !over.is_empty() {
+            self.clean_up(self.afterwards(user, &over, why)).await;
+        }
+        Ok(removed)
+    }
+
+    /// What follows the end of sessions: they leave their user's list, and why they ended is kept.
+    fn afterwards(&self, user: &str, ids: &[SessionId], why: Option<&Ending>) -> Vec<Cmd> {
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
-        let mut rest = vec![Cmd::zrem(list_key(user), names)];
+        let mut commands = vec![Cmd::zrem(list_key(user), names)];
         if let Some(text) = why.and_then(|why| serde_json::to_string(why).ok()) {
             let remembered = seconds(self.lifetimes.idle).unsigned_abs();
-            rest.extend(
-                ids.iter()
-                    .map(|id| Cmd::set_ex(ending_key(id), &text, remembered)),
-            );
+            let reasons = ids
+                .iter()
+                .map(|id| Cmd::set_ex(ending_key(id), &text, remembered));
+            commands.extend(reasons);
         }
-        let counts: Vec<usize> = if self.connections.is_cluster() {
-            let deleted = read(self.connections.run_each([sessions]).await?)?;
-            self.clean_up(rest).await;
-            deleted
-        } else {
-            let mut answers = self.connections.run_each([sessions, rest]).await?;
-            // Whatever became of the rest: the sessions are over, and no answer may say that they are not.
-            answers.truncate(ids.len());
-            read(answers)?
-        };
-        Ok(counts.iter().filter(|deleted| **deleted > 0).count())
+        commands
     }
 
     /// What follows the end of a session lies on other nodes of the cluster. One of them that does not answer must not
@@ -225,18 +334,23 @@ impl RedisStore {
     }
 }
 
+/// In a cluster a sign-in first lists its session and then writes it, which takes no longer than `redis_timeout_ms` of
+/// whatever instance it is; this is the most that can be set.
+const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
+
 /// Lists a session as its user's youngest, and says how many are listed, and Redis' time.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
-/// counts. It touches only the one key that it is given.
-const LIST: &str = r"
+/// counts. It touches only the first of its keys. The list lives at least as long as this instance lets its sessions
+/// live; another one may let its own live longer, so it never ends earlier than before.
+pub(super) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
 local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
 redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
+if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
 ";
 
 /// Drops entries from a list unless they are younger than so many seconds.

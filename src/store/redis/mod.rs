@@ -14,6 +14,7 @@ mod nodes;
 mod one;
 mod reach;
 mod record;
+mod relisting;
 mod search;
 mod server_time;
 mod share;
@@ -32,11 +33,12 @@ pub(crate) use reach::{By, Reach, Tls, reach};
 pub(crate) use survey::{Clocks, Info, Server, Survey};
 
 use self::connections::Connections;
+use self::relisting::Relisting;
 use self::server_time::ServerTime;
 use crate::config::RedisAddress;
 use crate::session::{
-    Clock, Displaced, Ending, Handle, Lifetimes, Live, NewSession, Session, SessionId,
-    SessionStore, StoreError, Vitals, Which, Written,
+    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Session,
+    SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
@@ -48,12 +50,13 @@ use crate::session::{
 ///
 /// A session's age is told by Redis' clock, so that instances whose own clocks differ agree about it to a second or
 /// two: the script that writes it dates it, and every 30 seconds a request asks for Redis' `TIME` beside its own commands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RedisStore {
     connections: Arc<Connections>,
     lifetimes: Lifetimes,
     clock: Clock,
-    server_time: ServerTime,
+    server_time: Arc<ServerTime>,
+    relisting: Arc<Relisting>,
 }
 
 impl RedisStore {
@@ -78,7 +81,8 @@ impl RedisStore {
             connections: Arc::new(Connections::to(server, authorities, budget)?),
             lifetimes,
             clock,
-            server_time: ServerTime::default(),
+            server_time: Arc::default(),
+            relisting: Arc::default(),
         })
     }
 
@@ -117,10 +121,15 @@ impl SessionStore for RedisStore {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(Handle, Live)>, StoreError> {
         self.connections
             .within_budget(self.do_list(user, reader))
             .await
+    }
+
+    // Each round trip has a budget of its own: there may be many keys.
+    async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        self.do_restore_lists(users).await
     }
 
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
@@ -129,7 +138,7 @@ impl SessionStore for RedisStore {
             .await
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
+    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
         self.connections
             .within_budget(self.do_end(user, which, why))
             .await

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use deadpool_redis::redis::{Cmd, Pipeline, cmd};
 
 use super::RedisStore;
-use super::answers::{owner, read};
-use super::layout::{ending_key, seconds, session_key};
+use super::answers::owner;
+use super::layout::{ending_key, list_key, seconds, session_key};
+use super::list::{LIST, Removed};
 use super::record::{self, Fields};
 use crate::session::{
     Displaced, Ending, Live, NewSession, Session, SessionId, StoreError, Written,
@@ -20,21 +21,10 @@ impl RedisStore {
             .lifetimes
             .left(session.created_at, now)
             .unwrap_or_default();
-        // Listed first: what is not listed cannot be ended by those who end all, what is listed without being there
-        // harms nobody.
-        let age = session
-            .created_at
-            .map(|created_at| now.duration_since(created_at).unwrap_or_default());
-        let answers = self
-            .connections
-            .run_together(vec![
-                self.list_command(id, &session.user),
-                create_command(id, session, age, left),
-            ])
-            .await?;
-        let ((listed, seconds, micros), ()): ((usize, u64, u64), ()) = read(answers)?;
+        let (listed, seconds, micros) = self.write_new(id, session, now, left).await?;
         self.server_time
             .heard((seconds, micros), now, self.clock.now());
+        self.relisting.is_listed(id);
         let mut displaced = Displaced::default();
         if let Some((replaced, why)) = new.replaced {
             displaced.replaced = self.do_delete(replaced, why).await?;
@@ -43,6 +33,48 @@ impl RedisStore {
             displaced.oldest = self.trim(new).await?;
         }
         Ok(displaced)
+    }
+
+    /// Lists a session and writes it: in one step, or in a cluster, where the two keys lie apart, one after the other.
+    /// Says how many of its user's sessions are listed now, and Redis' time.
+    ///
+    /// Listed first: what is not listed cannot be ended by those who end all, what is listed without being there harms
+    /// nobody. What cannot be listed (because the list's key holds something else, say) is not written either.
+    async fn write_new(
+        &self,
+        id: &SessionId,
+        session: &Session,
+        now: SystemTime,
+        left: Duration,
+    ) -> Result<(usize, u64, u64), StoreError> {
+        let age = session
+            .created_at
+            .map(|created_at| now.duration_since(created_at).unwrap_or_default());
+        let arguments = NewHash { session, age, left };
+        if self.connections.is_cluster() {
+            let list = self.list_command(id, &session.user);
+            let mut pipeline = Pipeline::with_capacity(1);
+            let (listed,) = self.connections.run(pipeline.add_command(list)).await?;
+            let mut create = cmd("EVAL");
+            create.arg(CREATE).arg(1).arg(session_key(id));
+            // What the list's script takes.
+            create.arg("").arg("");
+            arguments.append_to(&mut create);
+            let mut pipeline = Pipeline::with_capacity(1);
+            let ((),) = self.connections.run(pipeline.add_command(create)).await?;
+            return Ok(listed);
+        }
+        let mut both = cmd("EVAL");
+        both.arg([LIST, CREATE, "return listed"].concat())
+            .arg(2)
+            .arg(list_key(&session.user))
+            .arg(session_key(id))
+            .arg(seconds(self.list_lifetime()))
+            .arg(id.to_string());
+        arguments.append_to(&mut both);
+        let mut pipeline = Pipeline::with_capacity(1);
+        let (listed,) = self.connections.run(pipeline.add_command(both)).await?;
+        Ok(listed)
     }
 
     pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -89,6 +121,7 @@ impl RedisStore {
         if session.created_at.is_none() || self.lifetimes.absolute.is_none() {
             return self.enlist(id, &session.user).await;
         }
+        self.see_to_list(id, &session.user);
         Ok(true)
     }
 
@@ -146,8 +179,8 @@ impl RedisStore {
         why: &Ending,
     ) -> Result<Option<String>, StoreError> {
         if let Some(user) = self.user_of(id).await? {
-            let removed = self.remove(&user, &[*id], Some(why)).await?;
-            return Ok((removed > 0).then_some(user));
+            let Removed { ended, failure, .. } = self.remove(&user, &[*id], Some(why)).await?;
+            return failure.map_or(Ok((ended > 0).then_some(user)), Err);
         }
         // The key may hold what nobody can read, and the visitor wants to be rid of it.
         let ((),) = self
@@ -207,31 +240,40 @@ pub(super) const GONE: i64 = -2;
 /// can be apart.
 const FUTURE: Duration = Duration::from_secs(5);
 
-fn create_command(id: &SessionId, session: &Session, age: Option<Duration>, left: Duration) -> Cmd {
-    let mut command = cmd("EVAL");
-    command
-        .arg(CREATE)
-        .arg(1)
-        .arg(session_key(id))
-        .arg(seconds(left))
-        .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()));
-    for (name, value) in record::pairs(session) {
-        command.arg(name).arg(value);
-    }
-    command
+/// What a session's hash is made of.
+struct NewHash<'a> {
+    session: &'a Session,
+    age: Option<Duration>,
+    left: Duration,
 }
 
-/// Writes a session together with its end, and with its beginning by Redis' clock (by its age, if that is known).
+impl NewHash<'_> {
+    /// As [`CREATE`] takes it.
+    fn append_to(&self, command: &mut Cmd) {
+        command.arg(seconds(self.left)).arg(
+            self.age
+                .map_or_else(String::new, |age| age.as_secs_f64().to_string()),
+        );
+        for (name, value) in record::pairs(self.session) {
+            command.arg(name).arg(value);
+        }
+    }
+}
+
+/// Writes a session, the last of its keys, together with its end, and with its beginning by Redis' clock (by its age, if
+/// that is known). The first two arguments are [`LIST`]'s.
 ///
-/// A script and not a transaction: to a slot that moves only single commands can be sent.
+/// A script and not a transaction: to a slot that moves only single commands can be sent; and a transaction would go on
+/// after a part of it that failed.
 const CREATE: &str = r"
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
-if ARGV[2] ~= '' then
+local key = KEYS[#KEYS]
+redis.call('HSET', key, unpack(ARGV, 5))
+if ARGV[4] ~= '' then
   local time = redis.call('TIME')
-  local created = math.floor(time[1] + time[2] / 1000000 - ARGV[2])
-  redis.call('HSET', KEYS[1], '_created', string.format('%.0f', created))
+  local created = math.floor(time[1] + time[2] / 1000000 - ARGV[4])
+  redis.call('HSET', key, '_created', string.format('%.0f', created))
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', key, ARGV[3])
 ";
 
 /// Lets a session begin now that begins later, if it is there.

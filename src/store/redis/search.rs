@@ -1,9 +1,12 @@
 //! A look through all sessions, for an operator.
 
-use deadpool_redis::redis::cmd;
+use deadpool_redis::redis::{Cmd, cmd};
 
 use super::RedisStore;
-use super::layout::id_in;
+use super::answers::owner;
+use super::layout::{id_in, session_key};
+use super::list::Removed;
+use super::nodes::Node;
 use crate::session::{Ending, Handle, SessionId, StoreError};
 
 /// How many keys Redis looks at in one step, which it does not interrupt for others.
@@ -24,24 +27,42 @@ impl RedisStore {
         }
     }
 
-    /// By `SCAN`: unlike `KEYS` it lets others go on meanwhile.
+    pub(super) async fn do_restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        for node in self.all_nodes().await? {
+            let mut cursor = Some(0);
+            while let Some(position) = cursor {
+                let (next, ids) = self.step(&node, position).await?;
+                let restore = self.restore(users, ids);
+                self.connections.within_budget(restore).await?;
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists those of the sessions that are these users'.
+    async fn restore(&self, users: &[String], ids: Vec<SessionId>) -> Result<(), StoreError> {
+        let look = ids
+            .iter()
+            .map(|id| vec![Cmd::hget(session_key(id), super::record::USER)]);
+        let owners = self.ask_apart(look.collect()).await?;
+        for (id, answers) in ids.iter().zip(owners) {
+            let owner = owner(answers?)?;
+            if let Some(user) = users.iter().find(|user| owner.as_ref() == Some(user)) {
+                self.enlist(id, user).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn find(&self, handle: Handle) -> Result<Option<SessionId>, StoreError> {
-        let nodes = self.connections.nodes();
-        for node in self.connections.within_budget(nodes).await? {
-            let mut cursor = 0;
-            loop {
-                let mut scan = cmd("SCAN");
-                scan.arg(cursor).arg("MATCH").arg("session:*");
-                scan.arg("COUNT").arg(AT_ONCE);
-                let step = self.connections.ask(&node, &scan);
-                let (next, keys): (u64, Vec<Vec<u8>>) =
-                    self.connections.within_budget(step).await?;
-                let mut ids = keys.iter().filter_map(|key| id_in(key));
+        for node in self.all_nodes().await? {
+            let mut cursor = Some(0);
+            while let Some(position) = cursor {
+                let (next, ids) = self.step(&node, position).await?;
+                let mut ids = ids.into_iter();
                 if let Some(id) = ids.find(|id| Handle::from(id) == handle) {
                     return Ok(Some(id));
-                }
-                if next == 0 {
-                    break;
                 }
                 cursor = next;
             }
@@ -49,12 +70,32 @@ impl RedisStore {
         Ok(None)
     }
 
+    async fn all_nodes(&self) -> Result<Vec<Node>, StoreError> {
+        let nodes = self.connections.nodes();
+        self.connections.within_budget(nodes).await
+    }
+
+    /// Some of a node's sessions, and where the next ones are. By `SCAN`: unlike `KEYS` it lets others go on meanwhile.
+    async fn step(
+        &self,
+        node: &Node,
+        cursor: u64,
+    ) -> Result<(Option<u64>, Vec<SessionId>), StoreError> {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg("session:*");
+        scan.arg("COUNT").arg(AT_ONCE);
+        let step = self.connections.ask(node, &scan);
+        let (next, keys): (u64, Vec<Vec<u8>>) = self.connections.within_budget(step).await?;
+        let ids = keys.iter().filter_map(|key| id_in(key));
+        Ok(((next != 0).then_some(next), ids.collect()))
+    }
+
     async fn end_found(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
         let Some(live) = self.do_peek(id).await? else {
             return Ok(None);
         };
         let user = live.session.user;
-        self.remove(&user, &[*id], Some(why)).await?;
-        Ok(Some(user))
+        let Removed { failure, .. } = self.remove(&user, &[*id], Some(why)).await?;
+        failure.map_or(Ok(Some(user)), Err)
     }
 }

@@ -78,6 +78,13 @@ fn down() -> Refusal {
     Refusal::StoreDown(Arc::from(""))
 }
 
+fn not_all() -> Refusal {
+    Refusal::NotAllEnded {
+        ended: 0,
+        problem: Arc::from(""),
+    }
+}
+
 refusals! {
     /// A page that is there for everybody.
     OpenToAll: AmbiguousCookie, down();
@@ -85,7 +92,7 @@ refusals! {
     SigningIn: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
     /// A safe method that asks for the session.
     Reading: NoSession, SessionEnded, AmbiguousCookie, down();
-    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down();
+    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
     EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
 }
 

@@ -6,7 +6,9 @@ use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::session::{Handle, Listed, Sessions, Visitor, Which, rfc3339};
+use crate::session::{
+    EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Visitor, Which, rfc3339,
+};
 use crate::web::audit::Audit;
 use crate::web::cookie::SessionCookie;
 use crate::web::current_session::CurrentSession;
@@ -30,6 +32,10 @@ use crate::web::watch::Watch;
 }] })))]
 pub(in crate::web) struct SessionList {
     sessions: Vec<Entry>,
+    /// `false` where a part of the store did not answer, so that there may be more sessions. Else it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    complete: Option<bool>,
 }
 
 /// One session. What another program's sign-in did not record is `null`.
@@ -57,6 +63,8 @@ pub(in crate::web) struct View {
     watch: Watch,
     sessions: Vec<Row>,
     others: usize,
+    /// Whether there are no sessions but these.
+    complete: bool,
 }
 
 /// One session, for people.
@@ -85,7 +93,10 @@ pub(in crate::web) async fn page(
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
     let own = Handle::from(current.id());
-    let mut listed = sessions.list(current.user(), current.id()).await?;
+    let Listing {
+        sessions: mut listed,
+        complete,
+    } = sessions.list(current.user(), current.id()).await?;
     // Stable: behind the current one the order by last activity stays.
     listed.sort_by_key(|listed| listed.handle != own);
     let now = current.used_at();
@@ -96,9 +107,11 @@ pub(in crate::web) async fn page(
             watch: Watch::from(current),
             sessions: listed.iter().map(|one| Row::of(one, own, now)).collect(),
             others: listed.iter().filter(|one| one.handle != own).count(),
+            complete,
         },
         || SessionList {
             sessions: listed.iter().map(|one| Entry::of(one, own)).collect(),
+            complete: (!complete).then_some(false),
         },
     ))
 }
@@ -152,6 +165,16 @@ pub(in crate::web) struct EndedSeveral {
     ended: usize,
 }
 
+/// Those that answered are over, and told; the others may be alive.
+fn refuse_if_any_may_live(ended: usize, failure: Option<StoreError>) -> Result<(), Refusal> {
+    failure.map_or(Ok(()), |failure| {
+        Err(Refusal::NotAllEnded {
+            ended,
+            problem: failure.to_string().into(),
+        })
+    })
+}
+
 type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 
 /// Ends one of the user's sessions, at once.
@@ -175,9 +198,12 @@ pub(in crate::web) async fn end_one(
     // Unknown, another user's and malformed are one answer, so that none tells anything.
     let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let own = handle == Handle::from(current.id());
-    let mut ended = sessions
+    let EndOutcome { mut ended, failure } = sessions
         .end_of(current.user(), Which::One(handle), &visitor)
         .await?;
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
     if own {
         ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
     } else if ended == 0 {
@@ -209,8 +235,9 @@ pub(in crate::web) async fn end_others(
 ) -> Several {
     let current = current?;
     let others = Which::Others(Handle::from(current.id()));
-    let ended = sessions.end_of(current.user(), others, &visitor).await?;
+    let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &visitor).await?;
     audit.ended_own(current, others, ended);
+    refuse_if_any_may_live(ended, failure)?;
     Ok(SeeOther {
         location: "/sessions/".to_owned(),
         cookie: None,
@@ -237,10 +264,15 @@ pub(in crate::web) async fn end_all(
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let mut ended = sessions
-        .end_of(current.user(), Which::All, &visitor)
-        .await?;
-    // By its id: it ends even where the list has been lost (evicted from Redis, say).
+    let others = Which::Others(Handle::from(current.id()));
+    let EndOutcome { mut ended, failure } =
+        sessions.end_of(current.user(), others, &visitor).await?;
+    if failure.is_some() {
+        audit.ended_own(current, others, ended);
+        refuse_if_any_may_live(ended, failure)?;
+    }
+    // Last: whoever is told that some may be alive can ask again. And by its id: it ends even where the list has been
+    // lost (evicted from Redis, say).
     ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
     audit.ended_own(current, Which::All, ended);
     Ok(SeeOther {
