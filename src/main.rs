@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use innkeeper::{Command, Config, Log};
+use innkeeper::{Command, Config, Log, Sessions};
 use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
@@ -55,7 +55,7 @@ fn serve(prepared: Result<Option<PathBuf>, String>) -> ExitCode {
     };
     let served = prepared.and_then(|env_file| run(prepare(&log, env_file)?));
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(problem) => {
             log.tell(&format!("innkeeper does not start: {problem}"));
             ExitCode::FAILURE
@@ -91,11 +91,21 @@ fn told_sources(figment: &Figment, env_file: Option<PathBuf>) -> String {
 }
 
 /// As `rocket::execute` does, which would take the number of threads from a Rocket.toml in any folder above.
-fn run(rocket: Rocket<Build>) -> Result<(), String> {
+fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
+    let sessions = rocket.state::<Sessions>().cloned();
     let threads = runtime(rocket.figment())?;
-    let served = threads.block_on(launch(rocket));
+    let served = threads.block_on(async {
+        let served = launch(rocket).await;
+        let is_lost = sessions.is_some_and(|sessions| sessions.is_lost());
+        served.map(|()| is_lost)
+    });
     threads.shutdown_timeout(Duration::from_millis(500));
-    served
+    Ok(if served? {
+        // A supervisor that restarts what has failed restarts this.
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn runtime(figment: &Figment) -> Result<Runtime, String> {

@@ -28,11 +28,12 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
     "store_path",
+    "store_cache_mb",
     "idle_timeout_secs",
     "absolute_timeout_secs",
     "max_sessions_per_user",
@@ -72,11 +73,13 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// `open_to_the_world`, default `false`: `open` sign-in may listen beyond loopback.
     pub open_to_the_world: bool,
-    /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for Redis.
+    /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for the store.
     pub redis_timeout: Duration,
     /// `drain_secs`, default 1: how long requests are still taken after `/readyz` has begun to say 503. Only the program
     /// uses it.
     pub drain: Duration,
+    /// `store_cache_mb`, default 32: how much of its file the embedded store keeps in memory, in bytes.
+    pub store_cache_bytes: usize,
     /// `metrics_address`; `None`: nothing is counted, and nothing served.
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
@@ -189,6 +192,10 @@ impl Config {
             drain: table
                 .whole("drain_secs", 0..=3600)?
                 .map_or(Duration::from_secs(1), Duration::from_secs),
+            store_cache_bytes: table
+                .whole("store_cache_mb", 1..=65_536)?
+                .and_then(|megabytes| usize::try_from(megabytes << 20).ok())
+                .unwrap_or(32 << 20),
             metrics: MetricsAddress::read(figment, &table)?,
             log_format,
         })

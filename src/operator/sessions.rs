@@ -16,7 +16,6 @@ use crate::session::{
     is_forbidden, rfc3339,
 };
 use crate::store;
-use crate::store::EmbeddedStore;
 use crate::store::embedded::{Place, survey};
 
 /// What an operator does with sessions.
@@ -107,7 +106,7 @@ fn open_embedded(
             );
         }
     };
-    match EmbeddedStore::open(location, config.lifetimes, clock) {
+    match store::open_embedded(config, location, clock) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) if error.is_in_use() => Err(format!(
             "{error}. To list or end its sessions from here, stop it first; with Redis it may go on running"

@@ -354,6 +354,18 @@ impl Sessions {
         self.in_time(self.store.check()).await
     }
 
+    /// Whether nobody can sign in because the store has no room, while everything else works.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.store.is_full()
+    }
+
+    /// Whether the store can never work again in this process.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.store.is_lost()
+    }
+
     /// How the store is, for the operator.
     pub async fn vitals(&self) -> Vitals {
         self.store.vitals().await

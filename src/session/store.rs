@@ -150,13 +150,25 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// They cannot.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Whether there is no room for new sessions at this moment, while those that there are can be used and ended.
+    /// Must not ask anybody.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Whether the store can never work again in this process, so that only a restart helps. Must not ask anybody.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
     /// Tells how the store is. Asked for each scrape of the metrics, so it must be cheap; a store that has nothing to
     /// tell leaves it out.
     async fn vitals(&self) -> Vitals {
         Vitals::default()
     }
 
-    /// Writes what is still only in memory; called once, at shutdown. A store that holds nothing back does nothing.
+    /// Writes what is still only in memory; called once, at shutdown, and returns in the time that a request may wait.
+    /// A store that holds nothing back does nothing.
     async fn close(&self) {}
 }
 

@@ -7,6 +7,8 @@ pub struct Vitals {
     pub live: Option<u64>,
     /// Whether the store is taken for away, so that operations fail at once and do not try it.
     pub breaker_open: Option<bool>,
+    /// Whether there is no room for new sessions, while those that there are can be used and ended.
+    pub full: Option<bool>,
     /// The connections to its server.
     pub connections: Option<ConnectionCount>,
 }

@@ -212,6 +212,14 @@ impl SessionStore for Measured {
             .await
     }
 
+    fn is_full(&self) -> bool {
+        self.store.is_full()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.store.is_lost()
+    }
+
     /// Not measured: it is asked for the metrics themselves.
     async fn vitals(&self) -> Vitals {
         self.store.vitals().await

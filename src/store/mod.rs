@@ -7,11 +7,11 @@ pub(crate) mod redis;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use embedded::{EmbeddedStore, OpenError};
+pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use measured::{DURATIONS, Measured};
 pub use redis::{AddressError, RedisStore};
 
-use crate::config::{Config, RedisAddress, StoreChoice};
+use crate::config::{Config, Location, RedisAddress, StoreChoice};
 use crate::session::{Clock, SessionStore};
 
 /// Opens the store that the configuration asks for.
@@ -23,7 +23,7 @@ use crate::session::{Clock, SessionStore};
 /// A sentence for the operator, without secrets: the folder cannot be used, or the address is none.
 pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore>, String> {
     match &config.store {
-        StoreChoice::Embedded(location) => EmbeddedStore::open(location, config.lifetimes, clock)
+        StoreChoice::Embedded(location) => open_embedded(config, location, clock)
             .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
             .map_err(|error| error.to_string()),
         StoreChoice::Redis {
@@ -36,6 +36,19 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
 }
 
 /// [`open`] for whom any store will not do.
+pub(crate) fn open_embedded(
+    config: &Config,
+    location: &Location,
+    clock: Clock,
+) -> Result<EmbeddedStore, OpenError> {
+    let limits = EmbeddedLimits {
+        cache_bytes: config.store_cache_bytes,
+        timeout: config.redis_timeout,
+    };
+    EmbeddedStore::open_within(location, limits, config.lifetimes, clock)
+}
+
+/// The same for Redis.
 pub(crate) fn open_redis(
     config: &Config,
     address: &RedisAddress,

@@ -169,6 +169,11 @@ fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
         vitals.breaker_open.map(i64::from),
     )?;
     gauge(
+        "innkeeper_store_full",
+        "1 while the disk is full and nobody can sign in, else 0; only of the embedded store.",
+        vitals.full.map(i64::from),
+    )?;
+    gauge(
         "innkeeper_store_connections",
         "Connections to the store's server that are open; one to a cluster is one to each of its nodes.",
         vitals

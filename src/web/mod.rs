@@ -12,6 +12,7 @@ mod headers;
 mod host;
 mod log_writer;
 mod logging;
+mod lost_store;
 mod method;
 mod metrics;
 mod metrics_listener;

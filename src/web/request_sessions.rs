@@ -8,7 +8,8 @@ use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 use super::refusal::Refusal;
 use crate::session::Sessions;
 
-/// How long one request may wait for its store in all, managed by Rocket; `None`: as long as it takes.
+/// How long one request may wait for its store in all, managed by Rocket; `None`: as long as it takes, for a store in
+/// memory, which waits for nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Patience(pub(super) Option<Duration>);
 

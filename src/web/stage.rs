@@ -16,6 +16,7 @@ use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::host::Hosts;
 use super::logging::RequestLog;
+use super::lost_store::EndWithTheStore;
 use super::method::PostStaysPost;
 use super::metrics_listener::MetricsListener;
 use super::openapi::Document;
@@ -25,9 +26,9 @@ use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, OrderlyEnd, StopTimes};
 use super::{assets, catchers, pages, routes, template_folder};
-use crate::config::{self, Config, PublicUrl, Sources, StoreChoice};
+use crate::config::{self, Config, Location, PublicUrl, Sources, StoreChoice};
 use crate::session::{Clock, Sessions};
-use crate::store::{self, Measured};
+use crate::store::{self, Measured, embedded};
 
 /// The whole application, as `cargo run` serves it.
 ///
@@ -43,6 +44,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
     let prepared = Prepared::from(rocket.figment())?;
     let rocket = with_stop_times(rocket, &prepared.config)
         .attach(warning(unread))
+        .attach(EndWithTheStore)
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new());
     Ok(prepared.assemble(with_templates(rocket)))
@@ -179,11 +181,9 @@ impl Prepared {
         let rocket = rocket
             .manage(sessions)
             .manage(RequestIds::new())
-            .manage(Patience(match &config.store {
-                StoreChoice::Redis { .. } => Some(config.redis_timeout),
-                // A disk answers, late or with an error.
-                StoreChoice::Embedded(_) => None,
-            }))
+            .manage(Patience(
+                waits_for_its_store(&config).then_some(config.redis_timeout),
+            ))
             .manage(cookie)
             .manage(document)
             .manage(HeaderPolicy { hsts })
@@ -199,6 +199,10 @@ impl Prepared {
             .mount("/static/innkeeper", own(assets::routes()));
         catchers::register(rocket)
     }
+}
+
+fn waits_for_its_store(config: &Config) -> bool {
+    config.store != StoreChoice::Embedded(Location::Memory)
 }
 
 /// A request under way may wait for its store, and must be given the time, unless the operator has set it.
@@ -227,6 +231,7 @@ fn is_set(figment: &Figment, key: &str) -> bool {
 }
 
 fn announcement(config: &Config) -> AdHoc {
+    let store = config.store.clone();
     let kept = match &config.store {
         StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
         StoreChoice::Redis { .. } => "Redis".to_owned(),
@@ -237,6 +242,11 @@ fn announcement(config: &Config) -> AdHoc {
             let config = rocket.config();
             let at = SocketAddr::new(config.address, config.port);
             tracing::info!("listening on http://{at}, sessions are kept in {kept}");
+            if let StoreChoice::Embedded(location) = &store {
+                for problem in embedded::exposed(location) {
+                    tracing::warn!("{problem}");
+                }
+            }
             if let Some(doubt) = doubt {
                 tracing::warn!("{doubt}");
             }

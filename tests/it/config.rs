@@ -418,6 +418,38 @@ fn a_folder_of_ours_alone_is_closed_to_others() {
 }
 
 #[test]
+fn a_folder_of_somebody_elses_is_used_and_left_as_it_is() {
+    let folder = folder_with(&[]);
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+    if std::os::unix::fs::chown(&data, Some(65_534), None).is_err() {
+        // Only root can give a folder away; what is decided has a unit test.
+        return;
+    }
+    let program = Program::start_in(folder.path(), &[]);
+    let log = program.log();
+    assert!(log.contains("is open to others"), "{log}");
+    drop(program);
+    let mode = fs::metadata(&data).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o777);
+    let doctor = Program::operate(folder.path(), &["doctor"], &[]);
+    assert!(doctor.out.contains("is open to others"), "{doctor:?}");
+}
+
+#[test]
+fn a_damaged_store_stops_the_launch_with_a_plain_sentence() {
+    let folder = folder_with(&[]);
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("sessions.redb"), "nothing that redb has written").unwrap();
+    let said = Program::refusal(folder.path(), &[]);
+    assert!(said.contains("is damaged"), "{said}");
+    assert!(said.contains("has to sign in again"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
 fn a_mistake_in_rockets_own_settings_is_named_too() {
     let folder = folder_with(&[]);
     let said = Program::refusal_as_given(folder.path(), &[("ROCKET_PORT", "http")]);

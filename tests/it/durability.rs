@@ -12,7 +12,7 @@ use innkeeper::{
 
 use crate::support::eventually;
 use crate::support::http;
-use crate::support::program::Program;
+use crate::support::program::{Program, SMALL_DISK, can_have_a_small_disk};
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
@@ -152,6 +152,70 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
         (http::status(&answer) == 200).then_some(())
     });
     assert_eq!(http::profile_status(port, &first), 200);
+}
+
+/// A file system of its own that is really full: what the file has kept for itself is enough to end every session.
+#[test]
+fn on_a_full_disk_everybody_can_sign_out_and_nobody_is_taken_for_signed_out() {
+    if !can_have_a_small_disk() {
+        // Not on every machine may a process mount a file system that only it sees.
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let disk = [
+        // Eight megabytes are somebody else's, from the beginning.
+        (SMALL_DISK, "13m"),
+        ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0"),
+    ];
+    let program = Program::start_in(folder.path(), &disk);
+    let port = program.port();
+    let stays = http::log_in(port, "amy");
+    let json = ["Content-Type: application/json"];
+    let mut ids = Vec::new();
+    let full = (0..20_000).any(|number| {
+        let body = format!(r#"{{"username":"user {number} {}"}}"#, "界".repeat(50));
+        let answer = http::request(port, "POST /login/", &json, &body);
+        match answer.split("\"session_id\":\"").nth(1) {
+            Some(rest) => ids.push(rest.split('"').next().unwrap().to_owned()),
+            None => assert_eq!(http::status(&answer), 503, "{answer}"),
+        }
+        http::status(&answer) == 503
+    });
+    assert!(full, "the disk never got full");
+    // Somebody else takes what is left, too.
+    let others = program.own_folder().join("data/others");
+    let rest = program.own_folder().join("data/rest");
+    drop(fs::write(&rest, vec![0; 16 << 20]));
+
+    let ready = http::request(port, "GET /readyz", &[], "");
+    assert_eq!(http::status(&ready), 200, "{ready}");
+    assert!(ready.contains("the disk is full"), "{ready}");
+    let metrics = http::request(program.metrics_port(), "GET /metrics", &[], "");
+    assert!(metrics.contains("innkeeper_store_full 1"), "{metrics}");
+    for (number, id) in ids.iter().enumerate() {
+        let cookie = format!("Cookie: session_id={id}");
+        let answer = http::request(port, "POST /logout/", &[&cookie], "");
+        assert_eq!(http::status(&answer), 200, "{answer} {}", program.log());
+        if number % 50 == 0 {
+            assert_eq!(http::profile_status(port, id), 404);
+            assert_eq!(http::profile_status(port, &stays), 200);
+        }
+    }
+    assert!(
+        !program.log().contains("could not be written"),
+        "{}",
+        program.log()
+    );
+
+    fs::remove_file(others).unwrap();
+    fs::remove_file(rest).unwrap();
+    eventually("sign-in to work again", || {
+        let answer = http::request(port, "POST /login/", &json, r#"{"username":"zoe"}"#);
+        (http::status(&answer) == 200).then_some(())
+    });
+    let ready = http::request(port, "GET /readyz", &[], "");
+    assert!(ready.contains(r#""ready""#), "{ready}");
+    assert_eq!(http::profile_status(port, &stays), 200);
 }
 
 #[test]
@@ -304,4 +368,72 @@ async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime
         too_many: &ending,
     };
     store.create(&new).await.unwrap();
+}
+
+/// Whatever has become of the file: it is told, nothing panics, and nobody else is signed in.
+#[tokio::test]
+async fn a_damaged_file_is_told_and_nothing_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(900),
+        absolute: None,
+    };
+    let location = Location::Folder(folder.path().to_owned());
+    let open = || EmbeddedStore::open(&location, lifetimes, Clock::start());
+    let ids: Vec<_> = (0..200).map(|_| SessionId::generate()).collect();
+    let store = open().unwrap();
+    for id in &ids {
+        create(&store, id).await;
+    }
+    drop(store);
+    let file = folder.path().join("sessions.redb");
+    let whole = fs::read(&file).unwrap();
+
+    let (mut damaged, mut opened) = (0, 0);
+    for bytes in spoilt(&whole) {
+        fs::write(&file, bytes).unwrap();
+        match open() {
+            Err(error) => {
+                assert!(error.is_damaged(), "{error}");
+                assert!(error.to_string().contains("move the file"), "{error}");
+                damaged += 1;
+            }
+            Ok(store) => {
+                opened += 1;
+                for id in &ids {
+                    if let Ok(Some(session)) = store.touch(id).await {
+                        assert_eq!(session.user, id.to_string());
+                    }
+                }
+            }
+        }
+    }
+    assert!(damaged > 20 && opened > 0, "{damaged} {opened}");
+}
+
+/// The file cut at many places, and with each of its pages overwritten in several ways.
+fn spoilt(whole: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let pages = whole.len() / 4096;
+    let cut = (0..pages)
+        .step_by(3)
+        .map(|page| whole.get(..page * 4096 + page % 7 * 100).unwrap().to_vec());
+    let overwritten = (0..pages).map(|page| {
+        let mut bytes = whole.to_vec();
+        for (number, byte) in bytes[page * 4096..(page + 1) * 4096].iter_mut().enumerate() {
+            *byte = match page % 3 {
+                0 => 0,
+                1 => 0xFF,
+                _ => u8::try_from(number * 31 % 251).unwrap(),
+            };
+        }
+        bytes
+    });
+    let flipped = (0..pages * 2).map(|half| {
+        let mut bytes = whole.to_vec();
+        bytes[half * 2048 + half % 2000] ^= 0x55;
+        bytes
+    });
+    cut.filter(|bytes| !bytes.is_empty())
+        .chain(overwritten)
+        .chain(flipped)
 }

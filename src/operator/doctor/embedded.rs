@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::finding::{Finding, failure, note, ok};
+use super::finding::{Finding, failure, note, ok, warning};
 use super::proof;
 use crate::config::{Config, Location};
 use crate::session::{Clock, Sessions};
-use crate::store::EmbeddedStore;
-use crate::store::embedded::{Place, survey};
+use crate::store;
+use crate::store::embedded::{Exposed, Place, exposed, survey};
 
 const SUBJECT: &str = "store";
 
@@ -16,8 +16,17 @@ pub(super) async fn examine(config: &Config, location: &Location) -> Vec<Finding
     let mut findings = judge(location, &place);
     if let Place::There { .. } = place {
         findings.extend(open(config, location).await);
+        findings.extend(exposed(location).iter().map(open_to_others));
     }
     findings
+}
+
+fn open_to_others(exposed: &Exposed) -> Finding {
+    warning(
+        SUBJECT,
+        &format!("{exposed}."),
+        "Let nobody else on this machine into the volume, or give `store_path` a folder of its own.",
+    )
 }
 
 fn judge(location: &Location, place: &Place) -> Vec<Finding> {
@@ -37,7 +46,10 @@ fn judge(location: &Location, place: &Place) -> Vec<Finding> {
             &format!("Nothing can be written in {location} ({problem})."),
             "Set `store_path` to a folder that this process can write to.",
         )],
-        Place::There { mode } if mode & 0o077 != 0 => vec![note(
+        Place::There {
+            mode,
+            is_ours: true,
+        } if mode & 0o077 != 0 => vec![note(
             SUBJECT,
             format!(
                 "The file in {location} was open to others on this machine (mode {mode:o}). Innkeeper closes it to them \
@@ -51,7 +63,7 @@ fn judge(location: &Location, place: &Place) -> Vec<Finding> {
 /// As a launch does.
 async fn open(config: &Config, location: &Location) -> Vec<Finding> {
     let clock = Clock::start();
-    match EmbeddedStore::open(location, config.lifetimes, clock.clone()) {
+    match store::open_embedded(config, location, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
             format!(
@@ -84,6 +96,10 @@ mod tests {
     use super::*;
     use crate::operator::doctor::finding::Level;
 
+    fn there(mode: u32, is_ours: bool) -> Place {
+        Place::There { mode, is_ours }
+    }
+
     #[test]
     fn only_a_place_that_cannot_be_written_is_a_failure() {
         let location = Location::Folder("data".into());
@@ -94,8 +110,10 @@ mod tests {
                 Place::Missing(Err(io::Error::other("full"))),
                 Some(Level::Failure),
             ),
-            (Place::There { mode: 0o644 }, Some(Level::Note)),
-            (Place::There { mode: 0o600 }, None),
+            (there(0o644, true), Some(Level::Note)),
+            // Looked at once more when it has been opened.
+            (there(0o644, false), None),
+            (there(0o600, true), None),
         ] {
             let found = judge(&location, &place).first().map(|one| one.level);
             assert_eq!(found, level, "{place:?}");

@@ -1,17 +1,22 @@
 //! The embedded store's file, and how it is opened.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
+use std::time::Duration;
 
-use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase, StorageBackend};
+use redb::backends::InMemoryBackend;
+use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend};
 
+use super::disk::{Backend, Disk};
+use super::folder::{self, FILE};
 use super::tables::{self, SESSIONS};
 use super::{Key, failed};
 use crate::config::Location;
@@ -23,6 +28,11 @@ pub struct OpenError {
     location: Location,
     source: Box<dyn Error + Send + Sync>,
 }
+
+/// What the database found, or stumbled over, where its own structure should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damaged(String);
 
 impl OpenError {
     pub(super) fn new(
@@ -43,22 +53,35 @@ impl OpenError {
             Some(redb::Error::DatabaseAlreadyOpen)
         )
     }
+
+    /// Whether the file is there and is not what Innkeeper wrote.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.source.is::<Damaged>()
+    }
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { location, source } = self;
         if self.is_in_use() {
             return write!(
                 f,
-                "another process is using the session store in {}; give this one a `store_path` of its own, \
-                 or let both share one Redis with REDIS_URL",
-                self.location
+                "another process is using the session store in {location}; give this one a `store_path` of its own, \
+                 or let both share one Redis with REDIS_URL"
+            );
+        }
+        if self.is_damaged() {
+            return write!(
+                f,
+                "the session store in {location} is damaged ({source}); move the file {FILE} away and start again, \
+                 with an empty store: everybody has to sign in again"
             );
         }
         write!(
             f,
-            "the session store in {} cannot be used ({}); `store_path` must be a folder that this process can write to",
-            self.location, self.source
+            "the session store in {location} cannot be used ({source}); `store_path` must be a folder that this \
+             process can write to"
         )
     }
 }
@@ -69,11 +92,16 @@ impl Error for OpenError {
     }
 }
 
-/// The open database; it can be closed and opened again while others use it.
+/// The open database; another can take its place while it is read.
 pub(super) struct Storage {
     location: Location,
-    /// `None` while it could not be opened again.
+    cache_bytes: usize,
+    /// `None` once it is closed.
     open: RwLock<Option<Arc<Open>>>,
+    /// A file has been renamed, and a crash might undo that.
+    is_unsynced: AtomicBool,
+    /// A reader found what no database should hold.
+    is_suspect: AtomicBool,
 }
 
 /// The database, and its sessions as they were after the last commit: to open the table costs more than to read a
@@ -82,13 +110,40 @@ pub(super) struct Storage {
 /// Whoever reads keeps this until he is done: a database that is dropped breaks off what is read of it.
 pub(super) struct Open {
     pub(super) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
+    /// The other tables in the same state. (`database` may be ahead of it: after a failed write it believes in a
+    /// commit that is not in the file.)
+    pub(super) snapshot: ReadTransaction,
     pub(super) database: Arc<Database>,
+    /// `None` in memory.
+    disk: Option<Arc<Disk>>,
 }
 
 impl Open {
-    fn new(database: Arc<Database>) -> Result<Arc<Self>, redb::Error> {
-        let sessions = database.begin_read()?.open_table(SESSIONS)?;
-        Ok(Arc::new(Self { sessions, database }))
+    fn new(database: Arc<Database>, disk: Option<Arc<Disk>>) -> Result<Arc<Self>, redb::Error> {
+        let snapshot = database.begin_read()?;
+        let sessions = snapshot.open_table(SESSIONS)?;
+        Ok(Arc::new(Self {
+            sessions,
+            snapshot,
+            database,
+            disk,
+        }))
+    }
+
+    /// After a commit: whether it is in the file.
+    pub(super) fn check_written(&self) -> Result<(), StoreError> {
+        let failure = self.disk.as_ref().and_then(|disk| disk.failure());
+        failure.map_or(Ok(()), |error| Err(StoreError::Failed(error.to_string())))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.is_full())
+    }
+
+    pub(super) fn keep_room(&self) {
+        if let Some(disk) = &self.disk {
+            disk.keep_room();
+        }
     }
 }
 
@@ -99,15 +154,23 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
-    pub(super) fn at(location: &Location) -> Result<Self, OpenError> {
+    pub(super) fn at(location: &Location, cache_bytes: usize) -> Result<Self, OpenError> {
+        let open = open_at(location, cache_bytes)?;
         Ok(Self {
             location: location.clone(),
-            open: RwLock::new(Some(open_at(location)?)),
+            cache_bytes,
+            open: RwLock::new(Some(open)),
+            is_unsynced: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
         })
     }
 
     pub(super) fn location(&self) -> &Location {
         &self.location
+    }
+
+    pub(super) fn cache_bytes(&self) -> usize {
+        self.cache_bytes
     }
 
     /// How much the file takes on disk; nothing where there is none.
@@ -121,14 +184,29 @@ impl Storage {
     /// Puts another file in the place of this one, and its database too.
     ///
     /// Both are open and locked, so that another process finds the store in use.
-    pub(super) fn replace(&self, database: Database, file: &Path) -> io::Result<()> {
+    pub(super) fn replace(&self, fresh: OpenFile, file: &Path) -> io::Result<()> {
         let Location::Folder(folder) = &self.location else {
             return Ok(());
         };
-        let open = Open::new(Arc::new(database)).map_err(io::Error::other)?;
+        let OpenFile { database, disk } = fresh;
+        check(&disk).map_err(io::Error::other)?;
+        let open = Open::new(Arc::new(database), Some(disk)).map_err(io::Error::other)?;
+        self.is_unsynced.store(true, Ordering::Relaxed);
         fs::rename(file, folder.join(FILE))?;
         *self.place() = Some(open);
-        File::open(folder)?.sync_all()
+        self.sync_folder()
+    }
+
+    /// A renamed file whose folder was never synced may be the old one again after a crash, without what has been
+    /// committed since. So nothing is committed before this has succeeded.
+    pub(super) fn sync_folder(&self) -> io::Result<()> {
+        if let Location::Folder(folder) = &self.location
+            && self.is_unsynced.load(Ordering::Relaxed)
+        {
+            folder::sync(folder)?;
+            self.is_unsynced.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
@@ -139,13 +217,34 @@ impl Storage {
     pub(super) fn open(&self) -> Result<Arc<Open>, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.clone()
-            .ok_or_else(|| StoreError::Failed("its file could not be opened again".to_owned()))
+            .ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
+    }
+
+    /// Reads what was committed last. Do not nest calls: [`reopen`](Self::reopen) waits for every reader.
+    ///
+    /// redb panics over some damaged pages; that is the store's failure, and not its reader's.
+    pub(super) fn look<T>(
+        &self,
+        read: impl FnOnce(&Open) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let open = self.open()?;
+        catch_unwind(AssertUnwindSafe(|| read(&open))).unwrap_or_else(|_| {
+            self.is_suspect.store(true, Ordering::Relaxed);
+            Err(StoreError::Failed("its file is damaged".to_owned()))
+        })
+    }
+
+    /// Whether a reader has found the file damaged since this was asked last.
+    pub(super) fn take_suspicion(&self) -> bool {
+        self.is_suspect.swap(false, Ordering::Relaxed)
     }
 
     /// Shows readers what has been committed; to be called after each commit, before anybody is told of it.
     pub(super) fn show(&self) -> Result<(), StoreError> {
-        let open = Open::new(self.database()?).map_err(failed)?;
-        *self.place() = Some(open);
+        let open = self.open()?;
+        let database = Arc::clone(&open.database);
+        let shown = Open::new(database, open.disk.clone()).map_err(failed)?;
+        *self.place() = Some(shown);
         Ok(())
     }
 
@@ -153,94 +252,209 @@ impl Storage {
         self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the file and opens it again: after a failed write (a full disk, say) the database takes no other.
+    /// Opens the file again beside the open one: after a failed write (a full disk, say) the database takes no other.
+    /// That takes long, because every page is looked at. Readers go on with the last snapshot meanwhile, and if it
+    /// fails.
     ///
     /// What is only in memory has no file to fail, and would be lost.
     pub(super) fn reopen(&self) -> Result<(), OpenError> {
-        if self.location == Location::Memory {
+        let error = |error: StoreError| OpenError::new(&self.location, error);
+        let Some(disk) = self.open().map_err(error)?.disk.clone() else {
             return Ok(());
+        };
+        // Two databases must not write to one file.
+        disk.fail(io::Error::other("another database has taken over"));
+        let fresh = disk
+            .again()
+            .map_err(Failure::from)
+            .and_then(|disk| take_over(disk, self.cache_bytes))
+            .map_err(|error| OpenError::new(&self.location, explained(error)))?;
+        let old = self.place().replace(fresh);
+        // The snapshot that is read of the old one is safe only until the new one writes.
+        if let Some(old) = old {
+            discard(old);
         }
-        let mut place = self.place();
-        if let Some(old) = place.take() {
-            // Whoever is reading does so for microseconds, and the file's lock is on until the last has let go.
-            let Open { sessions, database } = last_of(old);
-            drop(sessions);
-            drop(last_of(database));
-        }
-        *place = Some(open_at(&self.location)?);
         Ok(())
     }
+
+    /// Closes the database, and waits until nobody reads any more.
+    pub(super) fn close(&self) {
+        let old = self.place().take();
+        if let Some(old) = old {
+            discard(old);
+        }
+    }
+}
+
+fn discard(old: Arc<Open>) {
+    // Whoever is reading does so for microseconds.
+    let Open {
+        sessions,
+        snapshot,
+        database,
+        disk,
+    } = last_of(old);
+    drop(sessions);
+    drop(snapshot);
+    let database = last_of(database);
+    // It may be the one that has just panicked.
+    let closed = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    if let Err(panic) = closed {
+        tracing::warn!(problem = words(&*panic), "the database could not be closed");
+    }
+    drop(disk);
 }
 
 /// Waits until nobody else has it.
 fn last_of<T>(mut shared: Arc<T>) -> T {
+    let mut tries = 0_u32;
     loop {
         match Arc::try_unwrap(shared) {
             Ok(last) => return last,
             Err(used) => shared = used,
         }
-        thread::yield_now();
-    }
-}
-
-fn open_at(location: &Location) -> Result<Arc<Open>, OpenError> {
-    let opened = match location {
-        Location::Memory => create(InMemoryBackend::new()),
-        Location::Folder(folder) => make_private(folder)
-            .map_err(redb::Error::Io)
-            .and_then(|()| open_file(&folder.join(FILE))),
-    };
-    opened
-        .and_then(|database| Open::new(Arc::new(database)))
-        .map_err(|error| OpenError::new(location, error))
-}
-
-pub(super) fn open_file(path: &Path) -> Result<Database, redb::Error> {
-    let file = private_file(path).map_err(redb::Error::Io)?;
-    create(FileBackend::new(file)?)
-}
-
-fn create(backend: impl StorageBackend) -> Result<Database, redb::Error> {
-    let database = Builder::new().create_with_backend(backend)?;
-    tables::make(&database)?;
-    Ok(database)
-}
-
-pub(super) const FILE: &str = "sessions.redb";
-/// What a smaller file is called until it takes the place of the other.
-pub(super) const FRESH: &str = "sessions.redb.new";
-
-/// Whether a folder may be closed to others: one that holds other files too serves somebody else as well.
-fn is_ours_alone(folder: &Path) -> io::Result<bool> {
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if name != FILE && name != FRESH {
-            return Ok(false);
+        tries += 1;
+        // A reader that takes long waits for the disk.
+        if tries < 100 {
+            thread::yield_now();
+        } else {
+            thread::sleep(Duration::from_millis(1));
         }
     }
-    Ok(true)
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    if is_ours_alone(folder)? {
-        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+fn open_at(location: &Location, cache_bytes: usize) -> Result<Arc<Open>, OpenError> {
+    let opened = match location {
+        Location::Memory => without_panic(|| {
+            let database = create(InMemoryBackend::new(), cache_bytes, false)?;
+            tables::make(&database)?;
+            Open::new(Arc::new(database), None).map_err(Failure::from)
+        }),
+        Location::Folder(folder) => folder::make_private(folder)
+            .map_err(Failure::from)
+            .and_then(|()| open_file(&folder.join(FILE), cache_bytes))
+            .and_then(|OpenFile { database, disk }| {
+                without_panic(|| Open::new(Arc::new(database), Some(disk)).map_err(Failure::from))
+            }),
+    };
+    opened.map_err(|error| OpenError::new(location, explained(error)))
+}
+
+/// A database in a file.
+pub(super) struct OpenFile {
+    pub(super) database: Database,
+    disk: Arc<Disk>,
+}
+
+/// Opens the file, makes it if it is not there, and its tables too.
+pub(super) fn open_file(path: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
+    let file = folder::private_file(path)?;
+    let is_small = file.metadata()?.len() <= CHECKED;
+    let disk = Disk::new(file)?;
+    without_panic(|| {
+        let database = create(Backend(Arc::clone(&disk)), cache_bytes, is_small)?;
+        tables::make(&database)?;
+        check(&disk)?;
+        Ok(OpenFile { database, disk })
+    })
+}
+
+/// Opens a file that is open already, without writing anything but its header.
+fn take_over(disk: Arc<Disk>, cache_bytes: usize) -> Result<Arc<Open>, Failure> {
+    without_panic(|| {
+        let database = create(Backend(Arc::clone(&disk)), cache_bytes, false)?;
+        check(&disk)?;
+        Open::new(Arc::new(database), Some(disk)).map_err(Failure::from)
+    })
+}
+
+/// What redb was not told while it opened the file.
+fn check(disk: &Disk) -> Result<(), Failure> {
+    match disk.failure() {
+        Some(error) => Err(io::Error::new(error.kind(), error.to_string()).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    // A file that was copied here may have come with other rights.
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(file)
+/// Up to this size every page of a file is looked at when it is opened, which takes a tenth of a second. (After a
+/// crash redb does it at any size.)
+const CHECKED: u64 = 64 << 20;
+
+fn create(
+    backend: impl StorageBackend,
+    cache_bytes: usize,
+    check: bool,
+) -> Result<Database, Failure> {
+    let mut builder = Builder::new();
+    builder
+        .set_cache_size(cache_bytes)
+        .set_check_integrity_on_open(check);
+    Ok(builder.create_with_backend(backend)?)
+}
+
+/// Why a file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Database(#[from] redb::Error),
+    /// redb trusts what it reads, and stumbles over what no redb has written.
+    #[error("{0}")]
+    Panic(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<redb::DatabaseError> for Failure {
+    fn from(error: redb::DatabaseError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Tells a damaged file from one that cannot be had.
+fn explained(failure: Failure) -> Box<dyn Error + Send + Sync> {
+    match failure {
+        Failure::Panic(text) => Box::new(Damaged(text)),
+        Failure::Database(error) => {
+            if is_damage(&error) {
+                Box::new(Damaged(error.to_string()))
+            } else {
+                Box::new(error)
+            }
+        }
+    }
+}
+
+fn is_damage(error: &redb::Error) -> bool {
+    if let redb::Error::Io(error) = error {
+        return matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+        );
+    }
+    matches!(
+        error,
+        redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableIsMultimap(_)
+    )
+}
+
+fn without_panic<T>(open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(open))
+        .unwrap_or_else(|panic| Err(Failure::Panic(words(&*panic).to_owned())))
+}
+
+/// What a panic said.
+pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it is not readable")
 }

@@ -1,6 +1,10 @@
 //! The default store: one file in a folder, nothing to install.
 
+mod backoff;
+mod condition;
+mod disk;
 mod file;
+mod folder;
 mod overlay;
 mod record;
 mod shrink;
@@ -12,12 +16,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use redb::{ReadableDatabase, ReadableTableMetadata};
+use redb::{ReadableTable, ReadableTableMetadata};
+use tokio::time::timeout;
 
 pub use file::OpenError;
-pub(crate) use survey::{Place, survey};
+pub(crate) use folder::Exposed;
+pub(crate) use survey::{Place, exposed, survey};
 
-use self::file::{Open, Storage};
+use self::condition::Condition;
+use self::file::Storage;
 use self::overlay::Overlay;
 use self::record::Record;
 use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
@@ -42,8 +49,29 @@ pub struct EmbeddedStore {
     writer: Writer,
     storage: Arc<Storage>,
     overlay: Arc<Overlay>,
+    condition: Arc<Condition>,
     lifetimes: Lifetimes,
     clock: Clock,
+    /// `None` in memory, which has no disk to wait for.
+    timeout: Option<Duration>,
+}
+
+/// What an [`EmbeddedStore`] may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddedLimits {
+    /// How much of the file is kept in memory. Default: 32 MiB.
+    pub cache_bytes: usize,
+    /// How long the end waits for the disk. Default: one second.
+    pub timeout: Duration,
+}
+
+impl Default for EmbeddedLimits {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 32 << 20,
+            timeout: Duration::from_secs(1),
+        }
+    }
 }
 
 impl EmbeddedStore {
@@ -57,53 +85,85 @@ impl EmbeddedStore {
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let storage = Arc::new(Storage::at(location)?);
+        Self::open_within(location, EmbeddedLimits::default(), lifetimes, clock)
+    }
+
+    /// [`open`](Self::open) with limits of its own.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn open_within(
+        location: &Location,
+        limits: EmbeddedLimits,
+        lifetimes: Lifetimes,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let timeout = (*location != Location::Memory).then_some(limits.timeout);
+        let storage = Arc::new(Storage::at(location, limits.cache_bytes)?);
         let overlay = Arc::new(Overlay::default());
+        let condition = Arc::new(Condition::default());
         let writer = Writer::start(
             Arc::clone(&storage),
             Arc::clone(&overlay),
+            Arc::clone(&condition),
             clock.clone(),
             lifetimes.idle,
+            timeout,
         )
         .map_err(|error| OpenError::new(location, error))?;
         Ok(Self {
             writer,
             storage,
             overlay,
+            condition,
             lifetimes,
             clock,
+            timeout,
         })
+    }
+
+    #[cfg(test)]
+    async fn panic(&self) -> Result<Applied, StoreError> {
+        self.writer.commit(Change::Panic).await
+    }
+
+    /// Ends the writing thread, as a fault of ours would.
+    #[cfg(test)]
+    pub(crate) async fn lose(&self) {
+        while !self.is_lost() {
+            drop(self.panic().await);
+        }
     }
 
     /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Live>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
         let slid = self.overlay.slid(key);
-        let open = self.storage.open()?;
-        let Some(row) = open.sessions.get(key).map_err(failed)? else {
-            return Ok(None);
-        };
-        let (written_end, bytes) = row.value();
-        let end = slid.map_or(written_end, |slid| slid.max(written_end));
-        let left = Duration::from_millis(end.saturating_sub(millis(now)));
-        if left.is_zero() {
-            return Ok(None);
-        }
-        let session = Session::from(Record::from_bytes(bytes)?);
-        Ok(self
-            .lifetimes
-            .left(session.created_at, now)
-            .map(|longest| Live {
+        self.storage.look(|open| {
+            let Some(row) = open.sessions.get(key).map_err(failed)? else {
+                return Ok(None);
+            };
+            let (written_end, bytes) = row.value();
+            let end = slid.map_or(written_end, |slid| slid.max(written_end));
+            let left = Duration::from_millis(end.saturating_sub(millis(now)));
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let session = Session::from(Record::from_bytes(bytes)?);
+            let longest = self.lifetimes.left(session.created_at, now);
+            Ok(longest.map(|longest| Live {
                 session,
                 left: left.min(longest),
             }))
+        })
     }
 
     /// Whose live session has this handle.
     fn user_of(&self, handle: Handle) -> Result<Option<String>, StoreError> {
         let now = self.clock.now();
         let digests = handle.digests();
-        let keys = self.look(|open| {
+        let keys = self.storage.look(|open| {
             let rows = open.sessions.range::<&Key>(digests.start()..=digests.end());
             rows.map_err(failed)?
                 .map(|row| Ok(*row.map_err(failed)?.0.value()))
@@ -115,12 +175,6 @@ impl EmbeddedStore {
             }
         }
         Ok(None)
-    }
-
-    /// Reads what was committed last. Not twice, one inside the other: the file may be waiting to be opened again, and
-    /// waits for the first.
-    fn look<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        read(&*self.storage.open()?)
     }
 }
 
@@ -180,9 +234,8 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<Listing<(Handle, Live)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
-        let keys = self.look(|open| {
-            let reading = open.database.begin_read().map_err(failed)?;
-            tables::keys_of(&reading.open_table(USERS).map_err(failed)?, user)
+        let keys = self.storage.look(|open| {
+            tables::keys_of(&open.snapshot.open_table(USERS).map_err(failed)?, user)
         })?;
         let mut listed = Vec::new();
         for key in keys {
@@ -226,9 +279,8 @@ impl SessionStore for EmbeddedStore {
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
         let now = millis(self.clock.now());
-        self.look(|open| {
-            let reading = open.database.begin_read().map_err(failed)?;
-            let endings = reading.open_table(ENDINGS).map_err(failed)?;
+        self.storage.look(|open| {
+            let endings = open.snapshot.open_table(ENDINGS).map_err(failed)?;
             let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
                 return Ok(None);
             };
@@ -264,20 +316,43 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.look(|open| open.database.begin_read().map(drop).map_err(failed))
+        if self.is_lost() {
+            return Err(StoreError::Failed("its writer has stopped".to_owned()));
+        }
+        self.condition.check()?;
+        self.storage
+            .look(|open| open.sessions.first().map(drop).map_err(failed))
+    }
+
+    fn is_full(&self) -> bool {
+        self.condition.is_full()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.writer.has_ended()
     }
 
     /// The length of the table, which its root knows.
     async fn vitals(&self) -> Vitals {
-        let live = self.look(|open| open.sessions.len().map_err(failed));
+        let live = self
+            .storage
+            .look(|open| open.sessions.len().map_err(failed));
         Vitals {
             live: live.ok(),
+            full: Some(self.is_full()),
             ..Vitals::default()
         }
     }
 
     async fn close(&self) {
-        if let Err(error) = self.writer.commit(Change::Flush).await {
+        let flush = self.writer.commit(Change::Flush);
+        let flushed = match self.timeout {
+            Some(most) => timeout(most, flush)
+                .await
+                .unwrap_or(Err(StoreError::Timeout(most))),
+            None => flush.await,
+        };
+        if let Err(error) = flushed {
             tracing::error!(%error, "the last second of activity could not be written");
         }
     }
@@ -289,4 +364,39 @@ fn millis(moment: SystemTime) -> u64 {
 
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Failed(error.into().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(location: &Location) -> EmbeddedStore {
+        let lifetimes = Lifetimes {
+            idle: Duration::from_secs(900),
+            absolute: None,
+        };
+        EmbeddedStore::open(location, lifetimes, Clock::start()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_panics_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for location in [Location::Memory, Location::Folder(folder.path().to_owned())] {
+            let store = open(&location);
+            for _ in 0..20 {
+                assert!(store.panic().await.is_err());
+                store.writer.commit(Change::Flush).await.unwrap();
+                store.check().await.unwrap();
+            }
+            assert!(!store.is_lost());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_has_ended_is_told() {
+        let store = open(&Location::Memory);
+        store.lose().await;
+        assert!(store.check().await.is_err());
+        assert!(store.writer.commit(Change::Flush).await.is_err());
+    }
 }

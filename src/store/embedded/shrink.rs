@@ -8,7 +8,8 @@ use redb::{
     ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
 };
 
-use super::file::{FRESH, Storage, open_file};
+use super::file::{Failure, OpenFile, Storage, open_file};
+use super::folder::FRESH;
 use super::tables::{ENDINGS, SESSIONS, USERS};
 use super::{Key, failed};
 use crate::config::Location;
@@ -41,11 +42,11 @@ impl Storage {
             _ => return Ok(()),
         }
         let fresh = folder.join(FRESH);
-        let done = begin(&fresh)
+        let done = begin(&fresh, self.cache_bytes())
             .map_err(|error| no_room(&error))
-            .and_then(|database| copy(&reading, &database).map(|()| database))
-            .and_then(|database| {
-                let replaced = self.replace(database, &fresh);
+            .and_then(|file| copy(&reading, &file.database).map(|()| file))
+            .and_then(|file| {
+                let replaced = self.replace(file, &fresh);
                 replaced.map_err(|error| no_room(&error))
             });
         if done.is_err() {
@@ -82,10 +83,10 @@ fn alive(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
         .filter(|bytes| *bytes <= MOST_BYTES))
 }
 
-fn begin(fresh: &Path) -> Result<Database, redb::Error> {
+fn begin(fresh: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
     // Left behind by a process that did not get to the end.
     drop(fs::remove_file(fresh));
-    open_file(fresh)
+    open_file(fresh, cache_bytes)
 }
 
 fn copy(reading: &ReadTransaction, to: &Database) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process;
 
-use super::file::FILE;
+use super::folder::{self, Access, Exposed, FILE};
 use crate::config::Location;
 
 /// Where the embedded store is, for the judgement.
@@ -20,7 +20,17 @@ pub(crate) enum Place {
     There {
         /// The lowest nine bits.
         mode: u32,
+        /// Whether a launch takes others' rights away.
+        is_ours: bool,
     },
+}
+
+/// What others on this machine may use although the store has been opened.
+pub(crate) fn exposed(location: &Location) -> Vec<Exposed> {
+    match location {
+        Location::Memory => Vec::new(),
+        Location::Folder(folder) => folder::exposed(folder),
+    }
 }
 
 /// Looks at the place; makes nothing there, and opens nothing.
@@ -31,6 +41,7 @@ pub(crate) fn survey(location: &Location) -> Place {
     match fs::metadata(folder.join(FILE)) {
         Ok(file) => Place::There {
             mode: file.permissions().mode() & 0o777,
+            is_ours: Access::of(&file) == Access::Ours,
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Place::Missing(can_be_made(folder))

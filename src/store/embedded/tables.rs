@@ -43,6 +43,21 @@ pub(super) enum Change {
     },
     /// The overlay, at once.
     Flush,
+    #[cfg(test)]
+    Panic,
+}
+
+impl Change {
+    /// Whether it leaves no more in the file than there was, so that it goes on with a full disk.
+    pub(super) fn adds_nothing(&self) -> bool {
+        match self {
+            Self::Create(_) => false,
+            Self::Write { value, .. } => value.is_none(),
+            Self::Delete { .. } | Self::End { .. } | Self::Date { .. } | Self::Flush => true,
+            #[cfg(test)]
+            Self::Panic => true,
+        }
+    }
 }
 
 /// A session that is to be created.
@@ -133,6 +148,8 @@ impl<'t> Tables<'t> {
                 .map(Applied::Written),
             Change::Date { key, now } => self.date(key, *now).map(|()| Applied::Done),
             Change::Flush => Ok(Applied::Done),
+            #[cfg(test)]
+            Change::Panic => panic!("a change that cannot be made"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The one thread that writes: it groups what waits into one commit, and sweeps.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use redb::{Durability, ReadableDatabase};
 use tokio::sync::oneshot;
 
-use super::file::Storage;
+use super::backoff::Backoff;
+use super::condition::Condition;
+use super::file::{Storage, words};
 use super::overlay::Overlay;
 use super::tables::{Applied, Change, ENDINGS, SESSIONS, Tables};
 use super::{Key, failed, millis};
@@ -19,12 +22,17 @@ use crate::session::{Clock, StoreError};
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The most changes, and the most swept rows, in one commit: nobody waits long behind them.
 const MOST_AT_ONCE: usize = 10_000;
+/// The same while the disk is full: a commit must fit into what [`disk::RESERVE`](super::disk::RESERVE) keeps.
+const FEW_CHANGES: usize = 16;
+const FEW_ROWS: usize = 100;
 
 /// How often the file is searched for what is over; more often where sessions live shorter than that.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long a session must have been over before it is swept: a request that found it alive in its last
 /// moment has slid it by then.
 const GRACE: Duration = Duration::from_secs(2);
+/// So many panics without a commit between them are no single change's fault, and the thread gives up.
+const MOST_PANICS: u32 = 5;
 
 /// A handle to the writing thread; dropping it lets the thread write what is left, and waits for it.
 #[derive(Debug)]
@@ -32,6 +40,8 @@ pub(super) struct Writer {
     clock: Clock,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// How long its end is waited for; `None`: as long as it takes.
+    timeout: Option<Duration>,
 }
 
 struct Job {
@@ -45,18 +55,25 @@ impl Writer {
     pub(super) fn start(
         storage: Arc<Storage>,
         overlay: Arc<Overlay>,
+        condition: Arc<Condition>,
         clock: Clock,
         remembered: Duration,
+        timeout: Option<Duration>,
     ) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
         let rounds = Rounds {
             storage,
             overlay,
+            condition,
             clock: clock.clone(),
             remembered,
             flushed: Instant::now(),
             swept: Instant::now(),
             sweeping_from: None,
+            broken: None,
+            backoff: Backoff::default(),
+            was_full: false,
+            panics: 0,
         };
         let thread = thread::Builder::new()
             .name("session-writer".to_owned())
@@ -65,6 +82,7 @@ impl Writer {
             clock,
             jobs: Some(jobs),
             thread: Some(thread),
+            timeout,
         })
     }
 
@@ -81,16 +99,34 @@ impl Writer {
             .as_ref()
             .and_then(|jobs| jobs.send(job).ok())
             .ok_or_else(stopped)?;
-        outcome.await.unwrap_or_else(|_| Err(stopped()))
+        outcome.await.unwrap_or_else(|_| {
+            Err(StoreError::Failed(
+                "its writer panicked over what was to be written".to_owned(),
+            ))
+        })
+    }
+
+    /// Whether the thread has ended, so that nothing will be written any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let begun = Instant::now();
+        while !thread.is_finished() {
+            if self.timeout.is_some_and(|most| begun.elapsed() > most) {
+                tracing::error!("the session store does not come to an end, and is left to itself");
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        if thread.join().is_err() {
             tracing::error!("the session writer panicked");
         }
     }
@@ -99,6 +135,7 @@ impl Drop for Writer {
 struct Rounds {
     storage: Arc<Storage>,
     overlay: Arc<Overlay>,
+    condition: Arc<Condition>,
     clock: Clock,
     /// How long the reason of an end is kept: the idle timeout.
     remembered: Duration,
@@ -106,6 +143,13 @@ struct Rounds {
     swept: Instant,
     /// Where a sweep goes on that has not reached the end.
     sweeping_from: Option<Key>,
+    /// Why the file must be opened again before anything is written.
+    broken: Option<String>,
+    backoff: Backoff,
+    /// Whether the last failure was that of a full disk.
+    was_full: bool,
+    /// Since the last commit.
+    panics: u32,
 }
 
 impl Rounds {
@@ -122,66 +166,205 @@ impl Rounds {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let rest = inbox.try_iter().take(MOST_AT_ONCE);
-            self.round(first.into_iter().chain(rest).collect());
+            if !self.survives(first.into_iter().chain(rest).collect()) {
+                tracing::error!("sessions are not written any more; only a restart can help");
+                return;
+            }
         }
-        self.round(vec![Job {
+        self.backoff.succeeded();
+        self.survives(vec![Job {
             change: Change::Flush,
             asked_at: self.clock.now(),
             done: oneshot::channel().0,
         }]);
+        self.storage.close();
+    }
+
+    /// Does a round. A panic ends the changes of that round, and not the thread, unless it has become a habit.
+    fn survives(&mut self, jobs: Vec<Job>) -> bool {
+        self.condition.begins();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.round(jobs)));
+        if let Err(panic) = outcome {
+            tracing::error!(problem = words(&*panic), "writing sessions panicked");
+            self.panics += 1;
+            self.broken = Some("its writer panicked".to_owned());
+            // A second one is the next round's.
+            drop(catch_unwind(AssertUnwindSafe(|| self.reopen())));
+        }
+        self.condition.rests();
+        self.panics < MOST_PANICS
     }
 
     fn round(&mut self, jobs: Vec<Job>) {
-        // Every second again: readers cannot do it, and there may be nothing to write.
-        if let Err(error) = self.storage.database() {
-            self.recover(&error);
+        if self.storage.take_suspicion() {
+            self.break_off(&StoreError::Failed("its file is damaged".to_owned()));
         }
-        let flush = self.flushed.elapsed() >= FLUSH_EVERY
-            || jobs.iter().any(|job| matches!(job.change, Change::Flush));
-        let slides = if flush {
-            self.flushed = Instant::now();
+        if let Some(why) = self.broken.clone()
+            && (self.backoff.is_waiting() || !self.reopen())
+        {
+            refuse(jobs, &why);
+            return;
+        }
+        let is_due = self.flushed.elapsed() >= FLUSH_EVERY;
+        let is_asked_for = jobs.iter().any(|job| matches!(job.change, Change::Flush));
+        if is_due {
+            self.look_for_room();
+        }
+        let is_tight = self.is_tight();
+        let jobs = if is_tight {
+            self.refuse_growth(jobs)
+        } else {
+            jobs
+        };
+        let slides = if is_asked_for || is_due && !self.backoff.is_waiting() {
             self.overlay.snapshot()
         } else {
             Vec::new()
         };
-        if !jobs.is_empty() || !slides.is_empty() {
-            match self.commit(&jobs, &slides, &Dead::default()) {
-                Ok(applied) => {
-                    self.overlay.forget(&slides);
-                    for (job, applied) in jobs.into_iter().zip(applied) {
-                        // Nobody listens any more where the request was given up.
-                        drop(job.done.send(applied));
-                    }
-                }
-                Err(error) => {
-                    self.recover(&error);
-                    let told = error.to_string();
-                    for job in jobs {
-                        drop(job.done.send(Err(StoreError::Failed(told.clone()))));
-                    }
-                }
-            }
+        if is_asked_for || is_due {
+            self.flushed = Instant::now();
         }
-        if let Err(error) = self.sweep() {
-            self.recover(&error);
+        if is_tight {
+            self.write_bit_by_bit(jobs, &slides);
+        } else if !jobs.is_empty() || !slides.is_empty() {
+            self.write(jobs, &slides);
+        }
+        if self.broken.is_none()
+            && let Err(error) = self.sweep(is_tight)
+        {
+            self.break_off(&error);
+            self.reopen();
+        }
+        self.tell_whether_full();
+    }
+
+    /// Whether only what adds nothing is written: the disk is full, or something has failed a moment ago.
+    fn is_tight(&self) -> bool {
+        self.backoff.is_waiting() || self.storage.open().is_ok_and(|open| open.is_full())
+    }
+
+    fn refuse_growth(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let (jobs, refused) = jobs.into_iter().partition(|job| job.change.adds_nothing());
+        let is_full = self.was_full || !self.backoff.is_waiting();
+        refuse(
+            refused,
+            if is_full {
+                "the disk is full"
+            } else {
+                "its file could not be written a moment ago"
+            },
+        );
+        jobs
+    }
+
+    fn look_for_room(&self) {
+        if let Ok(open) = self.storage.open()
+            && open.is_full()
+        {
+            open.keep_room();
         }
     }
 
-    fn recover(&self, error: &StoreError) {
+    fn tell_whether_full(&self) {
+        let is_full = self.storage.open().is_ok_and(|open| open.is_full())
+            || self.was_full && self.backoff.has_failed();
+        if is_full == self.condition.is_full() {
+            return;
+        }
+        self.condition.set_full(is_full);
+        if is_full {
+            tracing::error!(
+                "the disk is full: nobody can sign in; those who are signed in stay so, and can sign out"
+            );
+        } else {
+            tracing::info!("the disk has room again");
+        }
+    }
+
+    fn write_bit_by_bit(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)]) {
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            self.write(jobs.by_ref().take(FEW_CHANGES).collect(), &[]);
+        }
+        for some in slides.chunks(FEW_ROWS) {
+            self.write(Vec::new(), some);
+        }
+    }
+
+    fn write(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)]) {
+        if let Some(why) = &self.broken {
+            refuse(jobs, why);
+            return;
+        }
+        match self.commit(&jobs, slides, &Dead::default()) {
+            Ok(applied) => {
+                self.overlay.forget(slides);
+                self.has_written(&jobs);
+                for (job, applied) in jobs.into_iter().zip(applied) {
+                    // Nobody listens any more where the request was given up.
+                    drop(job.done.send(applied));
+                }
+            }
+            Err(error) => self.write_what_ends(jobs, slides, &error),
+        }
+    }
+
+    /// After a commit that failed: ending sessions is tried once more, without what came with it.
+    fn write_what_ends(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)], error: &StoreError) {
+        self.break_off(error);
+        let why = error.to_string();
+        let (ends, others): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| job.change.adds_nothing());
+        let was_all = others.is_empty() && slides.is_empty();
+        refuse(others, &why);
+        if was_all || !self.reopen() {
+            refuse(ends, &why);
+        } else if !ends.is_empty() {
+            self.write(ends, &[]);
+        }
+    }
+
+    fn has_written(&mut self, jobs: &[Job]) {
+        self.panics = 0;
+        if jobs.iter().all(|job| job.change.adds_nothing()) {
+            self.backoff.forget_if_old();
+        } else {
+            self.backoff.succeeded();
+        }
+    }
+
+    fn break_off(&mut self, error: &StoreError) {
         tracing::error!(%error, "sessions could not be written");
-        if let Err(error) = self.storage.reopen() {
-            tracing::error!(%error, "the session store could not be opened again");
+        self.was_full = self.storage.open().is_ok_and(|open| open.is_full());
+        self.backoff.failed();
+        self.broken = Some(error.to_string());
+        self.condition.set_failure(self.broken.clone());
+    }
+
+    fn reopen(&mut self) -> bool {
+        match self.storage.reopen() {
+            Ok(()) => {
+                self.broken = None;
+                self.condition.set_failure(None);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the session store could not be opened again");
+                self.condition.set_failure(Some(error.to_string()));
+                self.backoff.failed();
+                false
+            }
         }
     }
 
     /// Deletes what time has overtaken, a part of the table at a time: nobody should wait long behind it. At its end
     /// the file is made smaller, if that is worth it.
-    fn sweep(&mut self) -> Result<(), StoreError> {
+    fn sweep(&mut self, is_tight: bool) -> Result<(), StoreError> {
         let every = self.remembered.min(SWEEP_EVERY);
         if self.sweeping_from.is_none() && self.swept.elapsed() < every {
             return Ok(());
         }
-        let dead = self.dead()?;
+        let dead = self.dead(if is_tight { FEW_ROWS } else { MOST_AT_ONCE })?;
         if self.sweeping_from.is_none() {
             self.swept = Instant::now();
         }
@@ -198,7 +381,7 @@ impl Rounds {
     }
 
     /// What is over in the next part of the table, and where the part after it begins.
-    fn dead(&mut self) -> Result<Dead, StoreError> {
+    fn dead(&mut self, most: usize) -> Result<Dead, StoreError> {
         let mut dead = Dead::default();
         let now = millis(self.clock.now() - GRACE);
         let longest = self.clock.now() + self.remembered;
@@ -210,7 +393,7 @@ impl Rounds {
         let sessions = reading.open_table(SESSIONS).map_err(failed)?;
         for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
             let (key, value) = row.map_err(failed)?;
-            if number == MOST_AT_ONCE {
+            if number == MOST_AT_ONCE || dead.sessions.len() == most {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
@@ -225,6 +408,10 @@ impl Rounds {
         let until = self.sweeping_from.unwrap_or([u8::MAX; 32]);
         for row in endings.range::<&Key>(&from..=&until).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
+            if dead.endings.len() == most {
+                // The rest is the next sweep's.
+                break;
+            }
             if now >= value.value().0 {
                 dead.endings.push(*key.value());
             }
@@ -238,7 +425,11 @@ impl Rounds {
         slides: &[(Key, u64)],
         dead: &Dead,
     ) -> Result<Vec<Result<Applied, StoreError>>, StoreError> {
-        let mut transaction = self.storage.database()?.begin_write().map_err(failed)?;
+        self.storage
+            .sync_folder()
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        let open = self.storage.open()?;
+        let mut transaction = open.database.begin_write().map_err(failed)?;
         transaction
             .set_durability(Durability::Immediate)
             .map_err(failed)?;
@@ -264,8 +455,16 @@ impl Rounds {
             }
         }
         transaction.commit().map_err(failed)?;
+        open.check_written()?;
+        drop(open);
         self.storage.show()?;
         Ok(applied)
+    }
+}
+
+fn refuse(jobs: Vec<Job>, why: &str) {
+    for job in jobs {
+        drop(job.done.send(Err(StoreError::Failed(why.to_owned()))));
     }
 }
 

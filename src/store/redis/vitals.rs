@@ -18,6 +18,7 @@ impl RedisStore {
             live: live.ok(),
             breaker_open: Some(self.connections.are_out()),
             connections: Some(self.connections.count()),
+            ..Vitals::default()
         }
     }
 

@@ -36,11 +36,13 @@ pub(in crate::web) fn alive() -> Answer {
 }
 
 /// Says whether this instance can serve.
+///
+/// With a full disk it can: whoever is signed in is served and can sign out, and no other instance has his session.
 #[utoipa::path(
     get,
     path = "/readyz",
     responses(
-        (status = 200, description = "It can.", body = Health),
+        (status = 200, description = "It can; `status` says if the disk is full.", body = Health),
         (status = 503, description = "The store does not answer, or the process is ending.", body = Health),
     )
 )]
@@ -54,6 +56,10 @@ pub(in crate::web) async fn ready(
         return answer(Status::ServiceUnavailable, "shutting down");
     }
     match sessions.check().await {
+        Ok(()) if sessions.is_full() => answer(
+            Status::Ok,
+            "ready, but the disk is full: nobody can sign in",
+        ),
         Ok(()) => answer(Status::Ok, "ready"),
         Err(error) => {
             audit.store_failed(&error);

@@ -175,6 +175,12 @@ impl Program {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
+    /// Its folder, with the file systems that only it sees.
+    pub(crate) fn own_folder(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process.id()));
+        root.join(self.folder.strip_prefix("/").unwrap())
+    }
+
     /// Limits the size of the files that it may write; `unlimited` lifts the limit.
     pub(crate) fn limit_files_to(&self, size: &str) {
         self.limit(&format!("--fsize={size}:unlimited"));
@@ -265,15 +271,46 @@ fn launch(folder: &Path, variables: &[(&str, &str)], port: u16) -> (Child, bool)
     (process, listening)
 }
 
+/// A variable for [`Program::start_in`]: a file system of this size at `data`, which only that program sees.
+pub(crate) const SMALL_DISK: &str = "INN_SMALL_DISK";
+
+const ON_SMALL_DISK: &str = r#"
+    mkdir -p data &&
+    mount -t tmpfs -o size=$INN_SMALL_DISK tmpfs data &&
+    head -c 8m /dev/zero > data/others &&
+    exec "$0" "$@"
+"#;
+
+/// Whether this machine lets a process mount a file system that nobody else sees.
+pub(crate) fn can_have_a_small_disk() -> bool {
+    let tried = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--mount",
+            "mount",
+            "-t",
+            "tmpfs",
+            "tmpfs",
+            "/mnt",
+        ])
+        .stderr(Stdio::null())
+        .status();
+    tried.is_ok_and(|status| status.success())
+}
+
 fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     let log = File::create(folder.join("log")).unwrap();
     // A file that may not grow is then an error and not the end of the process.
-    let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        "trap '' XFSZ; exec \"$0\" \"$@\"",
-        env!("CARGO_BIN_EXE_innkeeper"),
-    ]);
+    let mut command = if variables.iter().any(|(name, _)| *name == SMALL_DISK) {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK]);
+        command
+    } else {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+        command
+    };
+    command.arg(env!("CARGO_BIN_EXE_innkeeper"));
     let ours = |name: &str| {
         ["INNKEEPER_", "ROCKET_", "REDIS_", "UPSTASH_", "RUST_LOG"]
             .iter()

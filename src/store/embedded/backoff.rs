@@ -1,0 +1,66 @@
+//! When to try again what failed.
+
+use std::time::{Duration, Instant};
+
+const LONGEST: Duration = Duration::from_secs(30);
+/// After so long without a failure the next one is a first one again.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Waits 1, 2, 4 .. 30 seconds from failure to failure.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    failed_at: Option<Instant>,
+}
+
+impl Backoff {
+    pub(super) fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(Instant::now());
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Something else has succeeded, which tells little.
+    pub(super) fn forget_if_old(&mut self) {
+        if self.failed_at.is_some_and(|at| at.elapsed() > FORGOTTEN) {
+            self.succeeded();
+        }
+    }
+
+    /// Whether what failed is not to be tried yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.failed_at.is_some_and(|at| at.elapsed() < self.delay())
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
+    fn delay(&self) -> Duration {
+        let doubled = 1_u64 << self.failures.saturating_sub(1).min(16);
+        Duration::from_secs(doubled).min(LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_half_a_minute_and_begins_anew_after_a_success() {
+        let mut backoff = Backoff::default();
+        assert!(!backoff.is_waiting());
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            backoff.failed();
+            assert!(backoff.is_waiting());
+            assert_eq!(backoff.delay(), Duration::from_secs(seconds));
+        }
+        backoff.succeeded();
+        assert!(!backoff.is_waiting() && !backoff.has_failed());
+        backoff.failed();
+        assert_eq!(backoff.delay(), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,280 @@
+//! The file as the database sees it: it keeps room ahead of what is written, and holds still after a failure.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+
+/// How much room on the disk the file has for itself beyond the last byte that was written.
+///
+/// redb never overwrites what is committed, so ending a session needs new pages too, about twenty of 4 KiB; two
+/// commits later they are free again. With this much, ending goes on when the disk is full, whoever filled it.
+pub(super) const RESERVE: u64 = 4 << 20;
+
+/// One open file, for one [`redb::Database`].
+///
+/// After the first write that fails, nothing is written any more: the file stays as it was in that moment, with the
+/// last commit whole. redb is not told. It would refuse every further read, while the snapshot that readers hold is
+/// untouched: redb reuses a page only when no snapshot needs it. Whoever commits must ask [`failure`](Self::failure)
+/// before he believes it.
+#[derive(Debug)]
+pub(super) struct Disk {
+    file: File,
+    /// The same open file again: its locks are this process's as long as either is open.
+    locks: Arc<FileBackend>,
+    room: Mutex<Room>,
+    full: AtomicBool,
+    failure: OnceLock<io::Error>,
+    lost: Mutex<Lost>,
+}
+
+/// Offsets in the file.
+#[derive(Debug)]
+struct Room {
+    written_to: u64,
+    /// Up to here the disk has given its blocks to the file.
+    allocated_to: u64,
+}
+
+/// What redb wrote after the failure, so that the rest of its transaction reads what it wrote.
+#[derive(Debug, Default)]
+struct Lost {
+    pages: HashMap<u64, Box<[u8]>>,
+    len: Option<u64>,
+}
+
+impl Disk {
+    pub(super) fn new(file: File) -> Result<Arc<Self>, redb::Error> {
+        let locks = FileBackend::new(file.try_clone()?)?;
+        Self::with_locks(file, Arc::new(locks))
+    }
+
+    /// The same file for another database, which takes over from the one that this was opened for.
+    pub(super) fn again(&self) -> Result<Arc<Self>, redb::Error> {
+        Self::with_locks(self.file.try_clone()?, Arc::clone(&self.locks))
+    }
+
+    fn with_locks(file: File, locks: Arc<FileBackend>) -> Result<Arc<Self>, redb::Error> {
+        let written_to = end_of_data(&file)?;
+        Ok(Arc::new(Self {
+            file,
+            locks,
+            room: Mutex::new(Room {
+                written_to,
+                allocated_to: written_to,
+            }),
+            full: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            lost: Mutex::default(),
+        }))
+    }
+
+    /// Why nothing is written any more.
+    pub(super) fn failure(&self) -> Option<&io::Error> {
+        self.failure.get()
+    }
+
+    /// From now on nothing is written.
+    pub(super) fn fail(&self, error: io::Error) {
+        if is_out_of_room(&error) {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        // The first one is the one that counts.
+        drop(self.failure.set(error));
+    }
+
+    /// Whether the disk has no more room than what was kept for ending sessions.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Asks the disk for room ahead of what is written, and remembers whether there was any.
+    pub(super) fn keep_room(&self) {
+        let mut room = self.room();
+        let needed = room.written_to.saturating_add(RESERVE);
+        if room.allocated_to >= needed {
+            self.full.store(false, Ordering::Relaxed);
+            return;
+        }
+        // Twice as much as must be, so that it is not asked for at each write.
+        let enough = needed.saturating_add(RESERVE);
+        let given = self
+            .allocate(room.allocated_to, enough)
+            .or_else(|_| self.allocate(room.allocated_to, needed));
+        match given {
+            Ok(allocated_to) => {
+                room.allocated_to = allocated_to;
+                self.full.store(false, Ordering::Relaxed);
+            }
+            Err(error) if is_out_of_room(&error) => self.full.store(true, Ordering::Relaxed),
+            // A file system that keeps no room for anybody (NFS 3, say): a full disk is noticed when a write fails.
+            Err(_) => room.allocated_to = u64::MAX,
+        }
+    }
+
+    /// The length of the file stays: redb takes a file that is longer than it left it for a damaged one.
+    #[cfg(target_os = "linux")]
+    fn allocate(&self, from: u64, to: u64) -> io::Result<u64> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let length = to.saturating_sub(from);
+        fallocate(&self.file, FallocateFlags::KEEP_SIZE, from, length)?;
+        Ok(to)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "the same call on every system")]
+    fn allocate(&self, _: u64, _: u64) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// A write is about to reach this offset.
+    fn extend_to(&self, end: u64) {
+        let mut room = self.room();
+        room.written_to = room.written_to.max(end);
+        let is_short = room.allocated_to < room.written_to.saturating_add(RESERVE);
+        drop(room);
+        // Once the disk is full, the writing thread asks from time to time, and not each write.
+        if is_short && !self.is_full() {
+            self.keep_room();
+        }
+    }
+
+    /// What is beyond a new end of the file goes back to the disk, the room that was kept there too.
+    fn cut_to(&self, len: u64) {
+        let mut room = self.room();
+        if room.allocated_to != u64::MAX && len < room.allocated_to {
+            room.allocated_to = len;
+        }
+        room.written_to = room.written_to.min(len);
+        drop(room);
+        self.extend_to(0);
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Lost> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No room on the disk, in the owner's quota, or within the largest size that a file may have.
+fn is_out_of_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
+
+/// Where the last written byte is: redb makes its file twice as long when it needs more, and most of it is a hole.
+fn end_of_data(file: &File) -> io::Result<u64> {
+    let len = file.metadata()?.len();
+    let mut end = 0;
+    loop {
+        match seek(file, SeekFrom::Data(end)) {
+            Ok(data) => end = seek(file, SeekFrom::Hole(data))?,
+            Err(Errno::NXIO) => return Ok(end),
+            // A file system that does not tell.
+            Err(_) => return Ok(len),
+        }
+        if end >= len {
+            return Ok(len);
+        }
+    }
+}
+
+/// What redb is given of a [`Disk`].
+#[derive(Debug)]
+pub(super) struct Backend(pub(super) Arc<Disk>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, io::Error> {
+        if self.0.failure().is_some()
+            && let Some(len) = self.0.lost().len
+        {
+            return Ok(len);
+        }
+        Ok(self.0.file.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        if self.0.failure().is_some()
+            && let Some(page) = self.0.lost().pages.get(&offset)
+            && page.len() == out.len()
+        {
+            out.copy_from_slice(page);
+            return Ok(());
+        }
+        self.0.file.read_exact_at(out, offset)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        let disk = &self.0;
+        if disk.failure().is_none() {
+            disk.extend_to(offset.saturating_add(data.len() as u64));
+            match disk.file.write_all_at(data, offset) {
+                Ok(()) => return Ok(()),
+                Err(error) => disk.fail(error),
+            }
+        }
+        disk.lost().pages.insert(offset, data.into());
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        let disk = &self.0;
+        if disk.failure().is_none() {
+            match disk.file.set_len(len) {
+                Ok(()) => {
+                    disk.cut_to(len);
+                    return Ok(());
+                }
+                Err(error) => disk.fail(error),
+            }
+        }
+        disk.lost().len = Some(len);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let disk = &self.0;
+        if disk.failure().is_none()
+            && let Err(error) = disk.file.sync_data()
+        {
+            disk.fail(error);
+        }
+        Ok(())
+    }
+
+    // Not `FileBackend::close`: it would give the locks back, which the database that takes over holds too. They go
+    // with the last of them.
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.locks.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.locks.try_lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.locks.query_lock_range(start, end)
+    }
+}
