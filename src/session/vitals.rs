@@ -5,6 +5,8 @@
 pub struct Vitals {
     /// About how many sessions are alive. Those whose time has come may be counted until they are removed.
     pub live: Option<u64>,
+    /// How far `live` may be from the truth, where it is an estimate.
+    pub live_error: Option<u64>,
     /// Whether the store is taken for away, so that operations fail at once and do not try it.
     pub breaker_open: Option<bool>,
     /// Whether there is no room for new sessions, while those that there are can be used and ended.

@@ -158,10 +158,18 @@ fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     gauge(
         "innkeeper_sessions_live",
-        "Estimate of the sessions alive in the store, which instances may share.",
+        "Sessions alive in the store, which instances may share. On Redis an estimate: \
+         innkeeper_sessions_live_error says how far it may be from the truth.",
         vitals
             .live
             .map(|live| i64::try_from(live).unwrap_or(i64::MAX)),
+    )?;
+    gauge(
+        "innkeeper_sessions_live_error",
+        "How far innkeeper_sessions_live may be from the truth (three standard deviations), where it is an estimate.",
+        vitals
+            .live_error
+            .map(|error| i64::try_from(error).unwrap_or(i64::MAX)),
     )?;
     gauge(
         "innkeeper_store_breaker_open",

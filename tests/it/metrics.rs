@@ -148,6 +148,34 @@ fn every_counter_moves_by_what_was_done_in_redis() {
     every_counter_moves_by_what_was_done(("REDIS_URL", &redis.url()), 2.0..=4.0);
 }
 
+/// Redis counts keys, and not sessions: each instance estimates them from keys drawn at random.
+#[test]
+fn two_instances_agree_about_the_live_sessions_within_the_error_that_they_tell() {
+    let redis = RedisServer::start();
+    let sessions = "EVAL for\ti=1,3000\tdo\
+        \tredis.call('SET',string.format('session:%08x-0000-4000-8000-000000000000',i),1)\tend 0";
+    redis.run::<()>(sessions);
+    redis.run::<()>("EVAL for\ti=1,2000\tdo\tredis.call('SET','other:'..i,1)\tend 0");
+    let url = redis.url();
+    let [one, other] = [(), ()].map(|()| Program::start(&[("REDIS_URL", &url), ON_A_FREE_PORT]));
+    let told = [&one, &other].map(|program| {
+        let scrape = Scrape::of(program.metrics_port());
+        assert!(
+            scrape.text.contains("On Redis an estimate"),
+            "{}",
+            scrape.text
+        );
+        let live = scrape.value("innkeeper_sessions_live");
+        let error = scrape.value("innkeeper_sessions_live_error");
+        assert!((100.0..500.0).contains(&error), "{error}");
+        (live, error)
+    });
+    let [(live, error), (other_live, other_error)] = told;
+    // Half as much again: a test must not fail once in 200 runs.
+    assert!((live - 3000.0).abs() <= 1.5 * error, "{told:?}");
+    assert!((live - other_live).abs() <= error + other_error, "{told:?}");
+}
+
 #[test]
 fn an_outage_is_seen_and_its_end() {
     let redis = RedisServer::start();
