@@ -68,6 +68,8 @@ pub(crate) fn open_redis(
         AddressError::Unreadable
         | AddressError::ServiceMissing
         | AddressError::Parameter
+        | AddressError::Unescaped
+        | AddressError::Node
         | AddressError::Database => format!("{source}: {error}"),
     })
 }

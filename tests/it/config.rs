@@ -480,3 +480,27 @@ fn an_address_that_cannot_be_had_is_named_with_its_port() {
         assert!(said.contains("`port`"), "{said}");
     }
 }
+
+/// Else a part of it would be taken for a host, and be shown.
+#[test]
+fn a_password_that_is_not_encoded_is_told_and_no_part_of_it_is_shown() {
+    for url in [
+        "redis://amy:s3cret/w0rd@redis.example:6379",
+        "redis://amy:12?w0rd@redis.example",
+        "rediss-cluster://amy:s3c@ret#w0rd@redis.example?node=other.example",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let launch = Program::refusal(folder.path(), &[("REDIS_URL", url)]);
+        let doctor = Program::operate(folder.path(), &["doctor"], &[("REDIS_URL", url)]);
+        for said in [launch, doctor.out + &doctor.problem] {
+            assert!(
+                said.contains("REDIS_URL") && said.contains("/ as %2F"),
+                "{said}"
+            );
+            for part in ["s3c", "ret", "w0rd", "amy", "12"] {
+                let after = said.split_once("REDIS_URL").map_or("", |(_, after)| after);
+                assert!(!after.contains(part), "{part} in {said}");
+            }
+        }
+    }
+}

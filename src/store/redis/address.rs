@@ -30,6 +30,18 @@ pub enum AddressError {
          sentinelUsername and sentinelPassword"
     )]
     Parameter,
+    /// A user name or password with a character that ends it there.
+    #[error(
+        "a user name or password in the address needs its special characters percent-encoded: @ as %40, / as %2F, \
+         # as %23, ? as %3F, % as %25"
+    )]
+    Unescaped,
+    /// A user or password that is to be used at one node only.
+    #[error(
+        "`node=` in the address takes a host and a port; user and password stand before the first host, and are used at \
+         all nodes"
+    )]
+    Node,
     /// A database other than 0, in a cluster.
     #[error("a cluster has one database, without a number in the address")]
     Database,
@@ -66,13 +78,16 @@ pub(super) fn resolve(
     authorities: Option<&TlsCertificates>,
 ) -> Result<Server, AddressError> {
     let info = match address {
-        RedisAddress::Url(url) => match Several::parse(url.reveal())? {
-            Some(several) => return several.resolve(),
-            None => url
-                .reveal()
-                .into_connection_info()
-                .map_err(|_| AddressError::Unreadable)?,
-        },
+        RedisAddress::Url(url) => {
+            refuse_unescaped(url.reveal())?;
+            match Several::parse(url.reveal())? {
+                Some(several) => return several.resolve(),
+                None => url
+                    .reveal()
+                    .into_connection_info()
+                    .map_err(|_| AddressError::Unreadable)?,
+            }
+        }
         // From its parts: a token may hold characters that mean something in a URL.
         RedisAddress::Upstash { host, port, token } => {
             let user = RedisConnectionInfo::default()
@@ -90,6 +105,32 @@ pub(super) fn resolve(
         _ => info,
     };
     Ok(Server::One(info.set_tcp_settings(without_delay())))
+}
+
+/// A `/`, `?` or `#` in a password ends the part of the address that names the host, so what stands before it would be
+/// taken for host and port, and be shown. What gives it away is the `@` that then comes too late.
+fn refuse_unescaped(url: &str) -> Result<(), AddressError> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Ok(());
+    };
+    // The path of a socket may have one.
+    if scheme.ends_with("unix") {
+        return Ok(());
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (_, behind) = rest.split_at(end);
+    let (path, query) = behind.split_once('?').unwrap_or((behind, ""));
+    if path.contains('@') {
+        return Err(AddressError::Unescaped);
+    }
+    for pair in query.split('&').filter(|pair| pair.contains('@')) {
+        match pair.split_once('=') {
+            Some(("sentinelUsername" | "sentinelPassword", value)) if !value.contains('#') => {}
+            Some(("node", _)) => return Err(AddressError::Node),
+            _ => return Err(AddressError::Unescaped),
+        }
+    }
+    Ok(())
 }
 
 /// Redis' commands are smaller than a packet, and would wait for one another.
@@ -164,6 +205,9 @@ impl Several {
             let value = value.into_owned();
             match name.as_ref() {
                 "node" => {
+                    if value.contains(['@', '/', '?', '#']) {
+                        return Err(AddressError::Node);
+                    }
                     let node = host_and_port(&format!("redis://{value}"), default_port)?;
                     several.nodes.push(node);
                 }
@@ -268,8 +312,39 @@ mod tests {
             ("redis-sentinel://a", AddressError::ServiceMissing),
             ("redis-cluster://a?nodes=b", AddressError::Parameter),
             ("redis-cluster://a/1", AddressError::Database),
+            ("redis-cluster://a?node=u:p@b", AddressError::Node),
+            ("redis-cluster://u:p@a?node=u:p%40b:1", AddressError::Node),
+            ("redis-sentinel://a?node=b/1", AddressError::Node),
         ] {
             assert_eq!(server(url).err(), Some(error), "{url}");
         }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_taken_for_a_host() {
+        for password in [
+            "p/w", "12/w", "p?w", "12?w", "p#w", "12#w", "a@b/c", "a@b?c", "a@b#c", "1?x=y",
+        ] {
+            for url in [
+                format!("redis://{password}@host:6379"),
+                format!("redis://user:{password}@host"),
+                format!("rediss://:{password}@host/1"),
+                format!("redis-cluster://user:{password}@host?node=other"),
+                format!("redis-sentinel://user:{password}@host?sentinelServiceName=m"),
+            ] {
+                assert_eq!(server(&url).err(), Some(AddressError::Unescaped), "{url}");
+            }
+        }
+        // The last @ counts, and an encoded one is none.
+        for url in ["redis://u:p@w@host:6379", "redis://u:p%40w@host:6379"] {
+            let Ok(Server::One(info)) = server(url) else {
+                unreachable!("{url}")
+            };
+            assert_eq!(info.addr().to_string(), "host:6379");
+            assert_eq!(info.redis_settings().password(), Some("p@w"));
+        }
+        let url = "redis-sentinel://a?sentinelServiceName=m&sentinelPassword=p@w";
+        assert!(matches!(server(url), Ok(Server::Sentinel(_))));
+        assert!(server("unix:///run/a@b.sock?pass=p@w").is_ok());
     }
 }
