@@ -1,5 +1,7 @@
 //! The style sheet, the scripts and the icon, compiled in.
 
+use std::sync::OnceLock;
+
 use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, get, routes};
@@ -9,39 +11,63 @@ pub(super) fn routes() -> Vec<Route> {
     routes![style, script, docs_script, icon]
 }
 
+static STYLE: Asset = Asset::new(ContentType::CSS, include_str!("../../static/style.css"));
+static SCRIPT: Asset = Asset::new(
+    ContentType::JavaScript,
+    include_str!("../../static/innkeeper.js"),
+);
+static DOCS_SCRIPT: Asset = Asset::new(
+    ContentType::JavaScript,
+    include_str!("../../static/docs.js"),
+);
+static ICON: Asset = Asset::new(ContentType::SVG, include_str!("../../static/favicon.svg"));
+
 #[get("/style.css")]
-fn style() -> Asset {
-    Asset(ContentType::CSS, include_str!("../../static/style.css"))
+fn style() -> &'static Asset {
+    &STYLE
 }
 
 #[get("/innkeeper.js")]
-fn script() -> Asset {
-    Asset(
-        ContentType::JavaScript,
-        include_str!("../../static/innkeeper.js"),
-    )
+fn script() -> &'static Asset {
+    &SCRIPT
 }
 
 #[get("/docs.js")]
-fn docs_script() -> Asset {
-    Asset(
-        ContentType::JavaScript,
-        include_str!("../../static/docs.js"),
-    )
+fn docs_script() -> &'static Asset {
+    &DOCS_SCRIPT
 }
 
 #[get("/favicon.svg")]
-fn icon() -> Asset {
-    Asset(ContentType::SVG, include_str!("../../static/favicon.svg"))
+fn icon() -> &'static Asset {
+    &ICON
 }
 
 /// A file that browsers may keep, and ask about each time: so a new version is seen at once.
-struct Asset(ContentType, &'static str);
+struct Asset {
+    content_type: ContentType,
+    text: &'static str,
+    tag: OnceLock<String>,
+}
 
-impl<'r> Responder<'r, 'static> for Asset {
+impl Asset {
+    const fn new(content_type: ContentType, text: &'static str) -> Self {
+        Self {
+            content_type,
+            text,
+            tag: OnceLock::new(),
+        }
+    }
+
+    /// Its `ETag`, computed once.
+    fn tag(&self) -> &str {
+        self.tag
+            .get_or_init(|| format!("\"{:x}\"", Sha256::digest(self.text)))
+    }
+}
+
+impl<'r> Responder<'r, 'static> for &'static Asset {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let digest = Sha256::digest(self.1);
-        let tag = format!("\"{digest:x}\"");
+        let tag = self.tag();
         let known = request
             .headers()
             .get("If-None-Match")
@@ -50,7 +76,7 @@ impl<'r> Responder<'r, 'static> for Asset {
         let mut response = if known {
             Response::build().status(Status::NotModified).finalize()
         } else {
-            (self.0, self.1).respond_to(request)?
+            (self.content_type.clone(), self.text).respond_to(request)?
         };
         response.set_raw_header("Cache-Control", "public, no-cache");
         response.set_raw_header("ETag", tag);
