@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use innkeeper::{Command, Config, Log, Sessions};
+use innkeeper::{Command, Config, Log, LogFormat, Sessions};
 use rocket::error::ErrorKind;
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
@@ -57,7 +57,8 @@ fn serve(prepared: Result<Option<PathBuf>, String>) -> ExitCode {
     match served {
         Ok(status) => status,
         Err(problem) => {
-            log.tell(&format!("innkeeper does not start: {problem}"));
+            let format = LogFormat::of_settings();
+            log.tell(format, "innkeeper does not start", &problem);
             ExitCode::FAILURE
         }
     }

@@ -146,6 +146,25 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// What the settings ask for, as far as they can be read: for the message that says what is wrong with them.
+    #[must_use]
+    pub fn of_settings() -> Self {
+        // The environment alone, where a file cannot be read.
+        let table = Table::read(&sources::read().unwrap_or_default())
+            .or_else(|_| Table::read(&Figment::new()));
+        let format = table.and_then(|table| Self::read(&table));
+        format.unwrap_or(Self::Text)
+    }
+
+    fn read(table: &Table) -> Result<Self, ConfigError> {
+        Ok(match table.one_of("log_format", &["text", "json"])? {
+            Some("json") => Self::Json,
+            _ => Self::Text,
+        })
+    }
+}
+
 /// What is wrong with a setting. Names the key and where it was set; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -163,10 +182,7 @@ impl Config {
         table.one_of("sign_in", &["open"])?;
         let open_to_the_world = table.flag("open_to_the_world")?.unwrap_or(false);
         refuse_the_world(figment, open_to_the_world)?;
-        let log_format = match table.one_of("log_format", &["text", "json"])? {
-            Some("json") => LogFormat::Json,
-            _ => LogFormat::Text,
-        };
+        let log_format = LogFormat::read(&table)?;
         Ok(Self {
             store: store(&table)?,
             lifetimes: Lifetimes {

@@ -25,6 +25,16 @@ pub(crate) struct Sources {
 ///
 /// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
 pub(crate) fn sources() -> Result<Sources, String> {
+    let figment = read()?;
+    figment
+        .extract::<rocket::Config>()
+        .map_err(|error| error.to_string())?;
+    let unread = misspelt::refuse(&figment).map_err(|error| error.to_string())?;
+    Ok(Sources { figment, unread })
+}
+
+/// The figment, whatever is wrong with the settings in it.
+pub(super) fn read() -> Result<Figment, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),
         // Whoever connects could write this header; an operator with a proxy names it.
@@ -42,7 +52,7 @@ pub(crate) fn sources() -> Result<Sources, String> {
         file.data().map_err(|error| unreadable(&path, &error))?;
         figment = figment.merge(file);
     }
-    let figment = figment
+    Ok(figment
         .merge(
             Env::prefixed("ROCKET_")
                 .ignore(&["PROFILE", "CONFIG"])
@@ -53,12 +63,7 @@ pub(crate) fn sources() -> Result<Sources, String> {
             rocket::Config::DEFAULT_PROFILE,
         ))
         // Not a default but a rule: Rocket's own printing shows cookies and bodies. The log is ours.
-        .merge(("log_level", "off"));
-    figment
-        .extract::<rocket::Config>()
-        .map_err(|error| error.to_string())?;
-    let unread = misspelt::refuse(&figment).map_err(|error| error.to_string())?;
-    Ok(Sources { figment, unread })
+        .merge(("log_level", "off")))
 }
 
 /// The file to read; `None`: it is not there, and nobody has asked for it.

@@ -23,7 +23,10 @@ pub(super) struct Audit<'r> {
 /// What one end of sessions was about.
 struct Ended<'a> {
     user: &'a str,
-    session: Handle,
+    /// The session that ended, where it was a certain one.
+    session: Option<Handle>,
+    /// The session that asked for it.
+    by: Handle,
     /// Which of the user's sessions, seen from that one.
     which: &'static str,
     reason: Reason,
@@ -62,7 +65,8 @@ impl<'r> Audit<'r> {
         if let (Some(user), Some(replaced)) = (&started.displaced.replaced, presented) {
             self.ended(&Ended {
                 user,
-                session: Handle::from(replaced),
+                session: Some(Handle::from(replaced)),
+                by: session,
                 which: "one",
                 reason: Reason::SignedInAgain,
                 number: 1,
@@ -70,7 +74,8 @@ impl<'r> Audit<'r> {
         }
         self.ended(&Ended {
             user,
-            session,
+            session: None,
+            by: session,
             which: "oldest",
             reason: Reason::TooMany,
             number: started.displaced.oldest,
@@ -94,13 +99,14 @@ impl<'r> Audit<'r> {
     /// A user ended some of his sessions.
     pub(super) fn ended_own(&self, current: &CurrentSession, which: Which, number: usize) {
         let (which, session) = match which {
-            Which::One(session) => ("one", session),
-            Which::Others(kept) => ("others", kept),
-            Which::All => ("all", Handle::from(current.id())),
+            Which::One(session) => ("one", Some(session)),
+            Which::Others(_) => ("others", None),
+            Which::All => ("all", None),
         };
         self.ended(&Ended {
             user: current.user(),
             session,
+            by: Handle::from(current.id()),
             which,
             reason: Reason::Ended,
             number,
@@ -117,7 +123,8 @@ impl<'r> Audit<'r> {
         tracing::info!(
             request_id = %self.trace.id(),
             user = ended.user,
-            session = %ended.session.prefix(),
+            session = ended.session.map(|session| tracing::field::display(session.prefix())),
+            by = %ended.by.prefix(),
             which = ended.which,
             ended = ended.number,
             reason = ended.reason.as_str(),

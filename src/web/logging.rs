@@ -10,6 +10,8 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use super::log_writer::LogWriter;
 use super::metrics::Metrics;
@@ -63,7 +65,12 @@ impl Log {
             .with_writer(self.0.clone());
         let started = match format {
             LogFormat::Text => log.try_init(),
-            LogFormat::Json => log.json().try_init(),
+            LogFormat::Json => log
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .try_init(),
         };
         // Else a log has been started already.
         if started.is_ok() {
@@ -75,9 +82,13 @@ impl Log {
     }
 
     /// Writes a line that no `RUST_LOG` hides: why the program does not start.
-    pub fn tell(&self, text: &str) {
+    pub fn tell(&self, format: LogFormat, message: &str, error: &str) {
+        let line = match format {
+            LogFormat::Text => format!("{message}: {error}"),
+            LogFormat::Json => told_in_json(message, error),
+        };
         // This writer takes every line.
-        drop(writeln!(&self.0, "{text}"));
+        drop(writeln!(&self.0, "{line}"));
     }
 }
 
@@ -85,6 +96,20 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.0.finish(FINISH_TIMEOUT);
     }
+}
+
+/// As an event of that level would look like.
+fn told_in_json(message: &str, error: &str) -> String {
+    let mut timestamp = String::new();
+    // Writing to a text does not fail.
+    let _written = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    let line = serde_json::json!({
+        "timestamp": timestamp,
+        "level": "ERROR",
+        "message": message,
+        "error": error,
+    });
+    line.to_string()
 }
 
 /// Instead of Rust's own hook, which waits for the reader of standard error.
@@ -109,10 +134,11 @@ macro_rules! write_line {
     ($level:ident, $request:ident, $trace:ident, $status:ident) => {
         tracing::$level!(
             request_id = %$trace.id(),
-            method = $request.method().as_str(),
+            method = $trace.method(),
             route = route($request),
             status = $status.code,
-            micros = $trace.elapsed().as_micros(),
+            duration_us = u64::try_from($trace.elapsed().as_micros()).unwrap_or(u64::MAX),
+            ip = $request.client_ip().map(tracing::field::display),
             user = $trace.guest().map(|guest| guest.user.as_str()),
             session = $trace.guest().map(|guest| tracing::field::display(Handle::from(&guest.id).prefix())),
             problem = $trace.problem(),
@@ -138,8 +164,7 @@ fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
         response.set_raw_header("X-Request-Id", trace.id().to_string());
     }
     if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
-        let method = request.method().as_str();
-        metrics.answered(route(request), method, status.code, trace.elapsed());
+        metrics.answered(route(request), trace.method(), status.code, trace.elapsed());
     }
     match status.code {
         503 => write_line!(warn, request, trace, status),

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rocket::Request;
+use rocket::http::Method;
 
 use super::request_id::{RequestId, RequestIds};
 use crate::session::SessionId;
@@ -13,8 +14,10 @@ use crate::session::SessionId;
 pub(super) struct Trace {
     id: RequestId,
     begun: Instant,
-    /// Whether the fairings see the request. They do not see one of which Rocket cannot make anything.
-    by_fairings: AtomicBool,
+    /// The method that the request came with: Rocket makes a GET of a HEAD for which there is no route.
+    ///
+    /// Only the fairings know it. They do not see a request of which Rocket cannot make anything.
+    method: OnceLock<Method>,
     guest: OnceLock<Guest>,
     problem: OnceLock<Arc<str>>,
     refused: AtomicBool,
@@ -34,7 +37,7 @@ impl Trace {
     /// For the fairing that every request comes to first.
     pub(super) fn begin(request: &Request<'_>) {
         // It may be there already: an application's own fairing may have asked for a guard first.
-        Self::of(request).by_fairings.store(true, Ordering::Relaxed);
+        Self::of(request).method.get_or_init(|| request.method());
     }
 
     pub(super) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
@@ -46,7 +49,7 @@ impl Trace {
         Self {
             id: ids.map(RequestIds::next).unwrap_or_default(),
             begun: Instant::now(),
-            by_fairings: AtomicBool::new(false),
+            method: OnceLock::new(),
             guest: OnceLock::new(),
             problem: OnceLock::new(),
             refused: AtomicBool::new(false),
@@ -64,7 +67,13 @@ impl Trace {
     }
 
     pub(super) fn is_by_fairings(&self) -> bool {
-        self.by_fairings.load(Ordering::Relaxed)
+        self.method.get().is_some()
+    }
+
+    /// The name of its method, if that is one that Rocket knows.
+    pub(super) fn method(&self) -> &'static str {
+        let method = self.method.get();
+        method.map_or("unknown", |method| method.as_str())
     }
 
     pub(super) fn guest(&self) -> Option<&Guest> {

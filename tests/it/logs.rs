@@ -134,17 +134,41 @@ fn a_log_in_json_has_one_object_a_line() {
     http::log_in(program.port(), "zo\u{eb} \"quoted\"");
     let log = program.log();
     let lines = events(&log);
-    let signed_in = lines
-        .iter()
-        .find(|line| line["fields"]["message"] == "signed in")
-        .unwrap();
-    assert_eq!(signed_in["fields"]["user"], "zo\u{eb} \"quoted\"");
-    let request = lines
-        .iter()
-        .find(|line| line["fields"]["message"] == "request")
-        .unwrap();
-    assert_eq!(request["fields"]["route"], "/login");
-    assert_eq!(request["fields"]["status"], 200);
+    let called = |message| {
+        lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .unwrap()
+    };
+    assert_eq!(called("signed in")["user"], "zo\u{eb} \"quoted\"");
+    let request = called("request");
+    assert_eq!(request["route"], "/login");
+    assert_eq!(request["status"], 200);
+    assert_eq!(request["ip"], "127.0.0.1");
+    assert!(request["duration_us"].is_u64(), "{request}");
+    assert_eq!(request["level"], "INFO");
+}
+
+/// Whatever is wrong, and whether or not anything is logged.
+#[test]
+fn why_it_does_not_start_is_told_in_json_too() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (name, value, word) in [
+        ("INNKEEPER_IDLE_TIMEOUT_SECS", "soon", "`idle_timeout_secs`"),
+        ("INNKEEPER_REDISURL", "x", "`redisurl`"),
+        ("ROCKET_ADDRESS", "nowhere", "address"),
+        ("ROCKET_PORT", port.as_str(), "cannot be had"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("RUST_LOG", "off"), IN_JSON, IN_MEMORY, (name, value)];
+        let said = Program::refusal_as_given(folder.path(), &variables);
+        let lines = events(&said);
+        assert_eq!(lines.len(), 1, "{said}");
+        assert_eq!(lines[0]["message"], "innkeeper does not start");
+        assert_eq!(lines[0]["level"], "ERROR");
+        assert!(lines[0]["error"].as_str().unwrap().contains(word), "{said}");
+    }
 }
 
 /// The lines of a log in JSON.
@@ -160,8 +184,7 @@ fn events(log: &str) -> Vec<Value> {
 fn called(log: &str, message: &str) -> Vec<Value> {
     events(log)
         .into_iter()
-        .map(|event| event["fields"].clone())
-        .filter(|fields| fields["message"] == message)
+        .filter(|event| event["message"] == message)
         .collect()
 }
 
@@ -217,6 +240,9 @@ fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
             (&line["user"], &line["problem"]),
             (&Value::Null, &Value::Null)
         );
+        let method = head.split(' ').next().unwrap().replace("NOSUCH", "unknown");
+        assert_eq!(line["method"], method, "{head}");
+        assert_eq!(line["ip"], "127.0.0.1", "{head}");
     }
     for path in [
         "/profile/",
@@ -287,22 +313,24 @@ fn audit(store: (&str, &str)) {
         .into_iter()
         .map(|fields| {
             assert_eq!(fields["ip"], "127.0.0.1");
-            let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+            let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
             let number = fields["ended"].as_u64().unwrap();
             (
                 text("user"),
                 text("session"),
+                text("by"),
                 text("which"),
                 text("reason"),
                 number,
             )
         })
         .collect();
-    let row = |user: &str, session: &str, which: &str, reason: &str, number: u64| {
-        let session = prefix(session);
+    let row = |user: &str, session: &str, by: &str, which: &str, reason: &str, number: u64| {
+        let session = Some(session).filter(|id| !id.is_empty()).map(prefix);
         (
             user.to_owned(),
-            session,
+            session.unwrap_or_default(),
+            prefix(by),
             which.to_owned(),
             reason.to_owned(),
             number,
@@ -311,11 +339,11 @@ fn audit(store: (&str, &str)) {
     assert_eq!(
         ended,
         [
-            row("zo\u{eb}", &first, "one", "signed_in_again", 1),
-            row("abdullah", &ids[3], "oldest", "too_many", 1),
-            row("abdullah", &ids[1], "one", "ended", 1),
-            row("abdullah", &ids[3], "others", "ended", 1),
-            row("abdullah", &ids[3], "all", "ended", 1),
+            row("zo\u{eb}", &first, &yan, "one", "signed_in_again", 1),
+            row("abdullah", "", &ids[3], "oldest", "too_many", 1),
+            row("abdullah", &ids[1], &ids[3], "one", "ended", 1),
+            row("abdullah", "", &ids[3], "others", "ended", 1),
+            row("abdullah", "", &ids[3], "all", "ended", 1),
         ],
         "{log}"
     );
@@ -375,12 +403,12 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
     assert_eq!(new.len(), 202, "{log}");
     let requests: Vec<_> = new
         .iter()
-        .filter(|event| event["fields"]["message"] == "request")
+        .filter(|event| event["message"] == "request")
         .collect();
     assert_eq!(requests.len(), 200);
     for request in requests {
         assert_eq!(request["level"], "WARN");
-        assert!(request["fields"]["problem"].is_string(), "{request}");
+        assert!(request["problem"].is_string(), "{request}");
     }
     assert_eq!(log.matches("outage begun").count(), 1);
     assert_eq!(log.matches("outage over").count(), 1);

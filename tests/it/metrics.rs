@@ -42,6 +42,8 @@ fn do_everything(port: u16) -> Vec<String> {
     ask("GET /profile/", &["Cookie: session_id=x; session_id=y"]);
     ask("POST /logout/", &["Origin: https://evil.example"]);
     http::request(port, "POST /login/", &[JSON], "{}");
+    ask("HEAD /login/", &[]);
+    ask("NOSUCH /login/", &[]);
     ask("GET /nowhere/hunter2?token=hunter2", &[]);
     ask(&format!("GET /sessions/{third}/no"), &[]);
     vec![first, second, third, "hunter2".to_owned()]
@@ -86,6 +88,14 @@ fn every_counter_moves_by_what_was_done(store: (&str, &str), live: std::ops::Ran
         ),
         (
             r#"innkeeper_http_requests_total{route="/profile",method="GET",status="404"}"#,
+            1.0,
+        ),
+        (
+            r#"innkeeper_http_requests_total{route="/login",method="HEAD",status="200"}"#,
+            1.0,
+        ),
+        (
+            r#"innkeeper_http_requests_total{route="-",method="unknown",status="405"}"#,
             1.0,
         ),
         (
