@@ -19,6 +19,10 @@ pub struct Ending {
     /// The `User-Agent` of whoever did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Whose session it was, where an operator ended it: his command has no log, so the server tells of it when the ended
+    /// id is presented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// What ended a session.
@@ -65,6 +69,15 @@ impl Ending {
             reason,
             at: since_1970(now).as_secs(),
             agent: by.agent.clone(),
+            user: None,
+        }
+    }
+
+    /// The same with the name of the user whose session it was.
+    pub(crate) fn of(&self, user: &str) -> Self {
+        Self {
+            user: Some(user.to_owned()),
+            ..self.clone()
         }
     }
 }

@@ -279,7 +279,7 @@ impl Sessions {
     ///
     /// None, some or all of them have ended.
     pub async fn end_by_operator(&self, user: &str) -> Result<EndOutcome, StoreError> {
-        let why = self.operator();
+        let why = self.operator().of(user);
         self.in_time(self.store.end(user, Which::All, &why)).await
     }
 

@@ -111,7 +111,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// None, some or all of them have ended.
     async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError>;
 
-    /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was.
+    /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was. What
+    /// is kept of `why` names that user.
     ///
     /// `None`: no live session has it. This may mean a look at all sessions that there are, so it may take longer than
     /// the other calls, and one that is created meanwhile may be missed. It is for an operator, not for requests.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::cookie::{Presented, SessionCookie};
+use super::ended_session::EndedSession;
 use super::refusal::Refusal;
 use super::request_sessions;
 use super::same_origin::SameOrigin;
@@ -192,7 +193,10 @@ pub(super) async fn resolve<'r>(
         Look::Active => sessions.resume(&id).await?,
         Look::Passive => sessions.peek(&id).await?,
     };
-    let resumed = found.ok_or(Refusal::SessionEnded)?;
+    let Some(resumed) = found else {
+        EndedSession::look_up(request, sessions, &id).await;
+        return Err(Refusal::SessionEnded);
+    };
     trace.set_guest(&resumed.session.user, &id);
     Ok((id, resumed, sessions))
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::device::device;
+use super::ended_session::EndedSession;
 use super::moment::{ago, in_words};
-use crate::session::{Ending, Lifetimes, Reason, SessionId, Sessions};
+use crate::session::{Ending, Lifetimes, Reason};
 
 /// Why a visitor has to sign in again.
 #[derive(Serialize)]
@@ -20,17 +21,13 @@ pub(super) struct Explanation {
 /// Says why the session that a visitor presented is over.
 ///
 /// Where nobody ended it, or it is forgotten who did, the sentence is the rule that ends sessions by themselves.
-/// A store that does not answer is no reason to keep the page from the visitor.
-pub(super) async fn explain(sessions: &Sessions, id: Option<&SessionId>) -> Explanation {
-    let known = match id {
-        Some(id) => sessions.why_ended(id).await.ok().flatten(),
-        None => None,
-    };
+pub(super) fn explain(ended: &EndedSession, lifetimes: Lifetimes) -> Explanation {
+    let known = ended.known();
     Explanation {
         known: known.is_some(),
         text: match known {
-            Some((ending, since)) => sentence(&ending, since),
-            None => rule(sessions.lifetimes()),
+            Some((ending, since)) => sentence(ending, *since),
+            None => rule(lifetimes),
         },
     }
 }

@@ -7,6 +7,7 @@ mod catchers;
 mod cookie;
 mod current_session;
 mod device;
+mod ended_session;
 mod explanation;
 mod headers;
 mod host;

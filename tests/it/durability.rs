@@ -349,6 +349,7 @@ async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime
         reason: Reason::TooMany,
         at: 0,
         agent: None,
+        user: None,
     };
     let session = Session {
         user: id.to_string(),

@@ -7,7 +7,7 @@ use innkeeper::{Handle, SessionId};
 use serde_json::Value;
 
 use crate::support::program::Program;
-use crate::support::redis::RedisServer;
+use crate::support::redis::{OPERATORS_RIGHTS, RedisServer};
 use crate::support::scrape::Scrape;
 use crate::support::{self, http};
 
@@ -475,4 +475,54 @@ fn the_last_lines_are_written_before_the_end() {
     let log = program.log();
     assert_eq!(log.matches("route=\"/\"").count(), 2000);
     assert!(log.ends_with('\n'), "{log}");
+}
+
+/// Which no other process can put into this one's log.
+#[test]
+fn what_an_operator_ended_is_told_when_its_id_is_presented() {
+    let redis = RedisServer::start();
+    redis.allow(OPERATORS_RIGHTS);
+    let url = ("REDIS_URL", redis.url());
+    let url = (url.0, url.1.as_str());
+    let counted = ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0");
+    let program = Program::start(&[url, IN_JSON, counted]);
+    let port = program.port();
+    let ids: Vec<_> = (0..3).map(|_| http::log_in(port, "abdullah")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let handle = Handle::from(&SessionId::parse(&ids[0]).unwrap()).to_string();
+    for words in [[handle.as_str()].as_slice(), &["--user", "abdullah"]] {
+        let words: Vec<_> = ["sessions", "end"].iter().chain(words).copied().collect();
+        let said = Program::operate(folder.path(), &words, &[url]);
+        assert_eq!(said.status, 0, "{said:?}");
+    }
+    let before = Scrape::of(program.metrics_port());
+    for (id, path) in ids.iter().zip(["/profile/", "/session/", "/login/"]) {
+        let cookie = format!("Cookie: session_id={id}");
+        let answer = http::request(port, &format!("GET {path}"), &[&cookie], "");
+        if path == "/profile/" {
+            assert!(
+                answer.ends_with(r#"{"detail":"Session expired"}"#),
+                "{answer}"
+            );
+        } else {
+            assert!(answer.contains("An administrator ended"), "{answer}");
+        }
+        let log = program.log();
+        let told = called(&log, "ended session presented");
+        let told = told.last().unwrap();
+        let request = called(&log, "request");
+        for line in [told, request.last().unwrap()] {
+            assert_eq!(line["request_id"], http::request_id(&answer));
+            assert_eq!(line["user"], "abdullah");
+            assert_eq!(line["session"], prefix(id));
+            assert_eq!(line["ip"], "127.0.0.1");
+        }
+        assert_eq!(told["reason"], "by_operator");
+        assert!(told["ended_at"].as_str().unwrap().ends_with('Z'), "{told}");
+    }
+    assert_eq!(called(&program.log(), "ended session presented").len(), 3);
+    // One look-up a request.
+    let looked = r#"innkeeper_store_operation_duration_seconds_count{operation="ending"}"#;
+    let looked = Scrape::of(program.metrics_port()).moved(&before, looked);
+    assert!((looked - 3.0).abs() < 0.5, "{looked}");
 }

@@ -91,6 +91,7 @@ fn why(reason: Reason) -> Ending {
         reason,
         at: now.as_secs(),
         agent: Some("curl/8".to_owned()),
+        user: None,
     }
 }
 
@@ -417,7 +418,11 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
     let ended = store.end_handle(handle, &why).await.unwrap();
     assert_eq!(ended.as_deref(), Some("a"));
     assert!(store.touch(&ids[1]).await.unwrap().is_none());
-    assert_eq!(store.ending(&ids[1]).await.unwrap(), Some(why.clone()));
+    let kept = Ending {
+        user: Some("a".to_owned()),
+        ..why.clone()
+    };
+    assert_eq!(store.ending(&ids[1]).await.unwrap(), Some(kept));
     assert_eq!(listed(&*store, "a").await, handles(&[&ids[0]]));
     assert_eq!(listed(&*store, "b").await, handles(&[&ids[2]]));
 

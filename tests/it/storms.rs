@@ -64,6 +64,7 @@ fn ending(reason: Reason) -> Ending {
         reason,
         at: 0,
         agent: None,
+        user: None,
     }
 }
 

@@ -273,7 +273,8 @@ impl SessionStore for EmbeddedStore {
         let Some(user) = self.user_of(handle)? else {
             return Ok(None);
         };
-        let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), why).await?;
+        let why = why.of(&user);
+        let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), &why).await?;
         Ok((ended > 0).then_some(user))
     }
 

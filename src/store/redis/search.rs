@@ -95,7 +95,8 @@ impl RedisStore {
             return Ok(None);
         };
         let user = live.session.user;
-        let Removed { failure, .. } = self.remove(&user, &[*id], Some(why)).await?;
+        let why = why.of(&user);
+        let Removed { failure, .. } = self.remove(&user, &[*id], Some(&why)).await?;
         failure.map_or(Ok(Some(user)), Err)
     }
 }

@@ -13,6 +13,7 @@ use crate::web::audit::Audit;
 use crate::web::body::Body;
 use crate::web::cookie::{Presented, SessionCookie};
 use crate::web::current_session::CurrentSession;
+use crate::web::ended_session::EndedSession;
 use crate::web::explanation::{Explanation, explain};
 use crate::web::negotiate::{SeeOther, answer};
 use crate::web::next::Next;
@@ -81,10 +82,10 @@ pub(in crate::web) struct SignInPage {
     security((), ("session" = []))
 )]
 #[get("/login?<query..>")]
-pub(in crate::web) async fn page(
+pub(in crate::web) fn page(
     query: Query,
     current: Result<&CurrentSession, Refusal>,
-    presented: Presented,
+    ended: &EndedSession,
     sessions: &Sessions,
 ) -> Result<SignInPage, Refusal> {
     let (signed_in, stale_cookie) = match current {
@@ -93,16 +94,12 @@ pub(in crate::web) async fn page(
         Err(Refusal::SessionEnded) => (false, true),
         Err(refusal) => return Err(refusal),
     };
-    let ended = if stale_cookie || query.ended.is_some() {
-        Some(explain(sessions, presented.id().as_ref()).await)
-    } else {
-        None
-    };
+    let explained = stale_cookie || query.ended.is_some();
     Ok(SignInPage {
         next: query.next,
         signed_in,
         stale_cookie,
-        ended,
+        ended: explained.then(|| explain(ended, sessions.lifetimes())),
     })
 }
 

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::audit::Audit;
-use crate::web::cookie::{Presented, SessionCookie};
+use crate::web::cookie::SessionCookie;
+use crate::web::ended_session::EndedSession;
 use crate::web::explanation::explain;
 use crate::web::negotiate::Format;
 use crate::web::openapi::Reading;
@@ -89,9 +90,9 @@ struct EndedBody {
     security(("session" = []))
 )]
 #[get("/session")]
-pub(in crate::web) async fn read(
+pub(in crate::web) fn read(
     passive: Result<&PassiveSession, Refusal>,
-    presented: Presented,
+    ended: &EndedSession,
     sessions: &Sessions,
 ) -> Result<TimeLeft, Nothing> {
     match passive {
@@ -101,7 +102,7 @@ pub(in crate::web) async fn read(
             absolute_seconds_left: passive.absolute_left().map(|left| left.as_secs()),
         }),
         Err(Refusal::SessionEnded) => {
-            let why = explain(sessions, presented.id().as_ref()).await;
+            let why = explain(ended, sessions.lifetimes());
             Err(Nothing::Ended(Ended(why.text)))
         }
         Err(refusal) => Err(Nothing::Refused(refusal)),
