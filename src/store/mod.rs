@@ -35,6 +35,16 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
     }
 }
 
+/// Where sessions are kept, for the operator.
+pub(crate) fn place(config: &Config) -> String {
+    match &config.store {
+        StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
+        StoreChoice::Redis { address, .. } => {
+            redis::reach(address).map_or_else(|_| "Redis".to_owned(), |reach| reach.told())
+        }
+    }
+}
+
 /// [`open`] for whom any store will not do.
 pub(crate) fn open_embedded(
     config: &Config,

@@ -1,5 +1,6 @@
 //! HTTP: requests, answers and guards are known only here.
 
+mod announcement;
 mod assets;
 mod audit;
 mod body;

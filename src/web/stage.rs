@@ -1,6 +1,5 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 use rocket_dyn_templates::Template;
 
+use super::announcement::announcement;
 use super::cookie::SessionCookie;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::host::Hosts;
@@ -28,7 +28,7 @@ use super::shutdown::{Ending, OrderlyEnd, StopTimes};
 use super::{assets, catchers, pages, routes, template_folder};
 use crate::config::{self, Config, Location, PublicUrl, Sources, StoreChoice};
 use crate::session::{Clock, Sessions};
-use crate::store::{self, Measured, embedded};
+use crate::store::{self, Measured};
 
 /// The whole application, as `cargo run` serves it.
 ///
@@ -228,30 +228,6 @@ fn is_set(figment: &Figment, key: &str) -> bool {
     figment
         .find_metadata(key)
         .is_some_and(|metadata| !metadata.name.starts_with("rocket::Config"))
-}
-
-fn announcement(config: &Config) -> AdHoc {
-    let store = config.store.clone();
-    let kept = match &config.store {
-        StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
-        StoreChoice::Redis { .. } => "Redis".to_owned(),
-    };
-    let doubt = config.doubt();
-    AdHoc::on_liftoff("Innkeeper is ready", |rocket| {
-        Box::pin(async move {
-            let config = rocket.config();
-            let at = SocketAddr::new(config.address, config.port);
-            tracing::info!("listening on http://{at}, sessions are kept in {kept}");
-            if let StoreChoice::Embedded(location) = &store {
-                for problem in embedded::exposed(location) {
-                    tracing::warn!("{problem}");
-                }
-            }
-            if let Some(doubt) = doubt {
-                tracing::warn!("{doubt}");
-            }
-        })
-    })
 }
 
 /// Rocket's default believes what a visitor writes into `X-Real-IP`.

@@ -40,6 +40,7 @@ mod pages;
 mod profile;
 mod redis_layout;
 mod refusals;
+mod rights;
 mod sessions;
 mod shutdown;
 mod store_contract;

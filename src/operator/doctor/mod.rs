@@ -4,6 +4,7 @@ mod embedded;
 mod finding;
 mod proof;
 mod redis;
+mod rights;
 mod room;
 mod server;
 mod site;

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::{Finding, Level, failure};
+use super::rights::grant;
+use super::server::Client;
 use super::{problem, proof, server, way};
 use crate::config::{Config, RedisAddress};
 use crate::session::{Clock, Sessions, StoreError};
 use crate::store;
-use crate::store::redis::{By, Reach, Survey, reach};
+use crate::store::redis::{
+    NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD, Reach, Survey, reach,
+};
 
 const SUBJECT: &str = "Redis";
 
@@ -31,7 +35,13 @@ pub(super) async fn examine(
             return Ok(findings);
         }
     };
-    let mut findings = judge(&survey, reach.by, request_timeout);
+    let client = Client {
+        by: reach.by,
+        user: &reach.user,
+        request_timeout,
+        metrics: config.metrics.is_some(),
+    };
+    let mut findings = judge(&survey, client);
     findings.extend(way::judge(&reach));
     if findings
         .iter()
@@ -45,30 +55,54 @@ pub(super) async fn examine(
 }
 
 fn unreachable(error: &StoreError, reach: &Reach, source: &str) -> Finding {
-    let at = reach.addresses.join(", ");
     let problem = problem(error);
-    let change = if ["WRONGPASS", "NOAUTH", "uthentication"]
-        .iter()
-        .any(|word| problem.contains(word))
-    {
-        format!("Put the right user and password in {source}.")
-    } else if let StoreError::Timeout(_) = error {
-        "Look whether it hangs, and whether a firewall stands between.".to_owned()
-    } else {
-        format!("Look whether it runs, and whether {source} names it.")
-    };
-    let what = match reach.by {
-        By::Server => "The server",
-        By::Cluster => "The cluster",
-        By::Sentinels => "The primary of the Sentinels",
-    };
-    let so = format!("{what} at {at} cannot be used: {problem}.");
-    failure(SUBJECT, &so, &change)
+    let so = format!("{} cannot be used: {problem}.", capitalised(&reach.told()));
+    failure(SUBJECT, &so, &change(error, &problem, reach, source))
 }
 
-fn judge(survey: &Survey, by: By, request_timeout: Duration) -> Vec<Finding> {
+/// What an operator does about it.
+fn change(error: &StoreError, problem: &str, reach: &Reach, source: &str) -> String {
+    let says = |word: &str| problem.contains(word);
+    if let Some(command) = denied_command(problem) {
+        let right = format!("+{command}");
+        format!("Grant it: {}.", grant(&reach.user, &[&right]))
+    } else if says(NO_PASSWORD) || says("NOAUTH") || says("WRONGPASS") {
+        format!("Put the right user and password in {source}.")
+    } else if says(NO_DATABASE) {
+        format!("Look at the number behind the `/` in {source}.")
+    } else if says(NO_CERTIFICATE) {
+        format!(
+            "Name the authority that signed it in `redis_ca_file`, if it is your own; else look whether {source} has the \
+             name that the certificate is for."
+        )
+    } else if says(NO_HOST) {
+        format!("Look whether {source} names it right.")
+    } else if says(NO_CLUSTER) {
+        "Use `redis://`, or `rediss://`: it is one server.".to_owned()
+    } else if let StoreError::Timeout(_) = error {
+        "Look whether it hangs, whether a firewall stands between, and whether one side expects TLS and the other not."
+            .to_owned()
+    } else {
+        format!("Look whether it runs, and whether {source} names it.")
+    }
+}
+
+/// The command in `no permissions to run the 'select' command`.
+fn denied_command(problem: &str) -> Option<&str> {
+    let (_, rest) = problem.split_once(NO_COMMAND)?;
+    rest.split('\'').nth(1)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn judge(survey: &Survey, client: Client<'_>) -> Vec<Finding> {
     let of_each = survey.servers.iter().map(|one| {
-        let findings = server::judge(one, by, request_timeout);
+        let findings = server::judge(one, client);
         (one.name.as_deref(), findings)
     });
     merged(of_each.collect())

@@ -1,6 +1,7 @@
 //! What a Redis server keeps when its memory is full, and when it is restarted.
 
 use super::finding::{Finding, note, ok, warning};
+use super::rights::grant;
 use crate::store::redis::Info;
 
 pub(super) fn eviction(info: &Info) -> Vec<Finding> {
@@ -72,7 +73,7 @@ fn bytes(number: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-pub(super) fn persistence(info: &Info, save: Result<&str, &String>) -> Option<Finding> {
+pub(super) fn persistence(info: &Info, save: Result<&str, &String>, user: &str) -> Option<Finding> {
     const SUBJECT: &str = "persistence";
     const CHANGE: &str = "Set `appendonly yes`, or keep nothing at all (`save \"\"`).";
     if info.number("aof_enabled")? == 1 {
@@ -91,11 +92,15 @@ pub(super) fn persistence(info: &Info, save: Result<&str, &String>) -> Option<Fi
             "It keeps snapshots only: a crash brings sessions back that were signed out since the last one.",
             CHANGE,
         ),
-        Err(refusal) => note(
+        Err(refusal) => warning(
             SUBJECT,
-            format!(
-                "It keeps no append-only file, and does not tell whether it keeps snapshots ({refusal}); if it does, a crash \
-                 brings signed-out sessions back. {CHANGE} To have it looked up, grant Innkeeper's Redis user +config|get."
+            &format!(
+                "It keeps no append-only file, and does not tell whether it keeps snapshots: {refusal}. If it does, a crash \
+                 brings signed-out sessions back."
+            ),
+            &format!(
+                "{CHANGE} To have it looked up: {}.",
+                grant(user, &["+config|get"])
             ),
         ),
     })

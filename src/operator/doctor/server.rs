@@ -3,29 +3,45 @@
 use std::time::Duration;
 
 use super::finding::{Finding, failure, note, ok, warning};
+use super::rights;
 use super::room::{eviction, memory, persistence};
 use crate::store::redis::{By, Clocks, Info, Server};
 
 const SUBJECT: &str = "Redis";
 
-pub(super) fn judge(server: &Server, by: By, request_timeout: Duration) -> Vec<Finding> {
+/// Who asks, how, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client<'a> {
+    pub(super) by: By,
+    /// Innkeeper's user in Redis.
+    pub(super) user: &'a str,
+    /// How long a request waits for Redis.
+    pub(super) request_timeout: Duration,
+    /// Whether metrics are served.
+    pub(super) metrics: bool,
+}
+
+pub(super) fn judge(server: &Server, client: Client<'_>) -> Vec<Finding> {
+    let unknown =
+        |what: &str, right: &str, refusal: &str| unknown(what, client.user, right, refusal);
     let mut findings = match &server.info {
-        Ok(info) => judge_info(info, server.save.as_deref(), by),
+        Ok(info) => judge_info(info, server.save.as_deref(), client),
         Err(refusal) => vec![unknown(
             "Its version, memory and persistence (`INFO`)",
-            "info",
+            "+info",
             refusal,
         )],
     };
     match &server.clocks {
-        Ok(clocks) => findings.extend(judge_clocks(*clocks, request_timeout)),
-        Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "time", refusal)),
+        Ok(clocks) => findings.extend(judge_clocks(*clocks, client.request_timeout)),
+        Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
+    findings.extend(rights::judge(&server.denied, client.user, client.metrics));
     match &server.cluster {
         Some(Ok(info)) => findings.extend(judge_cluster(info)),
         Some(Err(refusal)) => findings.push(unknown(
             "The cluster's state (`CLUSTER INFO`)",
-            "cluster|info",
+            "+cluster|info",
             refusal,
         )),
         None => {}
@@ -33,23 +49,26 @@ pub(super) fn judge(server: &Server, by: By, request_timeout: Duration) -> Vec<F
     findings
 }
 
-fn unknown(what: &str, right: &str, refusal: &str) -> Finding {
-    note(
+/// Where it was not allowed to look, all may be well or not.
+fn unknown(what: &str, user: &str, right: &str, refusal: &str) -> Finding {
+    warning(
         SUBJECT,
-        format!(
-            "{what} could not be looked up: {refusal}. Sessions work without; if your provider lets you, grant \
-             Innkeeper's Redis user +{right}."
+        &format!("{what} could not be looked up, so nobody knows whether it is well: {refusal}."),
+        &format!(
+            "Sessions work without; if your provider lets you: {}.",
+            rights::grant(user, &[right])
         ),
     )
 }
 
-fn judge_info(info: &Info, save: Result<&str, &String>, by: By) -> Vec<Finding> {
+fn judge_info(info: &Info, save: Result<&str, &String>, client: Client<'_>) -> Vec<Finding> {
+    let Client { by, user, .. } = client;
     let mut findings = vec![version(info, by)];
     findings.extend(role(info));
     findings.extend(wrong_kind(info, by));
     findings.extend(eviction(info));
     findings.extend(memory(info));
-    findings.extend(persistence(info, save));
+    findings.extend(persistence(info, save, user));
     findings.extend(replicas(info, by));
     findings
 }
@@ -193,13 +212,23 @@ mod tests {
                 round_trip: Duration::from_millis(1),
                 ahead: 0,
             }),
+            denied: Vec::new(),
             cluster: None,
+        }
+    }
+
+    fn client(by: By) -> Client<'static> {
+        Client {
+            by,
+            user: "innkeeper",
+            request_timeout: Duration::from_secs(1),
+            metrics: false,
         }
     }
 
     /// What is not ok.
     fn troubles(server: &Server, by: By) -> Vec<(&'static str, Level)> {
-        judge(server, by, Duration::from_secs(1))
+        judge(server, client(by))
             .iter()
             .filter(|finding| finding.level > Level::Ok)
             .map(|finding| (finding.subject, finding.level))
@@ -255,7 +284,7 @@ mod tests {
                 "aof_enabled:0",
                 Err("NOPERM"),
                 Server,
-                &[("persistence", Note)],
+                &[("persistence", Warning)],
             ),
             ("aof_enabled:1", Err("NOPERM"), Server, &[]),
             ("connected_slaves:0", Ok(""), Server, &[]),
@@ -281,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_only_noted() {
+    fn what_was_not_seen_is_not_taken_for_well() {
         let mut refusing = server("", Ok(""));
         refusing.info = Err("NOPERM".to_owned());
         refusing.clocks = Err("NOPERM".to_owned());
         refusing.cluster = Some(Err("NOPERM".to_owned()));
         assert_eq!(
             troubles(&refusing, By::Cluster),
-            [("Redis", Level::Note); 3]
+            [("Redis", Level::Warning); 3]
         );
     }
 

@@ -50,6 +50,7 @@ mod tests {
                 local,
                 tls,
                 password,
+                user: "innkeeper".to_owned(),
             });
             findings.iter().map(|one| one.level).collect::<Vec<_>>()
         };

@@ -21,6 +21,7 @@ pub(super) fn into_store_error(error: RedisError) -> StoreError {
 fn is_away(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
+        || is_refused_database(error)
         || matches!(
             error.kind(),
             ErrorKind::Client
@@ -52,53 +53,97 @@ pub(super) fn is_unhealthy(error: &RedisError) -> bool {
         )
 }
 
+/// What an operator can do something about, in the words that the log has for it and doctor looks for.
+pub(crate) const NO_PASSWORD: &str = "Redis refuses the user or the password";
+pub(crate) const NO_DATABASE: &str = "Redis refuses the database that the address names";
+pub(crate) const NO_CERTIFICATE: &str = "the server's certificate is not trusted";
+pub(crate) const NO_HOST: &str = "the host's name is not known";
+pub(crate) const NO_CLUSTER: &str = "This instance has cluster support disabled";
+pub(crate) const NO_COMMAND: &str = "no permissions to run ";
+pub(crate) const NO_KEY: &str = "no permissions to access a key";
+
 /// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept, and what the
 /// user has no right to.
 fn describe(error: RedisError) -> String {
+    let said = error.to_string();
+    // A connection to a cluster tells its nodes' errors as its own.
+    if error.kind() == ErrorKind::AuthenticationFailed || said.contains("AuthenticationFailed") {
+        return NO_PASSWORD.to_owned();
+    }
+    if is_refused_database(&error) {
+        return match error.detail().and_then(denied) {
+            Some(denied) => format!("{NO_DATABASE}: NOPERM, {denied}"),
+            None => NO_DATABASE.to_owned(),
+        };
+    }
     if error.is_io_error() {
-        return error.to_string();
+        return if said.contains("certificate") {
+            format!("{NO_CERTIFICATE}: {said}")
+        } else if said.contains("lookup address") {
+            format!("{NO_HOST}: {said}")
+        } else {
+            said
+        };
     }
     let category = error.category().to_owned();
     match error.into_server_errors().as_deref() {
-        Some([(_, first), ..]) => match first.details().and_then(forbidden) {
-            Some(command) => format!("Redis answered {}, no right to {command}", first.code()),
-            None => format!("Redis answered {}", first.code()),
-        },
+        Some([(_, first), ..]) => {
+            let told = first.details().and_then(|details| {
+                let alone = details.contains(NO_CLUSTER).then(|| NO_CLUSTER.to_owned());
+                alone.or_else(|| denied(details))
+            });
+            match told {
+                Some(told) => format!("Redis answered {}: {told}", first.code()),
+                None => format!("Redis answered {}", first.code()),
+            }
+        }
         _ => category,
     }
 }
 
-/// The command in `.. has no permissions to run the 'config|get' command`; inside a script Redis does not name it.
-fn forbidden(sentence: &str) -> Option<&str> {
+/// The client asks for the database while it connects, and has no kind for a refusal.
+fn is_refused_database(error: &RedisError) -> bool {
+    error
+        .to_string()
+        .contains("Redis server refused to switch database")
+}
+
+/// What the user may not do, in Redis' own words and without an argument of the command. Inside a script Redis does not
+/// name the command.
+fn denied(sentence: &str) -> Option<String> {
     if sentence.contains("executing the script can't run") {
-        return Some("a command in a script");
+        return Some(format!("{NO_COMMAND}a command in a script"));
+    }
+    let sentence_in_small = sentence.to_ascii_lowercase();
+    if sentence_in_small.contains("permissions to access") {
+        return Some(NO_KEY.to_owned());
     }
     let (_, rest) = sentence.split_once("permissions to run the '")?;
     let (command, _) = rest.split_once('\'')?;
     command
         .chars()
         .all(|letter| matches!(letter, 'a'..='z' | 'A'..='Z' | '|' | '-' | '_'))
-        .then_some(command)
+        .then(|| format!("{NO_COMMAND}the '{command}' command"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::forbidden;
+    use super::denied;
 
     #[test]
     fn of_a_refusal_only_the_commands_name_is_kept() {
         for (sentence, command) in [
             (
                 "User innkeeper has no permissions to run the 'config|get' command",
-                Some("config|get"),
+                Some("no permissions to run the 'config|get' command"),
             ),
             (
                 "ACL failure in script: User innkeeper has no permissions to run the 'zadd' command script: 5f3d9b3e",
-                Some("zadd"),
+                Some("no permissions to run the 'zadd' command"),
             ),
             (
                 "this user has no permissions to run the 'hset' command or its subcommand",
-                Some("hset"),
+                Some("no permissions to run the 'hset' command"),
             ),
             (
                 "User x has no permissions to run the '5f3d9b3e' command",
@@ -106,11 +151,18 @@ mod tests {
             ),
             (
                 "The user executing the script can't run this command or subcommand script: 5f3d9b3e",
-                Some("a command in a script"),
+                Some("no permissions to run a command in a script"),
             ),
-            ("No permissions to access a key", None),
+            (
+                "No permissions to access a key",
+                Some("no permissions to access a key"),
+            ),
+            (
+                "this user has no permissions to access one of the keys used as arguments",
+                Some("no permissions to access a key"),
+            ),
         ] {
-            assert_eq!(forbidden(sentence), command);
+            assert_eq!(denied(sentence).as_deref(), command);
         }
     }
 }

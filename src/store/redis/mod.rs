@@ -15,6 +15,7 @@ mod one;
 mod reach;
 mod record;
 mod relisting;
+mod rights;
 mod search;
 mod server_time;
 mod share;
@@ -29,7 +30,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use address::AddressError;
+pub(crate) use faults::{
+    NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
+};
 pub(crate) use reach::{By, Reach, Tls, reach};
+pub(crate) use rights::{Denied, Need};
 pub(crate) use survey::{Clocks, Info, Server, Survey};
 
 use self::connections::Connections;

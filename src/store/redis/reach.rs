@@ -1,6 +1,6 @@
 //! How a server is reached, without what must stay secret.
 
-use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo};
+use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 
 use super::AddressError;
 use super::address::{Server, resolve};
@@ -17,6 +17,20 @@ pub(crate) struct Reach {
     pub(crate) tls: Tls,
     /// Whether the address has one for the server that holds the sessions.
     pub(crate) password: bool,
+    /// Who asks the server that holds the sessions.
+    pub(crate) user: String,
+}
+
+impl Reach {
+    /// What is asked, and where.
+    pub(crate) fn told(&self) -> String {
+        let what = match self.by {
+            By::Server => "Redis",
+            By::Cluster => "the Redis cluster",
+            By::Sentinels => "the primary of the Sentinels",
+        };
+        format!("{what} at {}", self.addresses.join(", "))
+    }
 }
 
 /// What stands at the address.
@@ -38,22 +52,21 @@ pub(crate) enum Tls {
 
 /// Reads the address, and looks nothing up.
 pub(crate) fn reach(address: &RedisAddress) -> Result<Reach, AddressError> {
-    let has_password = |info: &ConnectionInfo| info.redis_settings().password().is_some();
     Ok(match resolve(address, None)? {
-        Server::One(info) => of(By::Server, &[info.addr()], has_password(&info)),
+        Server::One(info) => of(By::Server, &[info.addr()], &[info.redis_settings()]),
         Server::Cluster(nodes) => {
             let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();
-            of(By::Cluster, &addresses, nodes.iter().all(has_password))
+            let users: Vec<_> = nodes.iter().map(ConnectionInfo::redis_settings).collect();
+            of(By::Cluster, &addresses, &users)
         }
         Server::Sentinel(sentinels) => {
             let addresses: Vec<_> = sentinels.addresses.iter().collect();
-            let password = sentinels.primary.password().is_some();
-            of(By::Sentinels, &addresses, password)
+            of(By::Sentinels, &addresses, &[&sentinels.primary])
         }
     })
 }
 
-fn of(by: By, addresses: &[&ConnectionAddr], password: bool) -> Reach {
+fn of(by: By, addresses: &[&ConnectionAddr], users: &[&RedisConnectionInfo]) -> Reach {
     let local = |address: &&ConnectionAddr| {
         if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = address {
             is_loopback(host)
@@ -68,11 +81,26 @@ fn of(by: By, addresses: &[&ConnectionAddr], password: bool) -> Reach {
     };
     Reach {
         by,
-        addresses: addresses.iter().map(ToString::to_string).collect(),
+        addresses: addresses.iter().map(|address| named(address)).collect(),
         local: addresses.iter().all(local),
         tls,
-        password,
+        password: users.iter().all(|user| user.password().is_some()),
+        user: users
+            .first()
+            .and_then(|user| user.username())
+            .unwrap_or("default")
+            .to_owned(),
     }
+}
+
+/// An IPv6 address stands in brackets.
+fn named(address: &ConnectionAddr) -> String {
+    if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = address
+        && host.contains(':')
+    {
+        return format!("[{host}]:{port}");
+    }
+    address.to_string()
 }
 
 #[cfg(test)]
@@ -116,6 +144,14 @@ mod tests {
                 false,
             ),
             (
+                "redis://[::1]:7",
+                By::Server,
+                "[::1]:7",
+                true,
+                Tls::None,
+                false,
+            ),
+            (
                 "unix:///run/redis.sock",
                 By::Server,
                 "/run/redis.sock",
@@ -147,6 +183,7 @@ mod tests {
                 local,
                 tls,
                 password,
+                user: if url.contains("u:s@") { "u" } else { "default" }.to_owned(),
             };
             assert_eq!(read, expected, "{url}");
         }

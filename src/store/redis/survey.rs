@@ -7,6 +7,7 @@ use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 
 use super::RedisStore;
 use super::nodes::Node;
+use super::rights::Denied;
 use crate::session::{StoreError, since_1970};
 
 /// What was found out, for the judgement.
@@ -25,6 +26,8 @@ pub(crate) struct Server {
     /// When it writes snapshots; empty: never.
     pub(crate) save: Result<String, String>,
     pub(crate) clocks: Result<Clocks, String>,
+    /// What the user may not do.
+    pub(crate) denied: Vec<Denied>,
     /// What a node of a cluster thinks of the whole.
     pub(crate) cluster: Option<Result<Info, String>>,
 }
@@ -97,12 +100,13 @@ impl RedisStore {
                 save.ok_or_else(|| "there is no such setting".to_owned())
             }),
             clocks: self.clocks(node).await?,
+            denied: self.denied(node).await?,
             cluster: cluster.map(|info| info.map(|text| Info::parse(&text))),
         })
     }
 
     /// Asks one server; the inner error is that it would not say.
-    async fn ask<T: FromRedisValue>(
+    pub(super) async fn ask<T: FromRedisValue>(
         &self,
         node: &Node,
         question: &Cmd,

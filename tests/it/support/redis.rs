@@ -8,11 +8,19 @@ use tempfile::TempDir;
 
 use super::{eventually, free_port};
 
+/// The line that the README has for this, as it stands there, with the password that tests have.
+pub(crate) fn readme_line(what_for: &str) -> String {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once(&format!("# {what_for}")).unwrap();
+    let line = rest.lines().nth(1).unwrap().trim();
+    line.replace("PASSWORD", "least")
+}
+
 /// The rights that the README says suffice, in `ACL SETUSER`'s words: what Innkeeper does in any test, it does with
 /// these alone.
 pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_session:* \
     +hgetall +hget +hset +hdel +hexists +hkeys +expire +pttl +exists +del +get +setex \
-    +zadd +zrem +zrange +zrevrange +zscore +zcard +eval +time +multi +exec";
+    +zadd +zrem +zrange +zrevrange +zscore +zcard +eval +time";
 
 /// What a cluster, Sentinels and the count of live sessions need besides.
 pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role +dbsize +randomkey";

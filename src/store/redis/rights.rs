@@ -1,0 +1,128 @@
+//! What Innkeeper's user may not do: each command is asked for in a form that changes nothing.
+
+use deadpool_redis::redis::{Cmd, Value, cmd};
+
+use super::RedisStore;
+use super::faults::{NO_COMMAND, NO_KEY};
+use super::layout::{ending_key, list_key, session_key};
+use super::nodes::Node;
+use crate::session::{SessionId, StoreError};
+
+/// What a right is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Everybody's requests.
+    Sessions,
+    /// The count of live sessions.
+    Metrics,
+    /// Looking through all sessions.
+    Operator,
+}
+
+/// A right that is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Denied {
+    pub(crate) need: Need,
+    /// As `ACL SETUSER` takes it.
+    pub(crate) right: String,
+    /// What Redis said.
+    pub(crate) refusal: String,
+}
+
+/// A command, and the keys that it was asked about.
+struct Probe {
+    need: Need,
+    command: Cmd,
+    name: &'static str,
+    keys: &'static str,
+}
+
+impl RedisStore {
+    /// Asks one server for each; what cannot be asked now is not known to be missing.
+    pub(super) async fn denied(&self, node: &Node) -> Result<Vec<Denied>, StoreError> {
+        let mut denied = Vec::new();
+        for probe in probes() {
+            denied.extend(self.try_out(node, &probe).await?);
+        }
+        Ok(denied)
+    }
+
+    async fn try_out(&self, node: &Node, probe: &Probe) -> Result<Option<Denied>, StoreError> {
+        let refusal = match self.ask::<Value>(node, &probe.command).await {
+            Ok(Ok(_)) => return Ok(None),
+            Ok(Err(refusal)) => refusal,
+            // A cluster that is down says so to every key, and is no worse than its `INFO` tells.
+            Err(StoreError::Unreachable(problem)) => problem,
+            Err(error) => return Err(error),
+        };
+        let right = if refusal.contains(NO_KEY) {
+            format!("~{}:*", probe.keys)
+        } else if refusal.contains(NO_COMMAND) {
+            format!("+{}", probe.name)
+        } else {
+            // It was refused for what it asks, and not for who asks.
+            return Ok(None);
+        };
+        Ok(Some(Denied {
+            need: probe.need,
+            right,
+            refusal,
+        }))
+    }
+}
+
+/// In the order in which the README names the rights. A session of this id there is none, and nothing here makes it:
+/// `HSET` lacks a value, `SETEX` has no time, and `ZADD XX` adds nothing.
+fn probes() -> Vec<Probe> {
+    let nobody = SessionId::generate();
+    let of = |keys: &'static str, key: String| {
+        move |name: &'static str, arguments: &[&str]| {
+            let mut command = cmd(&name.to_ascii_uppercase());
+            command.arg(&key).arg(arguments);
+            Probe {
+                need: Need::Sessions,
+                command,
+                name,
+                keys,
+            }
+        }
+    };
+    let session = of("session", session_key(&nobody));
+    let list = of("user_sessions", list_key(&nobody.to_string()));
+    let ended = of("ended_session", ending_key(&nobody));
+    let other = |need, name: &'static str, arguments: &[&str]| {
+        let mut command = cmd(&name.to_ascii_uppercase());
+        command.arg(arguments);
+        Probe {
+            need,
+            command,
+            name,
+            keys: "",
+        }
+    };
+    vec![
+        session("hgetall", &[]),
+        session("hget", &["user"]),
+        session("hset", &["one", "1", "other"]),
+        session("hdel", &["one"]),
+        session("hexists", &["one"]),
+        session("hkeys", &[]),
+        session("expire", &["1"]),
+        session("pttl", &[]),
+        session("exists", &[]),
+        session("del", &[]),
+        ended("get", &[]),
+        ended("setex", &["0", "x"]),
+        list("zadd", &["XX", "1", "x"]),
+        list("zrem", &["x"]),
+        list("zrange", &["0", "0"]),
+        list("zrevrange", &["0", "0"]),
+        list("zscore", &["x"]),
+        list("zcard", &[]),
+        other(Need::Sessions, "eval", &["return 0", "0"]),
+        other(Need::Sessions, "time", &[]),
+        other(Need::Metrics, "dbsize", &[]),
+        other(Need::Metrics, "randomkey", &[]),
+        other(Need::Operator, "scan", &["0", "COUNT", "1"]),
+    ]
+}

@@ -1,0 +1,228 @@
+//! What Innkeeper's user in Redis may do: what the README says, and what is said where it is not enough.
+
+use crate::operator::{doctor, doctor_of, end, handles};
+use crate::support::cluster::Cluster;
+use crate::support::program::Program;
+use crate::support::redis::{
+    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, readme_line,
+};
+use crate::support::sentinel::Sentinels;
+use crate::support::{eventually, http};
+
+/// Makes Innkeeper's user anew, by these lines alone.
+fn paste(redis: &RedisServer, uses: &[&str]) {
+    drop(redis.try_run::<()>("ACL DELUSER innkeeper"));
+    for line in uses.iter().map(|what_for| readme_line(what_for)) {
+        redis.run::<()>(&line);
+    }
+}
+
+/// Signs in, looks, lists, ends and signs out.
+#[track_caller]
+fn assert_works(url: &str) {
+    let program = Program::start(&[("REDIS_URL", url)]);
+    let (id, other) = (
+        http::log_in(program.port(), "abdullah"),
+        http::log_in(program.port(), "abdullah"),
+    );
+    let cookie = format!("Cookie: session_id={id}");
+    for (request, status) in [
+        ("GET /profile/", 200),
+        ("GET /sessions/", 200),
+        ("DELETE /sessions/others", 200),
+        ("POST /logout/", 200),
+        ("GET /session/", 404),
+    ] {
+        let answer = http::request(program.port(), request, &[&cookie], "");
+        assert_eq!(http::status(&answer), status, "{request}: {answer}");
+    }
+    assert_eq!(http::profile_status(program.port(), &other), 404);
+}
+
+#[test]
+fn the_tests_have_the_rights_of_the_readme() {
+    let further = ["In a cluster", "Behind Sentinels", "The metrics' count"].map(readme_line);
+    let operators = readme_line("What doctor looks up");
+    let rights = |line: &str| {
+        let mut rights: Vec<_> = line.split_whitespace().skip(3).map(str::to_owned).collect();
+        rights.sort();
+        rights
+    };
+    let mut expected: Vec<_> = FURTHER_RIGHTS.split(' ').map(str::to_owned).collect();
+    expected.sort();
+    let mut found = further.map(|line| rights(&line)).concat();
+    found.sort();
+    assert_eq!(found, expected);
+    assert_eq!(
+        readme_line("Sessions"),
+        format!("ACL SETUSER innkeeper on >least {LEAST_RIGHTS}")
+    );
+    assert_eq!(
+        operators,
+        format!("ACL SETUSER innkeeper {OPERATORS_RIGHTS}")
+    );
+}
+
+#[test]
+fn each_line_of_the_readme_suffices_for_what_it_says() {
+    let redis = RedisServer::start();
+    paste(&redis, &["Sessions"]);
+    assert_works(&redis.url());
+
+    let database = format!("{}/1", redis.url());
+    let said = doctor_of(&database);
+    said.assert_says(2, &["database", "`ACL SETUSER innkeeper +select`"]);
+    paste(&redis, &["Sessions", "An address with a /database"]);
+    assert_works(&database);
+
+    let url = redis.url();
+    let metrics = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0"),
+    ];
+    doctor(&metrics).assert_says(1, &["`ACL SETUSER innkeeper +dbsize +randomkey`"]);
+    paste(&redis, &["Sessions", "The metrics' count"]);
+    let said = doctor(&metrics);
+    assert!(!said.out.contains("+dbsize"), "{said:?}");
+
+    paste(&redis, &["Sessions", "What doctor looks up"]);
+    let said = doctor_of(&url);
+    said.assert_says(0, &["All well"]);
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    http::log_in(program.port(), "abdullah");
+    let handle = &handles(folder.path(), &url, "abdullah")[0];
+    end(folder.path(), &url, &[handle]).assert_says(0, &[handle]);
+}
+
+#[test]
+fn the_line_for_a_cluster_suffices() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        paste(node, &["Sessions", "In a cluster"]);
+    }
+    assert_works(&cluster.url());
+}
+
+#[test]
+fn the_line_for_sentinels_suffices() {
+    let sentinels = Sentinels::start();
+    paste(&sentinels.primary, &["Sessions"]);
+    doctor_of(&sentinels.url()).assert_says(2, &["`ACL SETUSER innkeeper +role`"]);
+    paste(&sentinels.primary, &["Sessions", "Behind Sentinels"]);
+    assert_works(&sentinels.url());
+}
+
+#[test]
+fn where_it_may_not_look_it_does_not_say_that_all_is_well() {
+    let redis = RedisServer::start();
+    let said = doctor_of(&redis.url());
+    said.assert_says(
+        1,
+        &[
+            "no permissions to run the 'info' command",
+            "`ACL SETUSER innkeeper +info`",
+            "`ACL SETUSER innkeeper +scan`",
+        ],
+    );
+    assert_eq!(
+        said.troubles(),
+        [("warning", "Redis"), ("warning", "rights")]
+    );
+
+    redis.allow("+info");
+    let said = doctor_of(&redis.url());
+    said.assert_says(1, &["`ACL SETUSER innkeeper +config|get`"]);
+    redis.allow(OPERATORS_RIGHTS);
+    doctor_of(&redis.url()).assert_says(0, &["All well", "keeps nothing on disk"]);
+}
+
+#[test]
+fn every_right_that_sessions_need_is_missed_by_name() {
+    let redis = RedisServer::start();
+    let commands = LEAST_RIGHTS
+        .split_whitespace()
+        .filter_map(|right| right.strip_prefix('+'));
+    for command in commands {
+        redis.allow(&format!("-{command}"));
+        let said = doctor_of(&redis.url());
+        said.assert_says(
+            2,
+            &[
+                &format!("no permissions to run the '{command}' command"),
+                &format!("`ACL SETUSER innkeeper +{command}`"),
+            ],
+        );
+        redis.allow(&format!("+{command}"));
+    }
+    for missing in ["~session:*", "~user_sessions:*", "~ended_session:*"] {
+        let others = LEAST_RIGHTS.split_whitespace();
+        let others: Vec<_> = others
+            .filter(|right| right.starts_with('~') && *right != missing)
+            .collect();
+        redis.allow(&format!("resetkeys {}", others.join(" ")));
+        let said = doctor_of(&redis.url());
+        said.assert_says(
+            2,
+            &[
+                "to access a key",
+                &format!("`ACL SETUSER innkeeper {missing}`"),
+            ],
+        );
+    }
+    // Nothing was made by asking.
+    redis.allow("resetkeys allkeys");
+    for key in redis.keys() {
+        assert!(key.starts_with("ended_session:"), "{key}");
+    }
+}
+
+/// What the log says of Redis at the launch.
+fn told_at_launch(url: &str) -> String {
+    let program = Program::start(&[("REDIS_URL", url)]);
+    eventually("the launch to tell of Redis", || {
+        let log = program.log();
+        log.lines()
+            .find(|line| line.contains("can be used") || line.contains("cannot be used yet"))
+            .map(str::to_owned)
+    })
+}
+
+#[test]
+fn the_launch_says_whether_redis_can_be_used_and_where() {
+    let redis = RedisServer::start();
+    let at = redis.address();
+    let line = told_at_launch(&redis.url());
+    assert!(
+        line.contains(&format!("Redis at {at} can be used")),
+        "{line}"
+    );
+
+    let there = format!(
+        "redis://innkeeper:s3cret@127.0.0.1:{}",
+        crate::support::free_port()
+    );
+    let database = format!("{}/1", redis.url());
+    for (url, place, problem) in [
+        (
+            redis.url_of("innkeeper:s3cret"),
+            at.as_str(),
+            "refuses the user or the password",
+        ),
+        (there, "127.0.0.1:", "refused"),
+        (database, &at, "no permissions to run the 'select' command"),
+        (
+            "redis://:s3cret@nowhere.invalid".to_owned(),
+            "nowhere.invalid:6379",
+            "name is not known",
+        ),
+    ] {
+        let line = told_at_launch(&url);
+        assert!(line.contains("WARN") && line.contains(place), "{line}");
+        assert!(line.contains(problem), "{problem} in: {line}");
+        assert!(
+            !line.contains("s3cret") && !line.contains("least"),
+            "{line}"
+        );
+    }
+}
