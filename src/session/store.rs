@@ -286,3 +286,13 @@ pub enum StoreError {
     #[error("a session's record cannot be read")]
     Unreadable(#[source] Box<dyn Error + Send + Sync>),
 }
+
+impl StoreError {
+    /// What went wrong, without the words about the store around it: for an error that tells it again.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unreachable(reason) | Self::Failed(reason) => reason.clone(),
+            Self::Timeout(_) | Self::Unreadable(_) => self.to_string(),
+        }
+    }
+}

@@ -144,6 +144,8 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
         "the disk never got full"
     );
     assert_eq!(http::profile_status(port, &first), 200);
+    let log = program.log();
+    assert_eq!(log.matches("failed: the session store").count(), 0, "{log}");
 
     program.limit_files_to("unlimited");
     eventually("sign-in to work again", || {

@@ -312,7 +312,7 @@ impl Rounds {
     /// After a commit that failed: ending sessions is tried once more, without what came with it.
     fn write_what_ends(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)], error: &StoreError) {
         self.break_off(error);
-        let why = error.to_string();
+        let why = error.reason();
         let (ends, others): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|job| job.change.adds_nothing());
         let was_all = others.is_empty() && slides.is_empty();
@@ -337,7 +337,7 @@ impl Rounds {
         tracing::error!(%error, "sessions could not be written");
         self.was_full = self.storage.open().is_ok_and(|open| open.is_full());
         self.backoff.failed();
-        self.broken = Some(error.to_string());
+        self.broken = Some(error.reason());
         self.condition.set_failure(self.broken.clone());
     }
 
