@@ -85,7 +85,7 @@ fn idle_connections_are_closed_at_once() {
     // A connection that a browser has opened in advance, and one that it has used.
     let unused = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
     let mut used = TcpStream::connect(("127.0.0.1", program.port())).unwrap();
-    used.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    used.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut start = [0; 12];
     used.read_exact(&mut start).unwrap();
