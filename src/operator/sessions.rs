@@ -248,12 +248,12 @@ async fn end_all(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     let mut all = EndOutcome::default();
     for name in &names {
         let EndOutcome { ended, failure } = sessions.end_by_operator(name).await.map_err(told)?;
-        all.ended += ended;
+        all.ended.extend(ended);
         all.failure = all.failure.or(failure);
     }
     sessions.close().await;
     let user = visible(user);
-    match (all.ended, &all.failure) {
+    match (all.ended.len(), &all.failure) {
         (0, Some(_)) => {}
         (0, None) => print(&format!("{user} has no session.\n"))?,
         (1, _) => print(&format!("Ended 1 session of {user}.\n"))?,
@@ -262,7 +262,7 @@ async fn end_all(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     if let Some(failure) = all.failure {
         return Err(format!("others may be alive: {}", told(failure)));
     }
-    Ok(ExitCode::from(u8::from(all.ended == 0)))
+    Ok(ExitCode::from(u8::from(all.ended.is_empty())))
 }
 
 async fn end_one(sessions: &Sessions, handle: &str) -> Result<ExitCode, String> {

@@ -256,7 +256,7 @@ impl Sessions {
         self.in_time(self.store.delete(id, &why)).await
     }
 
-    /// Ends some of a user's sessions, and says how many of them were alive.
+    /// Ends some of a user's sessions, and says which of them were alive.
     ///
     /// Nobody's but this user's: a handle of another user's session names none here.
     ///
@@ -273,7 +273,7 @@ impl Sessions {
         self.in_time(self.store.end(user, which, &why)).await
     }
 
-    /// Ends all of a user's sessions for an operator, and says how many of them were alive.
+    /// Ends all of a user's sessions for an operator, and says which of them were alive.
     ///
     /// # Errors
     ///

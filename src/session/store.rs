@@ -99,7 +99,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The session may be alive.
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError>;
 
-    /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says how many there were.
+    /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says which were alive.
     ///
     /// A session that is created while this runs may live on, and is then listed.
     ///
@@ -193,8 +193,8 @@ pub struct NewSession<'a> {
 pub struct Displaced {
     /// Whose session it replaced; `None` if none, or one that was over.
     pub replaced: Option<String>,
-    /// How many of its user's oldest made room for it.
-    pub oldest: usize,
+    /// Those of its user's oldest that made room for it.
+    pub oldest: Vec<Handle>,
 }
 
 /// What is known of a user's sessions.
@@ -211,15 +211,15 @@ pub struct Listing<T> {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct EndOutcome {
-    /// How many were alive and are over.
-    pub ended: usize,
+    /// Those that were alive and are over.
+    pub ended: Vec<Handle>,
     /// Why others may be alive; `None`: all are over.
     pub failure: Option<StoreError>,
 }
 
 impl EndOutcome {
     /// All of them are over.
-    pub fn all(ended: usize) -> Self {
+    pub fn all(ended: Vec<Handle>) -> Self {
         Self {
             ended,
             failure: None,

@@ -23,14 +23,12 @@ pub(super) struct Audit<'r> {
 /// What one end of sessions was about.
 struct Ended<'a> {
     user: &'a str,
-    /// The session that ended, where it was a certain one.
-    session: Option<Handle>,
+    sessions: &'a [Handle],
     /// The session that asked for it.
     by: Handle,
     /// Which of the user's sessions, seen from that one.
     which: &'static str,
     reason: Reason,
-    number: usize,
 }
 
 impl<'r> Audit<'r> {
@@ -65,20 +63,18 @@ impl<'r> Audit<'r> {
         if let (Some(user), Some(replaced)) = (&started.displaced.replaced, presented) {
             self.ended(&Ended {
                 user,
-                session: Some(Handle::from(replaced)),
+                sessions: &[Handle::from(replaced)],
                 by: session,
                 which: "one",
                 reason: Reason::SignedInAgain,
-                number: 1,
             });
         }
         self.ended(&Ended {
             user,
-            session: None,
+            sessions: &started.displaced.oldest,
             by: session,
             which: "oldest",
             reason: Reason::TooMany,
-            number: started.displaced.oldest,
         });
     }
 
@@ -97,40 +93,36 @@ impl<'r> Audit<'r> {
     }
 
     /// A user ended some of his sessions.
-    pub(super) fn ended_own(&self, current: &CurrentSession, which: Which, number: usize) {
-        let (which, session) = match which {
-            Which::One(session) => ("one", Some(session)),
-            Which::Others(_) => ("others", None),
-            Which::All => ("all", None),
-        };
+    pub(super) fn ended_own(&self, current: &CurrentSession, which: Which, sessions: &[Handle]) {
         self.ended(&Ended {
             user: current.user(),
-            session,
+            sessions,
             by: Handle::from(current.id()),
-            which,
+            which: match which {
+                Which::One(_) => "one",
+                Which::Others(_) => "others",
+                Which::All => "all",
+            },
             reason: Reason::Ended,
-            number,
         });
     }
 
     fn ended(&self, ended: &Ended<'_>) {
-        if ended.number == 0 {
-            return;
-        }
         if let Some(metrics) = self.metrics {
-            metrics.ended(ended.reason, ended.number);
+            metrics.ended(ended.reason, ended.sessions.len());
         }
-        tracing::info!(
-            request_id = %self.trace.id(),
-            user = ended.user,
-            session = ended.session.map(|session| tracing::field::display(session.prefix())),
-            by = %ended.by.prefix(),
-            which = ended.which,
-            ended = ended.number,
-            reason = ended.reason.as_str(),
-            ip = self.ip.map(tracing::field::display),
-            "session ended"
-        );
+        for session in ended.sessions {
+            tracing::info!(
+                request_id = %self.trace.id(),
+                user = ended.user,
+                session = %session.prefix(),
+                by = %ended.by.prefix(),
+                which = ended.which,
+                reason = ended.reason.as_str(),
+                ip = self.ip.map(tracing::field::display),
+                "session ended"
+            );
+        }
     }
 
     /// The store failed, and the answer is none of a [`Refusal`]'s.

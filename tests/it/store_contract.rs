@@ -285,7 +285,7 @@ async fn a_new_session_ends_the_one_it_replaces(on: Backend) {
     begin(&*store, &first, &session_of("a", ago(0)), None).await;
     let displaced = begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
     assert_eq!(displaced.replaced.as_deref(), Some("a"));
-    assert_eq!(displaced.oldest, 0);
+    assert_eq!(displaced.oldest, []);
     assert_eq!(store.touch(&first).await.unwrap(), None);
     assert_eq!(store.touch(&second).await.unwrap().unwrap().user, "b");
 }
@@ -380,7 +380,7 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
     let end = async |user, which| {
         let outcome = store.end(user, which, &ended).await.unwrap();
         assert!(outcome.failure.is_none());
-        outcome.ended
+        outcome.ended.len()
     };
 
     assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 1);
@@ -446,7 +446,8 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     let (signed_out, by_other) = (by(Reason::SignedOut), by(Reason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
     let one = Which::One(Handle::from(&ended));
-    assert_eq!(store.end("a", one, &by_other).await.unwrap().ended, 1);
+    let outcome = store.end("a", one, &by_other).await.unwrap();
+    assert_eq!(outcome.ended, [Handle::from(&ended)]);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
 
     assert_eq!(store.ending(&out).await.unwrap(), Some(signed_out));
@@ -473,7 +474,7 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
             .await
             .unwrap()
             .ended,
-        0
+        []
     );
 
     let id = SessionId::generate();
@@ -489,7 +490,10 @@ async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
     let ids = [(); 6].map(|()| SessionId::generate());
     for (before, id) in ids.iter().enumerate() {
         let displaced = begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
-        assert_eq!(displaced.oldest, usize::from(before >= 3));
+        let oldest = before
+            .checked_sub(3)
+            .map(|oldest| Handle::from(&ids[oldest]));
+        assert_eq!(displaced.oldest, Vec::from_iter(oldest));
     }
     assert_eq!(
         listed(&*store, "a").await,
@@ -520,7 +524,7 @@ async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
                 let id = SessionId::generate();
                 let session = session_of("a", ago(0));
                 let displaced = begin_of_at_most(10, &*store, &id, &session, None).await;
-                (id, displaced.oldest)
+                (id, displaced.oldest.len())
             })
         })
         .collect();

@@ -262,7 +262,7 @@ impl SessionStore for EmbeddedStore {
     async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
         match self.writer.commit(Change::End { user, which, why }).await? {
-            Applied::Ended(number) => Ok(EndOutcome::all(number)),
+            Applied::Ended(ended) => Ok(EndOutcome::all(ended)),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
                 Ok(EndOutcome::default())
             }
@@ -275,7 +275,7 @@ impl SessionStore for EmbeddedStore {
         };
         let why = why.of(&user);
         let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), &why).await?;
-        Ok((ended > 0).then_some(user))
+        Ok((!ended.is_empty()).then_some(user))
     }
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {

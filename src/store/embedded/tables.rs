@@ -78,7 +78,7 @@ pub(super) enum Applied {
     Created(Displaced),
     /// Whose live session it was.
     Deleted(Option<String>),
-    Ended(usize),
+    Ended(Vec<Handle>),
     Written(Written),
 }
 
@@ -178,16 +178,22 @@ impl<'t> Tables<'t> {
         let excess = (live.len() + 1).saturating_sub(creation.most);
         for key in live.iter().take(excess) {
             self.end(key, Some(&creation.too_many))?;
-            displaced.oldest += 1;
+            displaced.oldest.push(Handle::of_digest(key));
         }
         Ok(displaced)
     }
 
-    fn end_of(&mut self, user: &str, which: Which, why: &Ending) -> Result<usize, StoreError> {
-        let mut ended = 0;
+    fn end_of(
+        &mut self,
+        user: &str,
+        which: Which,
+        why: &Ending,
+    ) -> Result<Vec<Handle>, StoreError> {
+        let mut ended = Vec::new();
         for key in self.keys_of(user)? {
-            if which.includes(Handle::of_digest(&key)) && self.end(&key, Some(why))?.is_some() {
-                ended += 1;
+            let handle = Handle::of_digest(&key);
+            if which.includes(handle) && self.end(&key, Some(why))?.is_some() {
+                ended.push(handle);
             }
         }
         Ok(ended)

@@ -28,10 +28,10 @@ struct Parted {
 /// What became of sessions that were to be removed.
 #[derive(Default)]
 pub(super) struct Removed {
-    /// How many of them this call ended.
-    pub(super) ended: usize,
-    /// How many may be alive, and why.
-    pub(super) left: usize,
+    /// Those of them that this call ended.
+    pub(super) ended: Vec<SessionId>,
+    /// Those that may be alive, and why.
+    left: Vec<SessionId>,
     pub(super) failure: Option<StoreError>,
 }
 
@@ -87,12 +87,13 @@ impl RedisStore {
     ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
         ids.retain(|id| which.includes(Handle::from(id)));
-        let parted = self.part(ids).await?;
+        let mut parted = self.part(ids).await?;
         self.unlist(user, &parted.over).await?;
         let removed = self.remove(user, &parted.alive, Some(why)).await?;
+        // By what was seen before it was done: what a lost reply makes us do twice counts once.
+        parted.alive.retain(|id| !removed.left.contains(id));
         Ok(EndOutcome {
-            // Counted before it was done: what a lost reply makes us do twice is counted once.
-            ended: parted.alive.len() - removed.left,
+            ended: parted.alive.iter().map(Handle::from).collect(),
             failure: parted.failure.or(removed.failure),
         })
     }
@@ -159,8 +160,8 @@ impl RedisStore {
     ///
     /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
     /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
-    /// Says how many it ended. One whose node does not answer is left to the next sign-in.
-    pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<usize, StoreError> {
+    /// Says which it ended. One whose node does not answer is left to the next sign-in.
+    pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<Vec<Handle>, StoreError> {
         let user = &new.session.user;
         let mut ids = self.listed(user).await?;
         let Parted { alive, over, .. } = self.part(ids.clone()).await?;
@@ -172,7 +173,7 @@ impl RedisStore {
         if let Some(error) = failure {
             tracing::debug!(%error, "a session beyond the most allowed stays for now");
         }
-        Ok(ended)
+        Ok(ended.iter().map(Handle::from).collect())
     }
 
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
@@ -246,7 +247,7 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Deletes sessions of one user, and keeps why. Says how many were there: where several do this at once, each
+    /// Deletes sessions of one user, and keeps why. Says which were there: where several do this at once, each
     /// session is counted by one of them. (One whose reply was lost is counted by nobody.)
     ///
     /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
@@ -270,9 +271,10 @@ impl RedisStore {
         let mut answers = self.connections.run_each([sessions, rest]).await?;
         // Whatever became of the rest: the sessions are over, and no answer may say that they are not.
         answers.truncate(ids.len());
-        let deleted: Vec<usize> = read(answers)?;
+        let deleted: Vec<bool> = read(answers)?;
+        let ended = ids.iter().zip(deleted).filter(|(_, deleted)| *deleted);
         Ok(Removed {
-            ended: deleted.into_iter().sum(),
+            ended: ended.map(|(id, _)| *id).collect(),
             ..Removed::default()
         })
     }
@@ -288,13 +290,13 @@ impl RedisStore {
         let mut removed = Removed::default();
         let mut over = Vec::with_capacity(ids.len());
         for (id, answers) in ids.iter().zip(answers) {
-            match answers.and_then(read::<(usize,)>) {
+            match answers.and_then(read::<(bool,)>) {
                 Ok((deleted,)) => {
-                    removed.ended += deleted;
+                    removed.ended.extend(deleted.then_some(*id));
                     over.push(*id);
                 }
                 Err(error) => {
-                    removed.left += 1;
+                    removed.left.push(*id);
                     removed.failure = Some(error);
                 }
             }

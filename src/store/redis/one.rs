@@ -180,7 +180,7 @@ impl RedisStore {
     ) -> Result<Option<String>, StoreError> {
         if let Some(user) = self.user_of(id).await? {
             let Removed { ended, failure, .. } = self.remove(&user, &[*id], Some(why)).await?;
-            return failure.map_or(Ok((ended > 0).then_some(user)), Err);
+            return failure.map_or(Ok((!ended.is_empty()).then_some(user)), Err);
         }
         // The key may hold what nobody can read, and the visitor wants to be rid of it.
         let ((),) = self

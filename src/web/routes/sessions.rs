@@ -205,11 +205,12 @@ pub(in crate::web) async fn end_one(
         return Err(failure.into());
     }
     if own {
-        ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
-    } else if ended == 0 {
+        let unlisted = sessions.end(current.id(), &visitor).await?;
+        ended.extend(unlisted.map(|_| handle));
+    } else if ended.is_empty() {
         return Err(Refusal::NoSuchSession);
     }
-    audit.ended_own(current, Which::One(handle), ended);
+    audit.ended_own(current, Which::One(handle), &ended);
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
         cookie: own.then(|| cookie.removal()),
@@ -236,14 +237,14 @@ pub(in crate::web) async fn end_others(
     let current = current?;
     let others = Which::Others(Handle::from(current.id()));
     let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &visitor).await?;
-    audit.ended_own(current, others, ended);
-    refuse_if_any_may_live(ended, failure)?;
+    audit.ended_own(current, others, &ended);
+    refuse_if_any_may_live(ended.len(), failure)?;
     Ok(SeeOther {
         location: "/sessions/".to_owned(),
         cookie: None,
         body: EndedSeveral {
             message: "Other sessions ended",
-            ended,
+            ended: ended.len(),
         },
     })
 }
@@ -264,23 +265,24 @@ pub(in crate::web) async fn end_all(
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let others = Which::Others(Handle::from(current.id()));
+    let own = Handle::from(current.id());
+    let others = Which::Others(own);
     let EndOutcome { mut ended, failure } =
         sessions.end_of(current.user(), others, &visitor).await?;
     if failure.is_some() {
-        audit.ended_own(current, others, ended);
-        refuse_if_any_may_live(ended, failure)?;
+        audit.ended_own(current, others, &ended);
+        refuse_if_any_may_live(ended.len(), failure)?;
     }
     // Last: whoever is told that some may be alive can ask again. And by its id: it ends even where the list has been
     // lost (evicted from Redis, say).
-    ended += usize::from(sessions.end(current.id(), &visitor).await?.is_some());
-    audit.ended_own(current, Which::All, ended);
+    ended.extend(sessions.end(current.id(), &visitor).await?.map(|_| own));
+    audit.ended_own(current, Which::All, &ended);
     Ok(SeeOther {
         location: "/logout/".to_owned(),
         cookie: Some(cookie.removal()),
         body: EndedSeveral {
             message: "All sessions ended",
-            ended,
+            ended: ended.len(),
         },
     })
 }
