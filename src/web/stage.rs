@@ -33,11 +33,12 @@ use crate::store::{self, Measured};
 /// The whole application, as `cargo run` serves it.
 ///
 /// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
-/// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it.
+/// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
+/// working directory and from no folder above, and templates only from a `template_dir` that is set.
 ///
 /// # Errors
 ///
-/// A sentence for the operator: a setting is wrong, or the store cannot be opened.
+/// A sentence for the operator: a setting is wrong or is none, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
     let Sources { figment, unread } = config::sources()?;
     let rocket = rocket::custom(template_folder::of_the_program(figment)?);

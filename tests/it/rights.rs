@@ -8,6 +8,7 @@ use crate::support::redis::{
 };
 use crate::support::sentinel::Sentinels;
 use crate::support::{eventually, http};
+use crate::tls;
 
 /// Makes Innkeeper's user anew, by these lines alone.
 fn paste(redis: &RedisServer, uses: &[&str]) {
@@ -189,6 +190,21 @@ fn told_at_launch(url: &str) -> String {
 }
 
 #[test]
+fn a_requests_line_tells_a_wrong_password_from_an_outage() {
+    let redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url_of("innkeeper:s3cret"))]);
+    let id = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
+    assert_eq!(http::profile_status(program.port(), id), 503);
+    let line = eventually("the request's line", || {
+        let log = program.log();
+        let line = log.lines().find(|line| line.contains("/profile"));
+        line.map(str::to_owned)
+    });
+    assert!(line.contains("refuses the user or the password"), "{line}");
+    assert!(!line.contains("s3cret"), "{line}");
+}
+
+#[test]
 fn the_launch_says_whether_redis_can_be_used_and_where() {
     let redis = RedisServer::start();
     let at = redis.address();
@@ -198,6 +214,9 @@ fn the_launch_says_whether_redis_can_be_used_and_where() {
         "{line}"
     );
 
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = tls::certificate(folder.path());
+    let with_tls = tls::with_tls(&redis, &certificate, &key);
     let there = format!(
         "redis://innkeeper:s3cret@127.0.0.1:{}",
         crate::support::free_port()
@@ -211,6 +230,11 @@ fn the_launch_says_whether_redis_can_be_used_and_where() {
         ),
         (there, "127.0.0.1:", "refused"),
         (database, &at, "no permissions to run the 'select' command"),
+        (
+            format!("rediss://:s3cret@localhost:{with_tls}"),
+            "localhost:",
+            "certificate is not trusted",
+        ),
         (
             "redis://:s3cret@nowhere.invalid".to_owned(),
             "nowhere.invalid:6379",
