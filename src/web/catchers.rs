@@ -85,9 +85,13 @@ fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Optio
 
 /// Does what the fairings do: a request of which Rocket cannot make anything comes to a catcher and to none of them.
 fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
-    Trace::of(request).set_own();
-    harden(request, &mut response);
-    RequestLog::catch(request, &mut response);
+    let trace = Trace::of(request);
+    trace.set_own();
+    // Where the fairings follow, the headers are theirs to set: Rocket's `Shield` would complain of ours.
+    if !trace.is_by_fairings() {
+        harden(request, &mut response);
+        RequestLog::catch(request, &mut response);
+    }
     response
 }
 

@@ -151,7 +151,7 @@ impl RequestLog {
     /// For the catcher: a request of which Rocket cannot make anything comes to it and to no fairing.
     pub(super) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
         let is_logged = request.rocket().state::<RequestIds>().is_some();
-        if is_logged && !Trace::of(request).is_by_fairings() {
+        if is_logged {
             conclude(request, response);
         }
     }
