@@ -27,6 +27,10 @@ use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 /// answers the same, unless the application has a catcher for that status. Never take it as an
 /// `Option`: that makes a store that is down look like a visitor who is not signed in.
 ///
+/// A guard of the application's own that asks for this one hands its error on as it is, with `try_outcome!`. The status in
+/// that outcome is one that Innkeeper's guards alone have, by which their refusals are known; what a visitor gets is
+/// [`Refusal::status`].
+///
 /// The application's own data goes into fields of the session, each read and written by itself
 /// ([`get`](Self::get), [`set`](Self::set), [`remove`](Self::remove)). `examples/basket.rs` is a whole program.
 ///
