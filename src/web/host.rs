@@ -1,5 +1,6 @@
 //! Which hosts are ours.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use rocket::Request;
@@ -33,12 +34,36 @@ impl Hosts {
         if request.rocket().state::<Self>() != Some(&Self::Loopback) {
             return Ok(());
         }
-        let mut hosts = request.headers().get("Host");
-        if hosts.all(|host| is_loopback(&without_port(host).to_ascii_lowercase())) {
-            Ok(())
-        } else {
-            Err(Refusal::WrongHost)
+        let is_ours = |host: &str| is_loopback(&without_port(host).to_ascii_lowercase());
+        let refused = match named(request) {
+            Named::Nothing => false,
+            Named::One(host) => !is_ours(&host),
+            Named::Several => true,
+        };
+        if refused {
+            return Err(Refusal::WrongHost);
         }
+        Ok(())
+    }
+}
+
+/// What a request says of the host that it is meant for.
+pub(super) enum Named<'r> {
+    Nothing,
+    One(Cow<'r, str>),
+    Several,
+}
+
+/// In HTTP/2 it stands in no header, but in `:authority`, which Rocket keeps apart.
+pub(super) fn named<'r>(request: &'r Request<'_>) -> Named<'r> {
+    let mut headers = request.headers().get("Host");
+    match (headers.next(), headers.next()) {
+        (Some(host), None) => Named::One(host.into()),
+        (Some(_), Some(_)) => Named::Several,
+        (None, _) => match request.host() {
+            Some(authority) => Named::One(authority.to_string().into()),
+            None => Named::Nothing,
+        },
     }
 }
 

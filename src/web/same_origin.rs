@@ -5,7 +5,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 use url::Url;
 
-use super::host::Hosts;
+use super::host::{Hosts, Named, named};
 use super::refusal::Refusal;
 use crate::config::PublicUrl;
 
@@ -42,8 +42,9 @@ impl Site {
         if let Some(public_url) = &self.public_url {
             return Some(public_url.origin().to_owned());
         }
-        let mut hosts = request.headers().get("Host");
-        let host = hosts.next().filter(|_| hosts.next().is_none())?;
+        let Named::One(host) = named(request) else {
+            return None;
+        };
         let url = Url::parse(&format!("{}://{host}", self.scheme)).ok()?;
         Some(url.origin().ascii_serialization())
     }

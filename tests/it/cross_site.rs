@@ -82,15 +82,6 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
         // T22: without one clear host there is no origin of ours.
         ("", &[("Origin", "http://localhost:8000")], false),
         (
-            "",
-            &[
-                HOST,
-                ("Host", "127.0.0.1:8000"),
-                ("Origin", "http://localhost:8000"),
-            ],
-            false,
-        ),
-        (
             "https://inn.example",
             &[HOST, ("Origin", "https://inn.example")],
             true,
