@@ -48,7 +48,11 @@ impl Clock {
         let steady = origin.wall + origin.steady.elapsed();
         let ahead = wall.duration_since(steady).unwrap_or_default().as_nanos();
         let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
-        let furthest = origin.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead);
+        let mut furthest = origin.ahead.load(Ordering::Relaxed);
+        // Read first: a write by every request would send the line from core to core.
+        if furthest < ahead {
+            furthest = origin.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead);
+        }
         steady + Duration::from_nanos(furthest)
     }
 }
