@@ -59,10 +59,15 @@ impl Log {
         };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(io::stderr().is_terminal())
             // It would report by `eprintln!`, which panics where standard error is gone.
             .log_internal_errors(false)
             .with_writer(self.0.clone());
+        // On a terminal it looks at `NO_COLOR` itself.
+        let log = if io::stderr().is_terminal() {
+            log
+        } else {
+            log.with_ansi(false)
+        };
         let started = match format {
             LogFormat::Text => log.try_init(),
             LogFormat::Json => log
@@ -167,6 +172,10 @@ fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
         metrics.answered(route(request), trace.method(), status.code, trace.elapsed());
     }
     match status.code {
+        // Supervisors and load balancers ask every few seconds.
+        200 if matches!(route(request), "/healthz" | "/readyz") => {
+            write_line!(debug, request, trace, status);
+        }
         503 => write_line!(warn, request, trace, status),
         500.. => write_line!(error, request, trace, status),
         _ => write_line!(info, request, trace, status),

@@ -198,7 +198,9 @@ const IN_JSON: (&str, &str) = ("INNKEEPER_LOG_FORMAT", "json");
 #[test]
 fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
     let mut redis = RedisServer::start();
-    let program = Program::start(&[("REDIS_URL", &redis.url()), IN_JSON]);
+    let url = redis.url();
+    let finely = ("RUST_LOG", "info,innkeeper=debug");
+    let program = Program::start(&[("REDIS_URL", url.as_str()), IN_JSON, finely]);
     let port = program.port();
     let id = http::log_in(port, "abdullah");
     let cookie = format!("Cookie: session_id={id}");
@@ -521,4 +523,49 @@ fn what_an_operator_ended_is_told_when_its_id_is_presented() {
     let looked = r#"innkeeper_store_operation_duration_seconds_count{operation="ending"}"#;
     let looked = Scrape::of(program.metrics_port()).moved(&before, looked);
     assert!((looked - 3.0).abs() < 0.5, "{looked}");
+}
+
+/// Supervisors and load balancers ask every few seconds.
+#[test]
+fn a_probe_that_goes_well_is_no_news() {
+    let mut redis = RedisServer::start();
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", url.as_str()), IN_JSON]);
+    let probes = || {
+        for path in ["/healthz", "/readyz", "/readyz/"] {
+            http::request(program.port(), &format!("GET {path}"), &[], "");
+        }
+        let lines = called(&program.log(), "request");
+        let routes = lines.iter().map(|line| line["route"].to_string());
+        routes.filter(|route| route.contains("z\"")).count()
+    };
+    assert_eq!(probes(), 0);
+    redis.kill();
+    assert_eq!(probes(), 2, "{}", program.log());
+}
+
+/// `script` gives it a terminal; the launch fails, so that it ends by itself.
+#[test]
+fn the_log_is_coloured_on_a_terminal_unless_nobody_wants_it() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let shown = |no_color: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new("script")
+            .args(["-qec", env!("CARGO_BIN_EXE_innkeeper"), "/dev/null"])
+            .current_dir(&folder)
+            .env("NO_COLOR", no_color)
+            .env("RUST_LOG", "=[")
+            .env("ROCKET_PORT", &port)
+            .env("INNKEEPER_STORE_PATH", ":memory:")
+            .stdin(Stdio::null())
+            .output()
+            .expect("script cannot be started; it is part of bsdutils");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let coloured = shown("");
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    let plain = shown("1");
+    assert!(plain.contains("RUST_LOG cannot be read"), "{plain}");
+    assert!(!plain.contains('\u{1b}'), "{plain}");
 }
