@@ -465,6 +465,28 @@ fn a_log_on_a_full_disk_is_lost_and_nothing_else() {
 }
 
 #[test]
+fn a_line_that_was_cut_short_spoils_no_other() {
+    let counted = ("INNKEEPER_METRICS_ADDRESS", "127.0.0.1:0");
+    let program = Program::start(&[IN_MEMORY, IN_JSON, counted]);
+    let metrics = program.metrics_port();
+    // Room for a line and a half.
+    let room = program.raw_log().len() + 350;
+    program.limit_files_to(&room.to_string());
+    assert_eq!(ask_often(program.port(), "", 100), 100);
+    support::eventually("lost lines to be counted", || {
+        let lost = Scrape::of(metrics).value("innkeeper_log_lines_dropped_total");
+        (lost > 90.0).then_some(())
+    });
+    program.limit_files_to("unlimited");
+    assert_eq!(ask_often(program.port(), "", 100), 100);
+    let log = program.log();
+    let is_broken = |line: &&str| serde_json::from_str::<Value>(line).is_err();
+    // None, if by chance the room ended with a line.
+    assert!(log.lines().filter(is_broken).count() <= 1, "{log}");
+    assert!(log.lines().count() > 100, "{log}");
+}
+
+#[test]
 fn the_last_lines_are_written_before_the_end() {
     let mut program = Program::start(&[IN_MEMORY]);
     assert_eq!(ask_often(program.port(), "", 2000), 2000);

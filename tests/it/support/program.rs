@@ -171,7 +171,8 @@ impl Program {
         log.split_inclusive('\n').filter(asked).collect()
     }
 
-    fn raw_log(&self) -> String {
+    /// The same as it stands there at this moment.
+    pub(crate) fn raw_log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
