@@ -280,3 +280,25 @@ fn a_store_that_it_has_chosen_is_kept_whatever_the_environment_says() {
     assert!(output.status.success(), "{told}");
     assert!(told.contains("1 passed"), "{told}");
 }
+
+/// Its routes come first even where they answer any path; a rank lets ours be reached.
+#[test]
+fn a_route_of_any_path_says_itself_whether_it_hides_ours() {
+    #[get("/<page>")]
+    fn first(page: &str) -> String {
+        format!("own page {page}")
+    }
+
+    #[get("/<page>", rank = 100)]
+    fn last(page: &str) -> String {
+        format!("own page {page}")
+    }
+
+    for (routes, hides) in [(routes![first], true), (routes![last], false)] {
+        let (rocket, _folder) = application();
+        let client = Client::tracked(rocket.mount("/", routes)).unwrap();
+        let sign_in = text(client.get("/login").dispatch());
+        assert_eq!(sign_in == "own page login", hides, "{sign_in}");
+        assert_eq!(text(client.get("/about").dispatch()), "own page about");
+    }
+}
