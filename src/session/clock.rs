@@ -62,6 +62,14 @@ pub(crate) fn since_1970(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// The end of the year 9999: what is later was written by mistake, and no calendar can tell it.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// The moment that a record names, in whole seconds since 1970.
+pub(crate) fn at_unix_time(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
+}
+
 /// To the second, in UTC (RFC 3339).
 pub(crate) fn rfc3339(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);

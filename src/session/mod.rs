@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 
 pub use clock::Clock;
-pub(crate) use clock::{rfc3339, since_1970};
+pub(crate) use clock::{at_unix_time, rfc3339, since_1970};
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
 pub use handle::Handle;

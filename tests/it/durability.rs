@@ -252,6 +252,52 @@ fn a_record_that_cannot_be_read_is_its_visitors_trouble_alone_and_he_can_leave()
     assert_eq!(http::profile_status(port, &good), 200);
 }
 
+#[test]
+fn numbers_that_nobody_can_have_meant_stop_nothing() {
+    use redb::{Database, ReadableTable, TableDefinition};
+    type Rows = TableDefinition<'static, &'static [u8; 32], (u64, &'static [u8])>;
+
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start_in(folder.path(), &[]);
+    let odd = http::log_in(program.port(), "abdullah");
+    let ended = http::log_in(program.port(), "abdullah");
+    let cookie = |id: &str| format!("Cookie: session_id={id}");
+    http::request(program.port(), "POST /logout/", &[&cookie(&ended)], "");
+    drop(program);
+    let most = u64::MAX;
+    let rewrite = |table: &'static str, text: &str| {
+        let database = Database::open(folder.path().join("data/sessions.redb")).unwrap();
+        let writing = database.begin_write().unwrap();
+        {
+            let mut table = writing.open_table(Rows::new(table)).unwrap();
+            let key = *table.first().unwrap().unwrap().0.value();
+            table.insert(&key, (most, text.as_bytes())).unwrap();
+        }
+        writing.commit().unwrap();
+    };
+    let session =
+        format!(r#"{{"born":{most},"user":"abdullah","status":"active","created":{most}}}"#);
+    rewrite("sessions", &session);
+    rewrite(
+        "endings",
+        &format!(r#"{{"reason":"signed_out","at":{most}}}"#),
+    );
+
+    let program = Program::start_in(folder.path(), &[]);
+    let ask = |path: &str, id: &str| {
+        let headers = [cookie(id), "Accept: text/html".to_owned()];
+        let headers = headers.each_ref().map(String::as_str);
+        http::status(&http::request(program.port(), path, &headers, ""))
+    };
+    for path in ["GET /profile/", "GET /sessions/", "GET /session/"] {
+        assert_eq!(ask(path, &odd), 200, "{path}");
+    }
+    assert_eq!(http::profile_status(program.port(), &ended), 404);
+    assert_ne!(ask("GET /session/", &ended), 500);
+    assert_ne!(ask("GET /login/", &ended), 500);
+    assert!(!program.log().contains("panicked"), "{}", program.log());
+}
+
 /// After a rush the file is as small again as what lives needs, and nothing that lives is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_shrinks_when_sessions_end() {

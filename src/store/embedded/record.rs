@@ -1,11 +1,11 @@
 //! How a session is written: JSON, so that a later version can add fields and still read the old rows.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Session, StoreError, Visitor, since_1970};
+use crate::session::{Session, StoreError, Visitor, at_unix_time, since_1970};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -83,9 +83,7 @@ impl From<Record> for Session {
             user: record.user,
             status: record.status,
             data: record.data,
-            created_at: record
-                .created
-                .map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+            created_at: record.created.map(at_unix_time),
             visitor: Visitor {
                 ip: record.ip,
                 agent: record.agent,

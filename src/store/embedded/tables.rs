@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::overlay::Overlay;
 use super::record::Record;
@@ -87,8 +87,16 @@ pub(super) struct Over {
     user: Option<String>,
 }
 
-/// A reader cannot open a table that no writer has made.
+/// A reader cannot open a table that no writer has made. Where they are all there, nothing is written: a full disk is
+/// no reason not to start.
 pub(super) fn make(database: &Database) -> Result<(), redb::Error> {
+    let reading = database.begin_read()?;
+    let are_there = reading.open_table(SESSIONS).is_ok()
+        && reading.open_table(USERS).is_ok()
+        && reading.open_table(ENDINGS).is_ok();
+    if are_there {
+        return Ok(());
+    }
     let transaction = database.begin_write()?;
     transaction.open_table(SESSIONS)?;
     transaction.open_table(USERS)?;

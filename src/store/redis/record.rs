@@ -1,11 +1,11 @@
 //! How a session is written in its hash.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
-use crate::session::{Session, Visitor};
+use crate::session::{Session, Visitor, at_unix_time};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
@@ -40,8 +40,6 @@ const STATUS: &str = "status";
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";
-/// The end of the year 9999: what is later was written by mistake, and no calendar can tell it.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A hash without `user` is no session.
 pub(super) fn session(Fields(fields): Fields) -> Option<Session> {
@@ -71,8 +69,7 @@ pub(super) fn session(Fields(fields): Fields) -> Option<Session> {
 }
 
 fn moment(text: &str) -> Option<SystemTime> {
-    let seconds = text.parse().ok().filter(|seconds| *seconds <= LAST_SECOND);
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds?))
+    text.parse().ok().map(at_unix_time)
 }
 
 /// All but its beginning.
