@@ -42,13 +42,18 @@ impl Condition {
         self.state().working_since = None;
     }
 
-    /// Whether what is committed now would be.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        let state = self.state();
-        if let Some(failure) = &state.failure {
-            return Err(StoreError::Failed(failure.clone()));
+    /// Whether anything can be written.
+    pub(super) fn check_failure(&self) -> Result<(), StoreError> {
+        match &self.state().failure {
+            Some(failure) => Err(StoreError::Failed(failure.clone())),
+            None => Ok(()),
         }
-        match state.working_since.map(|since| since.elapsed()) {
+    }
+
+    /// Whether what is committed now would be, and soon.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.check_failure()?;
+        match self.state().working_since.map(|since| since.elapsed()) {
             Some(taken) if taken > STUCK => Err(StoreError::Timeout(taken)),
             _ => Ok(()),
         }

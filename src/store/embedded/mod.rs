@@ -123,6 +123,12 @@ impl EmbeddedStore {
         })
     }
 
+    /// Fails at once where nothing can be written: while the file is opened again the writing thread does nothing else.
+    async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
+        self.condition.check_failure()?;
+        self.writer.commit(change).await
+    }
+
     #[cfg(test)]
     async fn panic(&self) -> Result<Applied, StoreError> {
         self.writer.commit(Change::Panic).await
@@ -194,7 +200,7 @@ impl SessionStore for EmbeddedStore {
             most: new.most,
             too_many: new.too_many.clone(),
         }));
-        match self.writer.commit(change).await? {
+        match self.commit(change).await? {
             Applied::Created(displaced) => Ok(displaced),
             Applied::Done | Applied::Deleted(_) | Applied::Ended(_) | Applied::Written(_) => {
                 Ok(Displaced::default())
@@ -214,7 +220,7 @@ impl SessionStore for EmbeddedStore {
         if session
             .created_at
             .is_some_and(|created_at| created_at > now)
-            && let Err(error) = self.writer.commit(Change::Date { key, now }).await
+            && let Err(error) = self.commit(Change::Date { key, now }).await
         {
             tracing::warn!(%error, "a session that begins in the future could not be dated");
         }
@@ -251,7 +257,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
         let (key, why) = (id.digest(), why.clone());
-        match self.writer.commit(Change::Delete { key, why }).await? {
+        match self.commit(Change::Delete { key, why }).await? {
             Applied::Deleted(user) => Ok(user),
             Applied::Done | Applied::Created(_) | Applied::Ended(_) | Applied::Written(_) => {
                 Ok(None)
@@ -261,7 +267,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
-        match self.writer.commit(Change::End { user, which, why }).await? {
+        match self.commit(Change::End { user, which, why }).await? {
             Applied::Ended(ended) => Ok(EndOutcome::all(ended)),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
                 Ok(EndOutcome::default())
@@ -308,7 +314,7 @@ impl SessionStore for EmbeddedStore {
             value: value.map(str::to_owned),
             most,
         };
-        match self.writer.commit(change).await? {
+        match self.commit(change).await? {
             Applied::Written(written) => Ok(written),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Ended(_) => {
                 Ok(Written::Done)
@@ -346,7 +352,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn close(&self) {
-        let flush = self.writer.commit(Change::Flush);
+        let flush = self.commit(Change::Flush);
         let flushed = match self.timeout {
             Some(most) => timeout(most, flush)
                 .await
