@@ -59,9 +59,9 @@ pub use config::{
 };
 pub use operator::Command;
 pub use session::{
-    Clock, ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, Lifetimes, Listed,
-    Listing, Live, NameError, NewSession, Reason, Resumed, Session, SessionId, SessionStore,
-    Sessions, Started, StoreError, UserName, Visitor, Vitals, Which, Written,
+    Clock, ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix,
+    Lifetimes, Listed, Listing, Live, NameError, NewSession, Reason, Resumed, Session, SessionId,
+    SessionStore, Sessions, Started, StoreError, UserName, Visitor, Vitals, Which, Written,
 };
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisStore};
 pub use web::{

@@ -1,6 +1,7 @@
 //! What an operator asks for at the command line, instead of serving.
 
 mod doctor;
+mod rows;
 mod sessions;
 
 use std::fmt;

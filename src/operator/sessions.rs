@@ -1,19 +1,17 @@
 //! Lists and ends users' sessions, whoever's they are.
 
-use std::cmp::Reverse;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
-use serde::Serialize;
+use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
+use super::rows::{Rows, visible};
 use super::{print, remark};
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    Clock, EndOutcome, Handle, Listed, Listing, SessionStore, Sessions, StoreError, UserName,
-    is_forbidden, rfc3339,
+    Clock, EndOutcome, Handle, HandlePrefix, Listed, SessionStore, Sessions, StoreError, UserName,
 };
 use crate::store;
 use crate::store::embedded::{Place, survey};
@@ -21,35 +19,47 @@ use crate::store::embedded::{Place, survey};
 /// What an operator does with sessions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SessionsCommand {
-    /// Shows a user's live sessions, the last used first
-    List {
-        /// The user's name, as it is typed to sign in
-        user: String,
-        /// As a JSON array
-        #[arg(long)]
-        json: bool,
-    },
-    /// Ends a session, or all of a user's, at once on every instance
+    /// Shows live sessions, the last used first
+    List(Shown),
+    /// Ends a session, all of a user's, or all, at once on every instance; asks nothing
     ///
-    /// Exit status: 0 ended, 1 there was none, 2 it could not be done.
+    /// Exit status: 0 ended, 1 there was none, 2 it could not be done, 3 several sessions' handles begin like this and
+    /// none was ended.
     End(Whose),
+}
+
+/// Which sessions are shown, and how.
+#[derive(Args, Clone, Debug)]
+pub struct Shown {
+    /// The user's name, as it is typed to sign in; without it all users' sessions (in Redis this looks through all keys)
+    user: Option<String>,
+    /// Shows no more than so many, which were used last; how many there are besides is said on standard error
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
+    limit: u32,
+    /// As a JSON array
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which sessions are to end.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Whose {
-    /// The session with this handle, as `list` shows it (in Redis this looks through all sessions)
+    /// The session with this handle, as `list` shows it, or as the log shows its first eight digits (in Redis this looks
+    /// through all keys)
     handle: Option<String>,
     /// All sessions of this user
     #[arg(long)]
     user: Option<String>,
+    /// All sessions of all users
+    #[arg(long)]
+    all: bool,
 }
 
 impl fmt::Display for SessionsCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::List { .. } => "list",
+            Self::List(_) => "list",
             Self::End(_) => "end",
         })
     }
@@ -59,10 +69,11 @@ impl SessionsCommand {
     pub(super) async fn run(&self, config: &Config) -> Result<ExitCode, String> {
         let sessions = open(config)?;
         match self {
-            Self::List { user, json } => list(&sessions, user, *json).await,
+            Self::List(shown) => list(&sessions, shown).await,
+            Self::End(Whose { all: true, .. }) => end_all(&sessions).await,
             Self::End(Whose {
                 user: Some(user), ..
-            }) => end_all(&sessions, user).await,
+            }) => end_of(&sessions, user).await,
             Self::End(Whose { handle, .. }) => {
                 end_one(&sessions, handle.as_deref().unwrap_or_default()).await
             }
@@ -135,114 +146,85 @@ async fn restore_lists(sessions: &Sessions, names: &[String]) -> Result<(), Stri
     let Err(error) = sessions.restore_lists(names).await else {
         return Ok(());
     };
-    let problem = told(error);
-    let right = if problem.contains("scan") {
-        ". To look through all sessions, Innkeeper's Redis user needs +scan"
-    } else {
-        ""
-    };
     remark(&format!(
-        "Only sessions in this user's list are seen, and none that it may have lost: {problem}{right}."
+        "Only sessions in this user's list are seen, and none that it may have lost: {}.",
+        search_failed(error)
     ))
 }
 
-async fn list(sessions: &Sessions, user: &str, json: bool) -> Result<ExitCode, String> {
+async fn list(sessions: &Sessions, shown: &Shown) -> Result<ExitCode, String> {
+    let mut rows = Rows::new(usize::try_from(shown.limit).unwrap_or(usize::MAX));
+    let outcome = if let Some(user) = &shown.user {
+        list_of(sessions, user, &mut rows).await
+    } else {
+        let all = sessions.list_all(&mut |one| rows.add(one)).await;
+        all.map_err(search_failed)
+    };
+    let rows = rows.finish();
+    // What is known is shown, whatever else is not.
+    if !rows.is_empty() {
+        print(&if shown.json {
+            rows.json()?
+        } else {
+            rows.table()
+        })?;
+    } else if outcome.is_ok() {
+        print(&nobody(shown)?)?;
+    }
+    if rows.left_out() > 0 {
+        let left_out = rows.left_out();
+        remark(&format!("{left_out} more are not shown; see --limit"))?;
+    }
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(problem) if rows.is_empty() => Err(problem),
+        Err(problem) => Err(format!("these may not be all: {problem}")),
+    }
+}
+
+async fn list_of(sessions: &Sessions, user: &str, rows: &mut Rows) -> Result<(), String> {
     let names = names(user);
     restore_lists(sessions, &names).await?;
-    let (mut listed, mut all) = (Vec::new(), true);
+    let mut all = true;
     for name in &names {
         let known = sessions.list_for_operator(name).await.map_err(told)?;
-        let Listing { sessions, complete } = known;
-        listed.extend(sessions);
-        all &= complete;
-    }
-    listed.sort_by_key(|listed| Reverse(listed.last_active_at));
-    let rows: Vec<_> = listed.iter().map(Row::from).collect();
-    if json {
-        let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
-        print(&format!("{text}\n"))?;
-    } else if rows.is_empty() && all {
-        print(&format!("{} has no session.\n", visible(user)))?;
-    } else {
-        print(&table(&rows))?;
-    }
-    if !all {
-        return Err("these may not be all: a part of the store did not answer".to_owned());
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A session without the power to use it. What another program's sign-in did not record is `null`.
-#[derive(Serialize)]
-struct Row<'a> {
-    handle: String,
-    agent: Option<&'a str>,
-    ip: Option<&'a str>,
-    created_at: Option<String>,
-    last_active_at: String,
-    expires_at: String,
-}
-
-impl<'a> From<&'a Listed> for Row<'a> {
-    fn from(listed: &'a Listed) -> Self {
-        let visitor = &listed.session.visitor;
-        Self {
-            handle: listed.handle.to_string(),
-            agent: visitor.agent.as_deref(),
-            ip: visitor.ip.as_deref(),
-            created_at: listed.session.created_at.map(rfc3339),
-            last_active_at: rfc3339(listed.last_active_at),
-            expires_at: rfc3339(listed.ends_at),
+        for session in known.sessions {
+            rows.add(session);
         }
+        all &= known.complete;
+    }
+    all.then_some(())
+        .ok_or_else(|| "a part of the store did not answer".to_owned())
+}
+
+fn nobody(shown: &Shown) -> Result<String, String> {
+    if shown.json {
+        return Rows::new(1).json();
+    }
+    Ok(match &shown.user {
+        Some(user) => format!("{} has no session.\n", visible(user)),
+        None => "Nobody has a session.\n".to_owned(),
+    })
+}
+
+async fn end_all(sessions: &Sessions) -> Result<ExitCode, String> {
+    let EndOutcome { ended, failure } = sessions.end_all().await.map_err(search_failed)?;
+    sessions.close().await;
+    let ended = ended.len();
+    match (ended, &failure) {
+        (0, Some(_)) => {}
+        (0, None) => print("Nobody has a session.\n")?,
+        (1, _) => print("Ended 1 session.\n")?,
+        (many, _) => print(&format!("Ended {many} sessions.\n"))?,
+    }
+    match failure.map(search_failed) {
+        None => Ok(ExitCode::from(u8::from(ended == 0))),
+        Some(problem) if ended == 0 => Err(problem),
+        Some(problem) => Err(format!("others may be alive: {problem}")),
     }
 }
 
-/// The last column is as wide as it is: a `User-Agent` would push all others off the screen.
-fn table(rows: &[Row<'_>]) -> String {
-    let ips = rows.iter().filter_map(|row| row.ip);
-    let wide = ips
-        .map(str::len)
-        .max()
-        .unwrap_or_default()
-        .max("ADDRESS".len());
-    let mut text = String::new();
-    let mut line = |[handle, since, active, ends, ip, agent]: [&str; 6]| {
-        // Writing to a String does not fail.
-        let _ = writeln!(
-            text,
-            "{handle:<34}{since:<22}{active:<22}{ends:<22}{:<wide$}  {}",
-            visible(ip),
-            visible(agent)
-        );
-    };
-    line(["HANDLE", "SINCE", "LAST ACTIVE", "ENDS", "ADDRESS", "AGENT"]);
-    for row in rows {
-        line([
-            &row.handle,
-            row.created_at.as_deref().unwrap_or("-"),
-            &row.last_active_at,
-            &row.expires_at,
-            row.ip.unwrap_or("-"),
-            row.agent.unwrap_or("-"),
-        ]);
-    }
-    text
-}
-
-/// What another program wrote may hold what moves a terminal's cursor, or turns its text around.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if is_forbidden(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
-
-async fn end_all(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
+async fn end_of(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     let names = names(user);
     restore_lists(sessions, &names).await?;
     let mut all = EndOutcome::default();
@@ -265,30 +247,70 @@ async fn end_all(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     Ok(ExitCode::from(u8::from(all.ended.is_empty())))
 }
 
-async fn end_one(sessions: &Sessions, handle: &str) -> Result<ExitCode, String> {
-    const NONE: &str =
-        "No session has this handle; `innkeeper sessions list USER` shows a user's.\n";
+async fn end_one(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
     // What is no handle might be an id, typed by mistake: it is not repeated.
-    let Some(handle) = Handle::parse(handle) else {
+    let Some(prefix) = HandlePrefix::parse(typed) else {
         print(
-            "This is no handle, which has 32 digits and letters from a to f; `innkeeper sessions list USER` shows a user's.\n",
+            "This is no handle, which has 32 digits and letters from a to f, nor the first eight or more of one; \
+             `innkeeper sessions list` shows them.\n",
         )?;
         return Ok(ExitCode::from(1));
     };
+    if let Some(handle) = prefix.whole() {
+        return end_handle(sessions, handle).await;
+    }
+    let found = sessions.find(prefix).await;
+    let found = found.map_err(handle_not_found)?;
+    match found.as_slice() {
+        [] => none(),
+        [one] => end_handle(sessions, one.handle).await,
+        _ => several(found),
+    }
+}
+
+async fn end_handle(sessions: &Sessions, handle: Handle) -> Result<ExitCode, String> {
     let ended = sessions.end_handle_by_operator(handle).await;
-    let ended = ended.map_err(|error| match told(error) {
-        problem if problem.contains("scan") => format!(
-            "{problem}. To look for a handle, Innkeeper's Redis user needs +scan; `--user USER` ends without it those in his list"
-        ),
-        problem => problem,
-    })?;
+    let ended = ended.map_err(handle_not_found)?;
     sessions.close().await;
     let Some(user) = ended else {
-        print(NONE)?;
-        return Ok(ExitCode::from(1));
+        return none();
     };
     print(&format!("Ended session {handle} of {}.\n", visible(&user)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn none() -> Result<ExitCode, String> {
+    print("No session has this handle; `innkeeper sessions list` shows them.\n")?;
+    Ok(ExitCode::from(1))
+}
+
+fn several(found: Vec<Listed>) -> Result<ExitCode, String> {
+    let number = found.len();
+    print(&format!(
+        "The handles of {number} sessions begin like this, so none was ended. Name one by its whole handle:\n{}",
+        Rows::of(found).table()
+    ))?;
+    Ok(ExitCode::from(3))
+}
+
+fn handle_not_found(error: StoreError) -> String {
+    match search_failed(error) {
+        problem if problem.contains("+scan") => {
+            format!("{problem}; `--user USER` ends without it those in his list")
+        }
+        problem => problem,
+    }
+}
+
+/// The store could not be looked through.
+fn search_failed(error: StoreError) -> String {
+    let problem = told(error);
+    if problem.contains("'scan'") {
+        return format!(
+            "{problem}. To look through all sessions, Innkeeper's Redis user needs +scan"
+        );
+    }
+    problem
 }
 
 #[expect(
@@ -310,10 +332,5 @@ mod tests {
         for typed in ["Zoe\u{308}", "Zo\u{eb}"] {
             assert_eq!(names(typed), ["Zo\u{eb}", "Zoe\u{308}"]);
         }
-    }
-
-    #[test]
-    fn nothing_moves_the_terminal() {
-        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

@@ -31,29 +31,101 @@ impl Handle {
     }
 
     /// The first eight digits: enough to follow a session through a log.
-    pub(crate) fn prefix(self) -> Prefix {
-        Prefix(self)
+    pub(crate) fn prefix(self) -> HandlePrefix {
+        HandlePrefix::new(self.0, HandlePrefix::MIN_DIGITS)
     }
 
-    /// All digests that have this handle.
-    pub(crate) fn digests(self) -> RangeInclusive<[u8; 32]> {
-        let digest = |rest: u8| {
-            let mut digest = [rest; 32];
-            for (byte, own) in digest.iter_mut().zip(self.0.to_be_bytes()) {
-                *byte = own;
-            }
-            digest
-        };
-        digest(u8::MIN)..=digest(u8::MAX)
+    /// The lowest and the highest digest that have this handle, by what follows it.
+    fn digest(self, rest: u8) -> [u8; 32] {
+        let mut digest = [rest; 32];
+        for (byte, own) in digest.iter_mut().zip(self.0.to_be_bytes()) {
+            *byte = own;
+        }
+        digest
     }
 }
 
-/// The beginning of a handle.
-pub(crate) struct Prefix(Handle);
+/// The first digits of a handle, eight at least, by which an operator names a session as he reads it in the log.
+///
+/// Nothing keeps two sessions from sharing them; all 32 name one.
+///
+/// ```
+/// use innkeeper::{Handle, HandlePrefix, SessionId};
+///
+/// let handle = Handle::from(&SessionId::generate());
+/// let prefix = HandlePrefix::parse(&handle.to_string()[..8]).unwrap();
+/// assert!(prefix.includes(handle));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandlePrefix {
+    first: Handle,
+    digits: usize,
+}
 
-impl fmt::Display for Prefix {
+impl HandlePrefix {
+    const MIN_DIGITS: usize = 8;
+    const ALL_DIGITS: usize = 32;
+
+    /// Of a number of which only the first digits count.
+    fn new(number: u128, digits: usize) -> Self {
+        Self {
+            first: Handle(number & !Self::rest(digits)),
+            digits,
+        }
+    }
+
+    /// Reads 8 to 32 lower-case hexadecimal digits; `None` for every other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len();
+        if !(Self::MIN_DIGITS..=Self::ALL_DIGITS).contains(&digits) {
+            return None;
+        }
+        let number = u128::from_str_radix(&format!("{text:0<32}"), 16).ok()?;
+        let prefix = Self::new(number, digits);
+        (prefix.to_string() == text).then_some(prefix)
+    }
+
+    /// The handle, if these are all of its digits.
+    #[must_use]
+    pub fn whole(self) -> Option<Handle> {
+        (self.digits == Self::ALL_DIGITS).then_some(self.first)
+    }
+
+    /// Whether the handle begins so.
+    #[must_use]
+    pub fn includes(self, handle: Handle) -> bool {
+        (self.first..=self.last()).contains(&handle)
+    }
+
+    /// All digests whose handle begins so.
+    pub(crate) fn digests(self) -> RangeInclusive<[u8; 32]> {
+        self.first.digest(u8::MIN)..=self.last().digest(u8::MAX)
+    }
+
+    fn last(self) -> Handle {
+        Handle(self.first.0 | Self::rest(self.digits))
+    }
+
+    /// The bits behind so many digits.
+    fn rest(digits: usize) -> u128 {
+        u32::try_from(4 * digits)
+            .ok()
+            .and_then(|bits| u128::MAX.checked_shr(bits))
+            .unwrap_or_default()
+    }
+}
+
+impl From<Handle> for HandlePrefix {
+    fn from(handle: Handle) -> Self {
+        Self::new(handle.0, Self::ALL_DIGITS)
+    }
+}
+
+impl fmt::Display for HandlePrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0.0 >> 96)
+        let all = self.first.to_string();
+        f.write_str(all.get(..self.digits).unwrap_or(&all))
     }
 }
 
@@ -79,7 +151,39 @@ mod tests {
         let as_sha256sum_says = "a8fd254216dc5676881f6077e5477578";
         assert_eq!(Handle::from(&id).to_string(), as_sha256sum_says);
         assert_eq!(Handle::from(&id).prefix().to_string(), "a8fd2542");
-        assert!(Handle::from(&id).digests().contains(&id.digest()));
+        for prefix in [Handle::from(&id).prefix(), Handle::from(&id).into()] {
+            assert!(prefix.includes(Handle::from(&id)));
+            assert!(prefix.digests().contains(&id.digest()));
+        }
+    }
+
+    #[test]
+    fn a_prefix_has_eight_digits_or_more_and_includes_what_begins_so() {
+        let handle = |text| Handle::parse(text).unwrap();
+        let prefix = HandlePrefix::parse("a8fd25421").unwrap();
+        assert_eq!(prefix.to_string(), "a8fd25421");
+        assert!(prefix.includes(handle("a8fd2542100000000000000000000000")));
+        assert!(prefix.includes(handle("a8fd25421fffffffffffffffffffffff")));
+        assert!(!prefix.includes(handle("a8fd2542000000000000000000000000")));
+        assert!(!prefix.includes(handle("a8fd2542200000000000000000000000")));
+        assert_eq!(prefix.whole(), None);
+        let whole = "a8fd254216dc5676881f6077e5477578";
+        assert_eq!(
+            HandlePrefix::parse(whole).unwrap().whole(),
+            Some(handle(whole))
+        );
+        for other in [
+            "",
+            "a8fd254",
+            "A8FD2542",
+            "a8fd254g",
+            "+8fd2542",
+            "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a",
+            "a8fd254216dc5676881f6077e54775780",
+            "\u{e9}\u{e9}\u{e9}\u{e9}",
+        ] {
+            assert_eq!(HandlePrefix::parse(other), None, "{other}");
+        }
     }
 
     #[test]

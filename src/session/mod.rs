@@ -21,7 +21,7 @@ pub use clock::Clock;
 pub(crate) use clock::{at_unix_time, rfc3339, since_1970};
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
-pub use handle::Handle;
+pub use handle::{Handle, HandlePrefix};
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};

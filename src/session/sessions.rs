@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
 use super::{
-    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Reason,
-    Session, SessionId, SessionStore, StoreError, UserName, Visitor, Vitals, Which, Written,
-    since_1970,
+    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
+    NewSession, Reason, Session, SessionId, SessionStore, StoreError, UserName, Visitor, Vitals,
+    Which, Written, since_1970,
 };
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -224,26 +224,53 @@ impl Sessions {
     ) -> Result<Listing<Listed>, StoreError> {
         let now = self.clock.now();
         let Listing { sessions, complete } = self.in_time(self.store.list(user, reader)).await?;
-        let mut listed: Vec<_> = sessions
-            .into_iter()
-            .map(|(handle, Live { session, left })| {
-                let unused = self.lifetimes.idle.saturating_sub(left);
-                let last_active_at = session
-                    .created_at
-                    .map_or(now - unused, |created_at| (now - unused).max(created_at));
-                Listed {
-                    handle,
-                    session,
-                    last_active_at,
-                    ends_at: now + left,
-                }
-            })
-            .collect();
-        listed.sort_by_key(|listed| Reverse(listed.last_active_at));
         Ok(Listing {
-            sessions: listed,
+            sessions: self.last_used_first(sessions, now),
             complete,
         })
+    }
+
+    fn last_used_first(&self, live: Vec<(Handle, Live)>, now: SystemTime) -> Vec<Listed> {
+        let mut listed: Vec<_> = live
+            .into_iter()
+            .map(|(handle, live)| self.as_listed(handle, live, now))
+            .collect();
+        listed.sort_by_key(|listed| Reverse(listed.last_active_at));
+        listed
+    }
+
+    fn as_listed(&self, handle: Handle, live: Live, now: SystemTime) -> Listed {
+        let Live { session, left } = live;
+        let unused = self.lifetimes.idle.saturating_sub(left);
+        let last_active_at = session
+            .created_at
+            .map_or(now - unused, |created_at| (now - unused).max(created_at));
+        Listed {
+            handle,
+            session,
+            last_active_at,
+            ends_at: now + left,
+        }
+    }
+
+    /// Hands over all live sessions, whoever's they are, in any order, for an operator: see [`SessionStore::list_all`].
+    ///
+    /// # Errors
+    ///
+    /// What was handed over is not all.
+    pub async fn list_all(&self, found: &mut (dyn FnMut(Listed) + Send)) -> Result<(), StoreError> {
+        let mut listed = |handle, live| found(self.as_listed(handle, live, self.clock.now()));
+        self.in_time(self.store.list_all(&mut listed)).await
+    }
+
+    /// The live sessions whose handle begins like this, the last used first, for an operator: see [`SessionStore::find`].
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    pub async fn find(&self, prefix: HandlePrefix) -> Result<Vec<Listed>, StoreError> {
+        let live = self.in_time(self.store.find(prefix)).await?;
+        Ok(self.last_used_first(live, self.clock.now()))
     }
 
     /// Ends a session, as its own visitor does, and says whose it was; `None`: it was over already, which is fine.
@@ -296,6 +323,16 @@ impl Sessions {
     ) -> Result<Option<String>, StoreError> {
         let why = self.operator();
         self.in_time(self.store.end_handle(handle, &why)).await
+    }
+
+    /// Ends all sessions, whoever's they are, for an operator, and says how many of them were alive.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    pub async fn end_all(&self) -> Result<EndOutcome, StoreError> {
+        let why = self.operator();
+        self.in_time(self.store.delete_all(&why)).await
     }
 
     fn operator(&self) -> Ending {

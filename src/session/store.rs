@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Ending, Handle, Session, SessionId, Vitals};
+use super::{Ending, Handle, HandlePrefix, Session, SessionId, Vitals};
 
 /// Where sessions live.
 ///
@@ -121,6 +121,42 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// The session may be alive.
     async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError>;
+
+    /// Hands over all live sessions that there are, whoever's they are, in any order, and slides none.
+    ///
+    /// Never holds more than a part of them in memory. One that is created or ends meanwhile may be missing, and a store
+    /// may hand over the same one twice. Like [`end_handle`](Self::end_handle) it may take long, and is for an operator.
+    ///
+    /// # Errors
+    ///
+    /// What was handed over is not all.
+    async fn list_all(
+        &self,
+        found: &mut (dyn FnMut(Handle, Live) + Send),
+    ) -> Result<(), StoreError>;
+
+    /// Reads the live sessions whose handle begins like this, in any order, and slides none.
+    ///
+    /// Like [`end_handle`](Self::end_handle) it may take long, and is for an operator.
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError>;
+
+    /// Ends all live sessions that there are, whoever's they are, like [`delete`](Self::delete), and says how many there
+    /// were. What is kept of `why` names each one's user.
+    ///
+    /// One that is created meanwhile may live on. Like [`end_handle`](Self::end_handle) it may take long, and is for an
+    /// operator.
+    ///
+    /// Where a part of the store does not answer, those that lie elsewhere are ended all the same, and the outcome says
+    /// why the rest may be alive.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError>;
 
     /// Why a session was ended; `None` if nobody ended it, or longer than the idle timeout ago.
     ///

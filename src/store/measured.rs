@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::session::{
-    Displaced, EndOutcome, Ending, Handle, Listing, Live, NewSession, Session, SessionId,
-    SessionStore, StoreError, Vitals, Which, Written,
+    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Listing, Live, NewSession, Session,
+    SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
@@ -189,6 +189,22 @@ impl SessionStore for Measured {
     /// Not measured: only operators ask for it, who scrape nothing.
     async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
         self.store.end_handle(handle, why).await
+    }
+
+    /// Not measured either, nor are the next two.
+    async fn list_all(
+        &self,
+        found: &mut (dyn FnMut(Handle, Live) + Send),
+    ) -> Result<(), StoreError> {
+        self.store.list_all(found).await
+    }
+
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+        self.store.find(prefix).await
+    }
+
+    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+        self.store.delete_all(why).await
     }
 
     async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {

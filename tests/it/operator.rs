@@ -1,5 +1,6 @@
 //! The operator's commands: what they say, and what they do.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -325,7 +326,7 @@ fn an_operator_ends_sessions_of_a_running_server_on_redis() {
     let other = http::log_in(program.port(), "abdullah");
 
     let said = list(folder, &url, &["zoe\u{308}"]);
-    said.assert_says(0, &["HANDLE", "127.0.0.1"]);
+    said.assert_says(0, &["HANDLE", "USER AGENT", "127.0.0.1"]);
     assert_eq!(said.out.lines().count(), 4);
     for id in &ids {
         said.assert_hides(id);
@@ -456,6 +457,212 @@ fn the_embedded_store_is_for_the_operator_while_nobody_serves() {
     let memory = [("INNKEEPER_STORE_PATH", ":memory:")];
     Program::operate(folder, &["sessions", "list", "abdullah"], &memory)
         .assert_says(2, &[":memory:"]);
+}
+
+/// Two ids whose handles begin with the same eight digits, and those digits.
+const ALIKE: ([&str; 2], &str) = (
+    [
+        "7f856e55-e968-4782-a03f-e300b4d7eef3",
+        "52515742-dfa1-47ba-992f-e451d606f5a5",
+    ],
+    "c14adc18",
+);
+
+fn rows(said: &Said) -> Vec<Value> {
+    serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"))
+}
+
+/// The first eight digits of the handle of the session that signed in, as the log has them.
+fn digits_in_log(program: &Program, user: &str) -> String {
+    let log = program.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("signed in") && line.contains(user))
+        .unwrap_or_else(|| panic!("no sign-in in {log}"));
+    let (_, rest) = line.split_once("session=").unwrap();
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn an_operator_ends_the_session_that_he_reads_of_in_the_log() {
+    let redis = RedisServer::start();
+    redis.allow("+scan");
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let id = http::log_in(program.port(), "abdullah");
+    let digits = digits_in_log(&program, "abdullah");
+    assert_eq!(digits.len(), 8);
+    end(folder, &url, &[&digits[..7]]).assert_says(1, &["no handle"]);
+    end(folder, &url, &[&digits]).assert_says(0, &[&digits, "abdullah"]);
+    assert_told_why(&program, &id);
+    end(folder, &url, &[&digits]).assert_says(1, &["No session has this handle"]);
+
+    let (ids, digits) = ALIKE;
+    for (id, user) in ids.iter().zip(["amy", "zoe"]) {
+        redis.run::<()>(&format!("HSET session:{id} user {user} status active"));
+    }
+    let said = end(folder, &url, &[digits]);
+    let both = [
+        "c14adc18445bafda2bc0ff7eeaf4046e",
+        "c14adc181a681e5a0e4c272b833f7f83",
+    ];
+    said.assert_says(
+        3,
+        &[
+            "2 sessions",
+            "none was ended",
+            both[0],
+            both[1],
+            "amy",
+            "zoe",
+        ],
+    );
+    assert_eq!(
+        redis
+            .keys()
+            .iter()
+            .filter(|key| key.starts_with("session:"))
+            .count(),
+        2
+    );
+    end(folder, &url, &["c14adc184"]).assert_says(0, &[both[0], "amy"]);
+    end(folder, &url, &[digits]).assert_says(0, &[both[1], "zoe"]);
+}
+
+#[test]
+fn an_operator_sees_and_ends_all_sessions_of_a_running_server_on_redis() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    list(folder, &url, &[]).assert_says(2, &["needs +scan"]);
+    end(folder, &url, &["--all"]).assert_says(2, &["needs +scan"]);
+    redis.allow("+scan");
+    list(folder, &url, &[]).assert_says(0, &["Nobody has a session."]);
+    assert_eq!(list(folder, &url, &["--json"]).out.trim(), "[]");
+    end(folder, &url, &["--all"]).assert_says(1, &["Nobody has a session."]);
+
+    let users = ["amy", "zo\u{eb}", "amy", "bob"];
+    let ids = users.map(|user| http::log_in(program.port(), user));
+    let other = ALIKE.0[0];
+    redis.run::<()>(&format!(
+        "HSET session:{other} user \u{1b}[2J status active"
+    ));
+    redis.run::<()>("EVAL for\ti=1,3000\tdo\tredis.call('SET','session:'..i,i)\tend 0");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(http::profile_status(program.port(), &ids[1]), 200);
+
+    let said = list(folder, &url, &[]);
+    said.assert_says(0, &["HANDLE", "USER", "amy", "bob"]);
+    assert_eq!(said.out.lines().count(), 6);
+    said.assert_hides("\u{1b}");
+    let listed = rows(&list(folder, &url, &["--json"]));
+    let of = |user: &str| listed.iter().filter(|row| row["user"] == user).count();
+    assert_eq!(
+        (of("amy"), of("zo\u{eb}"), of("bob"), of("\u{1b}[2J")),
+        (2, 1, 1, 1)
+    );
+    let keys: Vec<_> = listed[0]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "created_at",
+            "expires_at",
+            "handle",
+            "ip",
+            "last_active_at",
+            "user",
+            "user_agent"
+        ]
+    );
+
+    // The one without an expiry counts as used this moment.
+    let said = list(folder, &url, &["--json", "--limit", "2"]);
+    assert_eq!(rows(&said)[1]["user"], "zo\u{eb}");
+    said.assert_says(0, &["3 more are not shown"]);
+    for id in ids.iter().map(String::as_str).chain([other]) {
+        said.assert_hides(id);
+    }
+    list(folder, &url, &["--limit", "0"]).assert_says(2, &["--limit"]);
+    end(folder, &url, &["--all", "--user", "amy"]).assert_says(2, &["cannot be used with"]);
+
+    end(folder, &url, &["--all"]).assert_says(0, &["Ended 5 sessions."]);
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
+    let left = redis.keys();
+    let is_list = |key: &String| key.starts_with("user_sessions:");
+    assert!(!left.contains(&format!("session:{other}")) && !left.iter().any(is_list));
+    assert!(left.contains(&"session:3000".to_owned()));
+}
+
+#[test]
+fn all_sessions_of_a_cluster_are_seen_and_ended() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        node.allow("+scan");
+    }
+    let url = cluster.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let sign_in = |number| http::log_in(program.port(), &format!("user {}", number % 4));
+    let ids: Vec<_> = (0..20).map(sign_in).collect();
+    let nodes: HashSet<_> = ids
+        .iter()
+        .map(|id| cluster.place_of(&format!("session:{id}")).0)
+        .collect();
+    assert_eq!(nodes.len(), 3);
+    let listed = rows(&list(folder, &url, &["--json"]));
+    assert_eq!(listed.len(), 20);
+    assert_eq!(
+        listed.iter().filter(|row| row["user"] == "user 3").count(),
+        5
+    );
+
+    let handle = listed[7]["handle"].as_str().unwrap();
+    end(folder, &url, &[&handle[..8]]).assert_says(0, &[handle]);
+    end(folder, &url, &["--all"]).assert_says(0, &["Ended 19 sessions."]);
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
+    list(folder, &url, &[]).assert_says(0, &["Nobody has a session."]);
+}
+
+#[test]
+fn all_sessions_of_the_embedded_store_are_seen_and_ended_while_nobody_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let program = Program::start_in(folder, &[]);
+    let ids = ["amy", "zo\u{eb}", "amy", "bob"].map(|user| http::log_in(program.port(), user));
+    let digits = digits_in_log(&program, "bob");
+    list(folder, "", &[]).assert_says(2, &["another process", "stop it first"]);
+    end(folder, "", &["--all"]).assert_says(2, &["another process", "stop it first"]);
+    drop(program);
+
+    let said = list(folder, "", &[]);
+    said.assert_says(0, &["USER", "amy", "zo\u{eb}", &digits]);
+    assert_eq!(said.out.lines().count(), 5);
+    let said = list(folder, "", &["--json", "--limit", "3"]);
+    said.assert_says(0, &["1 more are not shown"]);
+    assert_eq!(rows(&said).len(), 3);
+    end(folder, "", &[&digits]).assert_says(0, &["bob"]);
+    end(folder, "", &[&digits]).assert_says(1, &["No session"]);
+    end(folder, "", &["--all"]).assert_says(0, &["Ended 3 sessions."]);
+    end(folder, "", &["--all"]).assert_says(1, &["Nobody has a session."]);
+    list(folder, "", &[]).assert_says(0, &["Nobody has a session."]);
+    let program = Program::start_in(folder, &[]);
+    for id in &ids {
+        assert_told_why(&program, id);
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, Displaced, EmbeddedStore, Ending, Handle, Lifetimes, Location, NewSession, Reason,
-    RedisAddress, RedisStore, Secret, Session, SessionId, SessionStore, Visitor, Which, Written,
+    Clock, Displaced, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live, Location,
+    NewSession, Reason, RedisAddress, RedisStore, Secret, Session, SessionId, SessionStore,
+    Visitor, Which, Written,
 };
 
 use crate::support::Backend;
@@ -29,6 +30,9 @@ on_every_store!(
     a_user_sees_his_live_sessions_and_nobody_elses,
     some_sessions_of_a_user_end_and_the_others_stay,
     a_session_ends_by_its_handle_whoevers_it_is,
+    all_sessions_are_listed_whoevers_they_are,
+    all_sessions_end_at_once,
+    sessions_are_found_by_the_first_digits_of_their_handles,
     who_presents_an_ended_id_learns_why,
     a_session_that_ran_out_of_time_leaves_no_reason,
     beyond_the_most_allowed_the_oldest_end,
@@ -430,6 +434,131 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
     for over in [handle, nobodys] {
         assert_eq!(store.end_handle(over, &why).await.unwrap(), None);
     }
+}
+
+/// More than a store looks at in one step, and the handles of the live ones.
+async fn open_with_many(on: Backend) -> (Opened, Vec<SessionId>) {
+    let Opened {
+        store,
+        _redis: redis,
+    } = open(on, IDLE);
+    if let Some(redis) = &redis {
+        redis.allow(OPERATORS_RIGHTS);
+    }
+    let ids: Vec<_> = (0..2500).map(|_| SessionId::generate()).collect();
+    for part in ids.chunks(100) {
+        let created: Vec<_> = part
+            .iter()
+            .map(|id| {
+                let (store, id) = (Arc::clone(&store), *id);
+                let user = format!("user {}", Handle::from(&id).to_string().as_bytes()[0] % 7);
+                tokio::spawn(async move {
+                    let session = session_of(&user, ago(0));
+                    begin_of_at_most(10_000, &*store, &id, &session, None).await
+                })
+            })
+            .collect();
+        for one in created {
+            one.await.unwrap();
+        }
+    }
+    let (gone, live) = ids.split_at(10);
+    for id in gone {
+        let why = why(Reason::SignedOut);
+        store.delete(id, &why).await.unwrap();
+    }
+    let opened = Opened {
+        store,
+        _redis: redis,
+    };
+    (opened, live.to_vec())
+}
+
+async fn all_listed(store: &dyn SessionStore) -> BTreeMap<Handle, Live> {
+    let mut all = BTreeMap::new();
+    let found = &mut |handle, live| drop(all.insert(handle, live));
+    store.list_all(found).await.unwrap();
+    all
+}
+
+async fn all_sessions_are_listed_whoevers_they_are(on: Backend) {
+    let (Opened { store, _redis }, ids) = open_with_many(on).await;
+    let all = all_listed(&*store).await;
+    let expected = handles(&ids.iter().collect::<Vec<_>>());
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), expected);
+
+    let user = all[&expected[0]].session.user.clone();
+    let of_user = all.iter().filter(|(_, live)| live.session.user == user);
+    let of_user: Vec<_> = of_user.map(|(handle, _)| *handle).collect();
+    assert_eq!(of_user, listed(&*store, &user).await);
+}
+
+async fn all_sessions_end_at_once(on: Backend) {
+    let (opened, ids) = open_with_many(on).await;
+    let Opened {
+        store,
+        _redis: redis,
+    } = opened;
+    let why = why(Reason::ByOperator);
+    let delete_all = async || {
+        let outcome = store.delete_all(&why).await.unwrap();
+        assert!(outcome.failure.is_none(), "{outcome:?}");
+        outcome.ended.len()
+    };
+    assert_eq!(delete_all().await, ids.len());
+    for id in ids.iter().step_by(100) {
+        assert_eq!(store.touch(id).await.unwrap(), None);
+        let ending = store.ending(id).await.unwrap().unwrap();
+        assert_eq!(ending.reason, Reason::ByOperator);
+        assert!(ending.user.is_some_and(|user| user.starts_with("user ")));
+    }
+    assert_eq!(all_listed(&*store).await, BTreeMap::new());
+    assert_eq!(listed(&*store, "user 1").await, []);
+    assert_eq!(delete_all().await, 0);
+    if let Some(redis) = &redis {
+        let left = redis.keys();
+        assert!(left.iter().all(|key| key.starts_with("ended_session:")));
+    }
+}
+
+async fn sessions_are_found_by_the_first_digits_of_their_handles(on: Backend) {
+    let Opened {
+        store,
+        _redis: redis,
+    } = open(on, IDLE);
+    if let Some(redis) = &redis {
+        redis.allow(OPERATORS_RIGHTS);
+    }
+    // The first two have handles that begin with the same eight digits, and go on with 4 and 1.
+    let [one, two, other] = [
+        "7f856e55-e968-4782-a03f-e300b4d7eef3",
+        "52515742-dfa1-47ba-992f-e451d606f5a5",
+        "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a",
+    ]
+    .map(|id| SessionId::parse(id).unwrap());
+    for (id, user) in [(&one, "a"), (&two, "b"), (&other, "a")] {
+        begin(&*store, id, &session_of(user, ago(0)), None).await;
+    }
+    let found = async |digits| {
+        let prefix = HandlePrefix::parse(digits).unwrap();
+        let mut found = store.find(prefix).await.unwrap();
+        found.sort_by_key(|(handle, _)| *handle);
+        found
+            .into_iter()
+            .map(|(handle, live)| (handle, live.session.user))
+            .collect::<Vec<_>>()
+    };
+    let [one_, two_, other_] = [
+        (Handle::from(&one), "a".to_owned()),
+        (Handle::from(&two), "b".to_owned()),
+        (Handle::from(&other), "a".to_owned()),
+    ];
+    assert_eq!(found("c14adc18").await, [two_.clone(), one_.clone()]);
+    assert_eq!(found("c14adc181a681e5a0e4c272b833f7f83").await, [two_]);
+    assert_eq!(found("a8fd2542").await, [other_]);
+    assert_eq!(found("c14adc19").await, []);
+    store.delete(&two, &why(Reason::SignedOut)).await.unwrap();
+    assert_eq!(found("c14adc18").await, [one_]);
 }
 
 async fn who_presents_an_ended_id_learns_why(on: Backend) {

@@ -12,11 +12,13 @@ mod survey;
 mod tables;
 mod writer;
 
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 pub use file::OpenError;
@@ -31,9 +33,12 @@ use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
 use self::writer::Writer;
 use crate::config::Location;
 use crate::session::{
-    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Session,
-    SessionId, SessionStore, StoreError, Vitals, Which, Written, since_1970,
+    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
+    NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written, since_1970,
 };
+
+/// How many sessions are looked at in one step, when all are.
+const PART: usize = 1000;
 
 /// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
 type Key = [u8; 32];
@@ -165,22 +170,18 @@ impl EmbeddedStore {
         })
     }
 
-    /// Whose live session has this handle.
-    fn user_of(&self, handle: Handle) -> Result<Option<String>, StoreError> {
-        let now = self.clock.now();
-        let digests = handle.digests();
-        let keys = self.storage.look(|open| {
-            let rows = open.sessions.range::<&Key>(digests.start()..=digests.end());
-            rows.map_err(failed)?
-                .map(|row| Ok(*row.map_err(failed)?.0.value()))
-                .collect::<Result<Vec<_>, StoreError>>()
-        })?;
-        for key in keys {
-            if let Some(live) = self.read(&key, now)? {
-                return Ok(Some(live.session.user));
-            }
-        }
-        Ok(None)
+    /// The next keys behind this one, in their order, no more than [`PART`]; dead ones too.
+    fn keys_after(&self, last: Option<&Key>) -> Result<Vec<Key>, StoreError> {
+        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.keys_in((after, Bound::Unbounded))
+    }
+
+    fn keys_in<'a>(&self, range: impl RangeBounds<&'a Key> + 'a) -> Result<Vec<Key>, StoreError> {
+        self.storage.look(|open| {
+            let rows = open.sessions.range(range).map_err(failed)?.take(PART);
+            rows.map(|row| Ok(*row.map_err(failed)?.0.value()))
+                .collect()
+        })
     }
 }
 
@@ -275,10 +276,65 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
+    async fn list_all(
+        &self,
+        found: &mut (dyn FnMut(Handle, Live) + Send),
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut outcome = Ok(());
+        let mut keys = self.keys_after(None)?;
+        while let Some(last) = keys.last() {
+            for key in &keys {
+                match self.read(key, now) {
+                    Ok(live) => live
+                        .into_iter()
+                        .for_each(|live| found(Handle::of_digest(key), live)),
+                    // It must not hide the others.
+                    Err(error @ StoreError::Unreadable(_)) => outcome = Err(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            keys = self.keys_after(Some(last))?;
+            yield_now().await;
+        }
+        outcome
+    }
+
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+        let now = self.clock.now();
+        let digests = prefix.digests();
+        let mut found = Vec::new();
+        for key in self.keys_in(digests.start()..=digests.end())? {
+            if let Some(live) = self.read(&key, now)? {
+                found.push((Handle::of_digest(&key), live));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+        let mut all = Vec::new();
+        let mut keys = self.keys_after(None)?;
+        while let Some(last) = keys.last().copied() {
+            let why = why.clone();
+            if let Applied::Ended(ended) = self
+                .writer
+                .commit(Change::DeleteThese { keys, why })
+                .await?
+            {
+                all.extend(ended);
+            }
+            keys = self.keys_after(Some(&last))?;
+        }
+        Ok(EndOutcome::all(all))
+    }
+
     async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
-        let Some(user) = self.user_of(handle)? else {
+        let found = self.find(handle.into()).await?.pop();
+        let Some((_, Live { session, .. })) = found else {
             return Ok(None);
         };
+        let user = session.user;
         let why = why.of(&user);
         let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), &why).await?;
         Ok((!ended.is_empty()).then_some(user))

@@ -30,6 +30,10 @@ pub(super) enum Change {
         which: Which,
         why: Ending,
     },
+    DeleteThese {
+        keys: Vec<Key>,
+        why: Ending,
+    },
     Write {
         key: Key,
         field: String,
@@ -53,7 +57,11 @@ impl Change {
         match self {
             Self::Create(_) => false,
             Self::Write { value, .. } => value.is_none(),
-            Self::Delete { .. } | Self::End { .. } | Self::Date { .. } | Self::Flush => true,
+            Self::Delete { .. }
+            | Self::End { .. }
+            | Self::DeleteThese { .. }
+            | Self::Date { .. }
+            | Self::Flush => true,
             #[cfg(test)]
             Self::Panic => true,
         }
@@ -146,6 +154,7 @@ impl<'t> Tables<'t> {
                 .end(key, Some(why))
                 .map(|over| Applied::Deleted(over.and_then(|Over { user }| user))),
             Change::End { user, which, why } => self.end_of(user, *which, why).map(Applied::Ended),
+            Change::DeleteThese { keys, why } => self.end_these(keys, why).map(Applied::Ended),
             Change::Write {
                 key,
                 field,
@@ -189,6 +198,19 @@ impl<'t> Tables<'t> {
             displaced.oldest.push(Handle::of_digest(key));
         }
         Ok(displaced)
+    }
+
+    fn end_these(&mut self, keys: &[Key], why: &Ending) -> Result<Vec<Handle>, StoreError> {
+        let mut ended = Vec::new();
+        for key in keys {
+            // A record that cannot be read goes too.
+            let record = self.row(key).ok().flatten();
+            let why = record.map_or_else(|| why.clone(), |(_, record)| why.of(record.user()));
+            if self.end(key, Some(&why))?.is_some() {
+                ended.push(Handle::of_digest(key));
+            }
+        }
+        Ok(ended)
     }
 
     fn end_of(

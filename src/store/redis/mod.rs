@@ -16,6 +16,7 @@ mod reach;
 mod record;
 mod relisting;
 mod rights;
+mod scan;
 mod search;
 mod server_time;
 mod share;
@@ -42,8 +43,8 @@ use self::relisting::Relisting;
 use self::server_time::ServerTime;
 use crate::config::RedisAddress;
 use crate::session::{
-    Clock, Displaced, EndOutcome, Ending, Handle, Lifetimes, Listing, Live, NewSession, Session,
-    SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
+    NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
@@ -149,7 +150,22 @@ impl SessionStore for RedisStore {
             .await
     }
 
-    // Each round trip has a budget of its own: there may be many keys.
+    // Each round trip of these four has a budget of its own: there may be many keys.
+    async fn list_all(
+        &self,
+        found: &mut (dyn FnMut(Handle, Live) + Send),
+    ) -> Result<(), StoreError> {
+        self.do_list_all(found).await
+    }
+
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+        self.do_find(prefix).await
+    }
+
+    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+        self.do_delete_all(why).await
+    }
+
     async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
         self.do_end_handle(handle, why).await
     }

@@ -1,43 +1,118 @@
 //! A look through all sessions, for an operator.
 
-use deadpool_redis::redis::{Cmd, cmd};
+use std::collections::BTreeMap;
+
+use deadpool_redis::redis::Cmd;
+use futures_util::future::join_all;
 
 use super::RedisStore;
-use super::answers::owner;
-use super::layout::{id_in, session_key};
+use super::answers::{owner, row};
+use super::layout::session_key;
 use super::list::Removed;
-use super::nodes::Node;
-use crate::session::{Ending, Handle, SessionId, StoreError};
-
-/// How many keys Redis looks at in one step, which it does not interrupt for others.
-const AT_ONCE: usize = 1000;
+use crate::session::{EndOutcome, Ending, Handle, HandlePrefix, Live, SessionId, StoreError};
 
 impl RedisStore {
-    pub(super) async fn do_end_handle(
+    pub(super) async fn do_list_all(
         &self,
-        handle: Handle,
-        why: &Ending,
-    ) -> Result<Option<String>, StoreError> {
-        match self.find(handle).await? {
-            Some(id) => {
-                let end = self.end_found(&id, why);
-                self.connections.within_budget(end).await
+        found: &mut (dyn FnMut(Handle, Live) + Send),
+    ) -> Result<(), StoreError> {
+        let mut scan = self.scan().await?;
+        while let Some(ids) = scan.next().await {
+            let look = self.live_among(&ids);
+            match self.connections.within_budget(look).await {
+                Ok(live) => live
+                    .into_iter()
+                    .for_each(|(id, live)| found(Handle::from(&id), live)),
+                Err(error) => scan.give_up(error),
             }
-            None => Ok(None),
         }
+        scan.finish()
+    }
+
+    pub(super) async fn do_find(
+        &self,
+        prefix: HandlePrefix,
+    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+        let mut named = Vec::new();
+        let mut scan = self.scan().await?;
+        while let Some(ids) = scan.next().await {
+            let ids = ids.into_iter();
+            named.extend(ids.filter(|id| prefix.includes(Handle::from(id))));
+        }
+        scan.finish()?;
+        named.sort_by_key(|id| Handle::from(id));
+        named.dedup();
+        let look = self.live_among(&named);
+        let live = self.connections.within_budget(look).await?.into_iter();
+        Ok(live.map(|(id, live)| (Handle::from(&id), live)).collect())
+    }
+
+    pub(super) async fn do_delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+        let mut ended = Vec::new();
+        let mut scan = self.scan().await?;
+        while let Some(ids) = scan.next().await {
+            let remove = self.remove_all(&ids, why);
+            match self.connections.within_budget(remove).await {
+                Ok(removed) => {
+                    ended.extend(removed.ended.iter().map(Handle::from));
+                    if let Some(failure) = removed.failure {
+                        scan.give_up(failure);
+                    }
+                }
+                Err(error) => scan.give_up(error),
+            }
+        }
+        let failure = scan.finish().err();
+        Ok(EndOutcome { ended, failure })
+    }
+
+    /// Those of the sessions that are alive, whoever's they are.
+    async fn remove_all(&self, ids: &[SessionId], why: &Ending) -> Result<Removed, StoreError> {
+        let mut of_users: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
+        for (id, live) in self.live_among(ids).await? {
+            of_users.entry(live.session.user).or_default().push(id);
+        }
+        let remove = of_users.iter().map(|(user, ids)| async move {
+            let why = why.of(user);
+            self.remove(user, ids, Some(&why)).await
+        });
+        let mut all = Removed::default();
+        for outcome in join_all(remove).await {
+            match outcome {
+                Ok(removed) => {
+                    all.ended.extend(removed.ended);
+                    all.failure = all.failure.or(removed.failure);
+                }
+                Err(error) => all.failure = Some(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those that are alive; a key that holds something else is no session.
+    async fn live_among(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, Live)>, StoreError> {
+        let now = self.clock.now();
+        let look = ids.iter().map(|id| {
+            let key = session_key(id);
+            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
+        });
+        let mut alive = Vec::new();
+        for (id, answers) in ids.iter().zip(self.ask_apart(look.collect()).await?) {
+            let (fields, left) = answers.and_then(row)?;
+            alive.extend(self.live(fields, left, now).map(|live| (*id, live)));
+        }
+        Ok(alive)
     }
 
     pub(super) async fn do_restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
-        for node in self.all_nodes().await? {
-            let mut cursor = Some(0);
-            while let Some(position) = cursor {
-                let (next, ids) = self.step(&node, position).await?;
-                let restore = self.restore(users, ids);
-                self.connections.within_budget(restore).await?;
-                cursor = next;
+        let mut scan = self.scan().await?;
+        while let Some(ids) = scan.next().await {
+            let restore = self.restore(users, ids);
+            if let Err(error) = self.connections.within_budget(restore).await {
+                scan.give_up(error);
             }
         }
-        Ok(())
+        scan.finish()
     }
 
     /// Lists those of the sessions that are these users'.
@@ -55,39 +130,20 @@ impl RedisStore {
         Ok(())
     }
 
-    async fn find(&self, handle: Handle) -> Result<Option<SessionId>, StoreError> {
-        for node in self.all_nodes().await? {
-            let mut cursor = Some(0);
-            while let Some(position) = cursor {
-                let (next, ids) = self.step(&node, position).await?;
-                let mut ids = ids.into_iter();
-                if let Some(id) = ids.find(|id| Handle::from(id) == handle) {
-                    return Ok(Some(id));
-                }
-                cursor = next;
+    pub(super) async fn do_end_handle(
+        &self,
+        handle: Handle,
+        why: &Ending,
+    ) -> Result<Option<String>, StoreError> {
+        let mut scan = self.scan().await?;
+        while let Some(ids) = scan.next().await {
+            if let Some(id) = ids.into_iter().find(|id| Handle::from(id) == handle) {
+                let end = self.end_found(&id, why);
+                return self.connections.within_budget(end).await;
             }
         }
+        scan.finish()?;
         Ok(None)
-    }
-
-    async fn all_nodes(&self) -> Result<Vec<Node>, StoreError> {
-        let nodes = self.connections.nodes();
-        self.connections.within_budget(nodes).await
-    }
-
-    /// Some of a node's sessions, and where the next ones are. By `SCAN`: unlike `KEYS` it lets others go on meanwhile.
-    async fn step(
-        &self,
-        node: &Node,
-        cursor: u64,
-    ) -> Result<(Option<u64>, Vec<SessionId>), StoreError> {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg("session:*");
-        scan.arg("COUNT").arg(AT_ONCE);
-        let step = self.connections.ask(node, &scan);
-        let (next, keys): (u64, Vec<Vec<u8>>) = self.connections.within_budget(step).await?;
-        let ids = keys.iter().filter_map(|key| id_in(key));
-        Ok(((next != 0).then_some(next), ids.collect()))
     }
 
     async fn end_found(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
