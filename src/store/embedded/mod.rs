@@ -61,12 +61,17 @@ pub struct EmbeddedStore {
     timeout: Option<Duration>,
 }
 
+/// How much longer than a request the end waits for the disk: a file that was not closed in order is checked whole at
+/// the next start.
+const CLOSING: Duration = Duration::from_secs(3);
+
 /// What an [`EmbeddedStore`] may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedLimits {
     /// How much of the file is kept in memory. Default: 32 MiB.
     pub cache_bytes: usize,
-    /// How long the end waits for the disk. Default: one second.
+    /// How long the last second of activity may take to be written at the end; closing the file has three seconds more.
+    /// Default: one second.
     pub timeout: Duration,
 }
 
@@ -114,7 +119,7 @@ impl EmbeddedStore {
             Arc::clone(&condition),
             clock.clone(),
             lifetimes.idle,
-            timeout,
+            timeout.map(|timeout| timeout + CLOSING),
         )
         .map_err(|error| OpenError::new(location, error))?;
         Ok(Self {
