@@ -63,7 +63,7 @@ pub use session::{
     Lifetimes, Listed, Listing, Live, NameError, NewSession, Reason, Resumed, Session, SessionId,
     SessionStore, Sessions, Started, StoreError, UserName, Visitor, Vitals, Which, Written,
 };
-pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisStore};
+pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use web::{
     CurrentSession, Log, PassiveSession, Refusal, SameOrigin, launch, rocket, stage,
     stage_with_own_templates, templates,

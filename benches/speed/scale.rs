@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use innkeeper::{
-    Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisStore, Secret, SessionId,
-    SessionStore, Sessions, UserName, Visitor,
+    Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisOptions, RedisStore, Secret,
+    SessionId, SessionStore, Sessions, UserName, Visitor,
 };
 use rocket::futures::StreamExt;
 use rocket::futures::stream;
@@ -192,10 +192,11 @@ impl Kept {
             }
             Self::Redis(redis) => {
                 let address = RedisAddress::Url(Secret::new(redis.url()));
-                let patience = Duration::from_secs(60);
-                Arc::new(
-                    RedisStore::open(&address, None, patience, lifetimes, clock.clone()).unwrap(),
-                )
+                let options = RedisOptions {
+                    timeout: Duration::from_secs(60),
+                    ..RedisOptions::default()
+                };
+                Arc::new(RedisStore::open(&address, &options, lifetimes, clock.clone()).unwrap())
             }
         };
         Sessions::new(store, lifetimes, MOST, clock)

@@ -12,7 +12,9 @@ mod table;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use rocket::figment::Figment;
@@ -28,7 +30,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -41,6 +43,7 @@ const KEYS: [&str; 16] = [
     "sign_in",
     "open_to_the_world",
     "redis_timeout_ms",
+    "redis_connections",
     "redis_ca_file",
     "drain_secs",
     "metrics_address",
@@ -80,6 +83,9 @@ pub struct Config {
     pub drain: Duration,
     /// `store_cache_mb`, default 32: how much of its file the embedded store keeps in memory, in bytes.
     pub store_cache_bytes: usize,
+    /// `redis_connections`: how many connections to Redis requests share; in a cluster there is one to each node.
+    /// Default: a quarter of the cores, at least 1 and at most 4.
+    pub redis_connections: usize,
     /// `metrics_address`; `None`: nothing is counted, and nothing served.
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
@@ -212,6 +218,10 @@ impl Config {
                 .whole("store_cache_mb", 1..=65_536)?
                 .and_then(|megabytes| usize::try_from(megabytes << 20).ok())
                 .unwrap_or(32 << 20),
+            redis_connections: table
+                .whole("redis_connections", 1..=64)?
+                .and_then(|connections| usize::try_from(connections).ok())
+                .unwrap_or_else(default_connections),
             metrics: MetricsAddress::read(figment, &table)?,
             log_format,
         })
@@ -228,6 +238,12 @@ impl Config {
             idle.as_secs()
         ))
     }
+}
+
+/// One connection keeps some four cores busy; with more than that requests only send smaller pieces.
+pub(crate) fn default_connections() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (cores / 4).clamp(1, 4)
 }
 
 fn store(table: &Table) -> Result<StoreChoice, ConfigError> {

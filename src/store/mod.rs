@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use measured::{DURATIONS, Measured};
-pub use redis::{AddressError, RedisStore};
+pub use redis::{AddressError, RedisOptions, RedisStore};
 
 use crate::config::{Config, Location, RedisAddress, StoreChoice};
 use crate::session::{Clock, SessionStore};
@@ -66,14 +66,12 @@ pub(crate) fn open_redis(
     ca_file: Option<&Path>,
     clock: Clock,
 ) -> Result<RedisStore, String> {
-    RedisStore::open(
-        address,
-        ca_file,
-        config.redis_timeout,
-        config.lifetimes,
-        clock,
-    )
-    .map_err(|error| match error {
+    let options = RedisOptions {
+        timeout: config.redis_timeout,
+        connections: config.redis_connections,
+        ca_file: ca_file.map(Path::to_owned),
+    };
+    RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| match error {
         AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
         AddressError::Unreadable
         | AddressError::ServiceMissing

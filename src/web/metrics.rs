@@ -183,7 +183,7 @@ fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
     )?;
     gauge(
         "innkeeper_store_connections",
-        "Connections to the store's server that are open; one to a cluster is one to each of its nodes.",
+        "Connections to the store's server that are open; in a cluster those to all of its nodes.",
         vitals
             .connections
             .map(|connections| count(connections.open)),

@@ -26,7 +26,9 @@ fn wait_until_found(port: u16) {
 /// Innkeeper with `redis_timeout_ms` of the test's own.
 fn program_that_waits(milliseconds: &str, redis_url: &str) -> Program {
     let timeout = ("INNKEEPER_REDIS_TIMEOUT_MS", milliseconds);
-    Program::start(&[("REDIS_URL", redis_url), timeout])
+    // A proxy counts the steps of a request, and making a connection would be one of them.
+    let connections = ("INNKEEPER_REDIS_CONNECTIONS", "1");
+    Program::start(&[("REDIS_URL", redis_url), timeout, connections])
 }
 
 const HTML: &str = "Accept: text/html";
@@ -278,7 +280,8 @@ fn a_connection_that_takes_longer_than_a_request_may_wait_is_made_all_the_same()
 #[test]
 fn the_first_request_after_a_restart_is_served_however_many_connections_were_lost() {
     let mut redis = RedisServer::start();
-    let program = Program::start(&[("REDIS_URL", &redis.url())]);
+    let connections = ("INNKEEPER_REDIS_CONNECTIONS", "4");
+    let program = Program::start(&[("REDIS_URL", &redis.url()), connections]);
     let port = program.port();
     let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     for _ in 0..3 {

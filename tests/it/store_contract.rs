@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
     Clock, Displaced, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live, Location,
-    NewSession, Reason, RedisAddress, RedisStore, Secret, Session, SessionId, SessionStore,
-    Visitor, Which, Written,
+    NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session, SessionId,
+    SessionStore, Visitor, Which, Written,
 };
 
 use crate::support::Backend;
@@ -65,11 +65,12 @@ fn open(on: Backend, lifetimes: Lifetimes) -> Opened {
         Backend::Redis => {
             let redis = RedisServer::start();
             let address = RedisAddress::Url(Secret::new(redis.url()));
-            let budget = Duration::from_secs(10);
+            let options = RedisOptions {
+                timeout: Duration::from_secs(10),
+                ..RedisOptions::default()
+            };
             Opened {
-                store: Arc::new(
-                    RedisStore::open(&address, None, budget, lifetimes, clock).unwrap(),
-                ),
+                store: Arc::new(RedisStore::open(&address, &options, lifetimes, clock).unwrap()),
                 _redis: Some(redis),
             }
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, Ending, Handle, Lifetimes, NewSession, Reason, RedisAddress, RedisStore, Secret,
-    Session, SessionId, SessionStore, StoreError, Visitor, Which,
+    Clock, Ending, Handle, Lifetimes, NewSession, Reason, RedisAddress, RedisOptions, RedisStore,
+    Secret, Session, SessionId, SessionStore, StoreError, Visitor, Which,
 };
 
 use crate::support::proxy::{Fault, Proxy};
@@ -88,8 +88,13 @@ fn store_at(url: &str) -> RedisStore {
         absolute: Some(Duration::from_secs(43_200)),
     };
     let address = RedisAddress::Url(Secret::new(url));
-    let budget = Duration::from_secs(10);
-    RedisStore::open(&address, None, budget, lifetimes, Clock::start()).unwrap()
+    let options = RedisOptions {
+        timeout: Duration::from_secs(10),
+        // The steps of an operation are counted.
+        connections: 1,
+        ca_file: None,
+    };
+    RedisStore::open(&address, &options, lifetimes, Clock::start()).unwrap()
 }
 
 impl Case {

@@ -1,6 +1,5 @@
 //! From the configured address to what the Redis client connects with.
 
-use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     TlsCertificates,
@@ -65,6 +64,8 @@ pub(super) struct Sentinels {
     pub(super) addresses: Vec<ConnectionAddr>,
     pub(super) service: String,
     pub(super) tls: bool,
+    /// Whom to trust, where TLS is used.
+    pub(super) authorities: Option<TlsCertificates>,
     /// The user, password and database on the primary.
     pub(super) primary: RedisConnectionInfo,
     /// The user and password on the Sentinels themselves.
@@ -72,12 +73,47 @@ pub(super) struct Sentinels {
     pub(super) password: Option<String>,
 }
 
-/// `authorities`: whom to trust in place of the system's roots.
-pub(super) fn resolve(
-    address: &RedisAddress,
-    authorities: Option<&TlsCertificates>,
-) -> Result<Server, AddressError> {
-    let info = match address {
+impl Server {
+    pub(super) fn is_tls(&self) -> bool {
+        match self {
+            Self::One(info) => is_tls(info),
+            Self::Cluster(nodes) => nodes.iter().any(is_tls),
+            Self::Sentinel(sentinels) => sentinels.tls,
+        }
+    }
+
+    /// The same, reached by TLS with only these authorities trusted.
+    pub(super) fn trusting(self, authorities: &TlsCertificates) -> Result<Self, AddressError> {
+        Ok(match self {
+            Self::One(info) => Self::One(trusting(info, authorities)?),
+            Self::Cluster(nodes) => {
+                let nodes = nodes.into_iter().map(|node| trusting(node, authorities));
+                Self::Cluster(nodes.collect::<Result<_, _>>()?)
+            }
+            Self::Sentinel(sentinels) => Self::Sentinel(Sentinels {
+                authorities: Some(authorities.clone()),
+                ..sentinels
+            }),
+        })
+    }
+}
+
+fn is_tls(info: &ConnectionInfo) -> bool {
+    matches!(info.addr(), ConnectionAddr::TcpTls { .. })
+}
+
+fn trusting(
+    info: ConnectionInfo,
+    authorities: &TlsCertificates,
+) -> Result<ConnectionInfo, AddressError> {
+    let client = Client::build_with_tls(info, authorities.clone())
+        .map_err(|error| AddressError::Authorities(error.to_string()))?;
+    Ok(client.get_connection_info().clone())
+}
+
+/// Reads the address, and looks nothing up.
+pub(super) fn resolve(address: &RedisAddress) -> Result<Server, AddressError> {
+    Ok(Server::One(match address {
         RedisAddress::Url(url) => {
             refuse_unescaped(url.reveal())?;
             match Several::parse(url.reveal())? {
@@ -95,16 +131,7 @@ pub(super) fn resolve(
                 .set_password(token.reveal());
             at(tcp(host.clone(), *port, true), user)?
         }
-    };
-    let info = match (authorities, info.addr()) {
-        (Some(authorities), ConnectionAddr::TcpTls { .. }) => {
-            let client = Client::build_with_tls(info, authorities.clone());
-            let client = client.map_err(|_| AddressError::Unreadable)?;
-            client.get_connection_info().clone()
-        }
-        _ => info,
-    };
-    Ok(Server::One(info.set_tcp_settings(without_delay())))
+    }))
 }
 
 /// A `/`, `?` or `#` in a password ends the part of the address that names the host, so what stands before it would be
@@ -131,11 +158,6 @@ fn refuse_unescaped(url: &str) -> Result<(), AddressError> {
         }
     }
     Ok(())
-}
-
-/// Redis' commands are smaller than a packet, and would wait for one another.
-pub(super) fn without_delay() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
 }
 
 fn tcp(host: String, port: u16, tls: bool) -> ConnectionAddr {
@@ -232,6 +254,7 @@ impl Several {
                 addresses: addresses.collect(),
                 service: self.service.ok_or(AddressError::ServiceMissing)?,
                 tls,
+                authorities: None,
                 primary: user,
                 user: self.sentinel_user,
                 password: self.sentinel_password,
@@ -262,7 +285,7 @@ mod tests {
     use crate::config::Secret;
 
     fn server(url: &str) -> Result<Server, AddressError> {
-        resolve(&RedisAddress::Url(Secret::new(url)), None)
+        resolve(&RedisAddress::Url(Secret::new(url)))
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use deadpool_redis::redis::TlsCertificates;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -20,15 +21,31 @@ pub(super) fn with(file: &Path) -> Result<TlsCertificates, AddressError> {
     if own.is_empty() {
         return Err(refuse("it has no certificate".to_owned()));
     }
-    // A root that the system has and nobody can read would not help without the file either.
+    if !own.iter().all(is_usable) {
+        return Err(refuse("a certificate in it cannot be read".to_owned()));
+    }
+    Ok(besides_the_systems(own))
+}
+
+/// The system's roots, read once: the client itself would read them for each connection.
+pub(super) fn of_the_system() -> TlsCertificates {
+    besides_the_systems(Vec::new())
+}
+
+fn besides_the_systems(mut all: Vec<CertificateDer<'static>>) -> TlsCertificates {
+    // A root that the system has and nobody can read would not help either.
     let system = rustls_native_certs::load_native_certs().certs;
-    let all: Vec<_> = own
+    all.extend(system.into_iter().filter(is_usable));
+    let all: Vec<_> = all
         .iter()
-        .chain(&system)
         .map(|certificate| pem::Pem::new("CERTIFICATE", certificate.as_ref()))
         .collect();
-    Ok(TlsCertificates {
+    TlsCertificates {
         client_tls: None,
         root_cert: Some(pem::encode_many(&all).into_bytes()),
-    })
+    }
+}
+
+fn is_usable(certificate: &CertificateDer<'static>) -> bool {
+    RootCertStore::empty().add(certificate.clone()).is_ok()
 }

@@ -1,7 +1,7 @@
 //! Remembers that the server does not answer, so that requests need not find out one by one.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// So many operations in a row that found no server make an outage.
 const ENOUGH: u32 = 5;
@@ -14,19 +14,16 @@ const COARSE: u64 = 10;
 pub(super) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
-    /// How long nobody must have been answered, besides: in a cluster many can fail at once, while others go on.
-    silence: Duration,
     begun: Instant,
-    /// When somebody was answered last, in milliseconds since it began.
+    /// When somebody was answered last, in milliseconds since it began; 0: nobody yet.
     answered_at: AtomicU64,
 }
 
 impl Breaker {
-    pub(super) fn after(silence: Duration) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
-            silence,
             begun: Instant::now(),
             answered_at: AtomicU64::new(0),
         }
@@ -42,30 +39,37 @@ impl Breaker {
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
-        if !self.silence.is_zero() {
-            let now = self.now();
-            if self.answered_at.load(Ordering::Relaxed) + COARSE < now {
-                self.answered_at.store(now, Ordering::Relaxed);
-            }
+        let now = self.at(Instant::now());
+        let answered_at = self.answered_at.load(Ordering::Relaxed);
+        if answered_at == 0 || answered_at + COARSE < now {
+            self.answered_at.store(now, Ordering::Relaxed);
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// Never zero.
+    fn at(&self, moment: Instant) -> u64 {
+        let millis = moment.saturating_duration_since(self.begun).as_millis();
+        u64::try_from(millis).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn is_silent(&self) -> bool {
-        let answered_at = Duration::from_millis(self.answered_at.load(Ordering::Relaxed));
-        self.begun.elapsed() >= answered_at + self.silence
-    }
-
-    /// No server was found. Says whether this was the failure that opens the breaker.
-    pub(super) fn failed(&self) -> bool {
+    /// No server was found by an operation that was begun then. Says whether this was the failure that opens the
+    /// breaker.
+    ///
+    /// One that was begun before the last answer says nothing that the answer does not disprove: when a connection is
+    /// lost under load, many operations fail that were under way on it, while a new one already serves.
+    pub(super) fn failed(&self, begun: Instant) -> bool {
+        let answered_at = self.answered_at.load(Ordering::Relaxed);
+        if answered_at > 0 && self.at(begun) <= answered_at.saturating_add(COARSE) {
+            return false;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        failures >= ENOUGH && self.is_silent() && !self.open.swap(true, Ordering::Relaxed)
+        failures >= ENOUGH && !self.open.swap(true, Ordering::Relaxed)
     }
 
+    /// The server was found again: whatever was begun before is over.
     pub(super) fn close(&self) {
+        let now = self.at(Instant::now());
+        self.answered_at.store(now, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         self.open.store(false, Ordering::Relaxed);
     }
@@ -73,33 +77,45 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// An operation that is begun when everything of now is past.
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(1)
+    }
 
     #[test]
     fn only_failures_in_a_row_open_it_and_only_once() {
-        let breaker = Breaker::after(Duration::ZERO);
+        let breaker = Breaker::new();
         for _ in 1..ENOUGH {
-            assert!(!breaker.failed());
+            assert!(!breaker.failed(Instant::now()));
         }
         breaker.answered();
         for _ in 1..ENOUGH {
-            assert!(!breaker.failed());
+            assert!(!breaker.failed(later()));
         }
         assert!(!breaker.is_open());
-        assert!(breaker.failed());
+        assert!(breaker.failed(later()));
         assert!(breaker.is_open());
-        assert!(!breaker.failed());
+        assert!(!breaker.failed(later()));
         breaker.close();
         assert!(!breaker.is_open());
     }
 
     #[test]
-    fn many_failures_at_once_do_not_open_it_while_others_are_answered() {
-        let breaker = Breaker::after(Duration::from_secs(3600));
+    fn what_was_begun_before_the_last_answer_says_nothing() {
+        let breaker = Breaker::new();
+        let begun = Instant::now();
         breaker.answered();
         for _ in 0..10 * ENOUGH {
-            assert!(!breaker.failed());
+            assert!(!breaker.failed(begun));
         }
         assert!(!breaker.is_open());
+        for _ in 0..ENOUGH {
+            breaker.failed(later());
+        }
+        assert!(breaker.is_open());
     }
 }

@@ -1,9 +1,9 @@
 //! The time that one operation may take, and how an outage begins and ends.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::connections::Connections;
 use crate::session::StoreError;
@@ -39,8 +39,8 @@ impl Connections {
         self.breaker.is_open()
     }
 
-    fn failed(self: &Arc<Self>) {
-        if self.breaker.failed() {
+    fn failed(self: &Arc<Self>, begun: Instant) {
+        if !self.some_node_is_well() && self.breaker.failed(begun) {
             tracing::error!(
                 "outage begun: Redis does not answer, requests are not kept waiting for it"
             );
@@ -59,7 +59,9 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn settle<T>(self, outcome: &Result<T, StoreError>) {
         match outcome {
-            Err(StoreError::Timeout(_) | StoreError::Unreachable(_)) => self.connections.failed(),
+            Err(StoreError::Timeout(_) | StoreError::Unreachable(_)) => {
+                self.connections.failed(self.begun);
+            }
             Ok(_) | Err(StoreError::Failed(_) | StoreError::Unreadable(_)) => {
                 self.connections.breaker.answered();
             }
@@ -71,7 +73,7 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if self.begun.elapsed() >= self.connections.budget() / 2 {
-            self.connections.failed();
+            self.connections.failed(self.begun);
         }
     }
 }

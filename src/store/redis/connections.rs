@@ -1,51 +1,37 @@
 //! The connections, and how commands are sent over them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{self, Manager, Pool, QueueMode};
-use deadpool_redis::Runtime;
-use deadpool_redis::redis::{
-    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, TlsCertificates, Value,
-};
+use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
 use futures_util::future::try_join_all;
-use tokio::time::{sleep, timeout};
 
 use super::AddressError;
 use super::address::Server;
 use super::answers::read;
 use super::breaker::Breaker;
-use super::faults::{into_store_error, is_lost};
+use super::cluster::Cluster;
+use super::connector::Connector;
+use super::faults::into_store_error;
 use super::layout::session_key;
-use super::share::Share;
-use super::shared::Shared;
+use super::pool::SharedPool;
 use crate::session::{ConnectionCount, SessionId, StoreError};
-
-/// The most connections of one instance.
-const MOST: usize = 4;
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// How long the connection to a cluster is given before it is made anew again.
-const RENEW_EVERY: Duration = Duration::from_millis(500);
-
-/// Connections that requests share: each takes a handle, gives the connection back at once, and sends its
-/// commands beside those of others.
-///
-/// Lending a connection to one request at a time would cost a check before each loan and let requests wait
-/// for one another over a distant network.
+/// Whom commands are sent to, and whether anybody is there.
 pub(super) struct Connections {
-    pool: Pool<Shared>,
-    /// The connection that requests use until it breaks: to ask the pool each time would cost a request more than
-    /// to send its commands.
-    current: RwLock<Option<Share>>,
+    pub(super) to: Topology,
     budget: Duration,
     pub(super) breaker: Breaker,
-    /// Whether the connection to a cluster is being made anew at this moment.
-    renewing: AtomicBool,
+}
+
+pub(super) enum Topology {
+    /// One server, or the primary that Sentinels name.
+    Standalone(Arc<SharedPool>),
+    Cluster(Arc<Cluster>),
 }
 
 impl fmt::Debug for Connections {
@@ -58,33 +44,17 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
+    /// `connections`: how many to one server; in a cluster there is one to each node.
     pub(super) fn to(
         server: Server,
-        authorities: Option<TlsCertificates>,
+        connections: usize,
         budget: Duration,
     ) -> Result<Self, AddressError> {
-        let shared = Shared::to(server, authorities, CONNECTING, budget)
-            .map_err(|_| AddressError::Unreadable)?;
-        // To a cluster one is as good as several: it has one to each node in it.
-        let (most, breaker) = if shared.is_cluster() {
-            (1, Breaker::after(budget))
-        } else {
-            (MOST, Breaker::after(Duration::ZERO))
-        };
-        let pool = Pool::builder(shared)
-            .max_size(most)
-            .wait_timeout(Some(CONNECTING))
-            .create_timeout(Some(CONNECTING))
-            .queue_mode(QueueMode::Lifo)
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|_| AddressError::Unreadable)?;
+        let to = Topology::of(server, connections, budget).map_err(|_| AddressError::Unreadable)?;
         Ok(Self {
-            pool,
-            current: RwLock::default(),
+            to,
             budget,
-            breaker,
-            renewing: AtomicBool::default(),
+            breaker: Breaker::new(),
         })
     }
 
@@ -94,10 +64,9 @@ impl Connections {
     }
 
     pub(super) fn count(&self) -> ConnectionCount {
-        let status = self.pool.status();
-        ConnectionCount {
-            open: status.size,
-            most: status.max_size,
+        match &self.to {
+            Topology::Standalone(pool) => pool.count(),
+            Topology::Cluster(cluster) => cluster.count(),
         }
     }
 
@@ -146,94 +115,40 @@ impl Connections {
     }
 
     pub(super) fn is_cluster(&self) -> bool {
-        self.pool.manager().is_cluster()
+        matches!(self.to, Topology::Cluster(_))
     }
 
-    /// Sends commands in one piece; once more, on a new connection, if the first was lost.
+    /// Whether one silent or lost node says nothing of the whole, because another one is well.
+    pub(super) fn some_node_is_well(&self) -> bool {
+        match &self.to {
+            Topology::Standalone(_) => false,
+            Topology::Cluster(cluster) => cluster.some_node_is_well(),
+        }
+    }
+
+    /// Sends commands in one piece; once more, on another connection, if the first was lost.
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
     /// they were done.
     async fn send(self: &Arc<Self>, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
-        let outcome = match self.once(commands).await {
-            Err(error) if is_lost(&error) => {
-                if !self.is_cluster() {
-                    // The others lead to the same server, and what ended this one may have ended them.
-                    self.forget_current();
-                    self.pool.retain(|_, _| false);
-                }
-                self.once(commands).await
-            }
-            outcome => outcome,
+        let outcome = match &self.to {
+            Topology::Standalone(pool) => pool.send(commands).await,
+            Topology::Cluster(cluster) => cluster.send(commands).await,
         };
         outcome.map_err(into_store_error)
     }
-
-    async fn once(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        let share = self.share().await?;
-        if self.is_cluster() && share.is_broken() {
-            self.renew(&share);
-        }
-        share.send(commands, self.budget / 2).await
-    }
-
-    /// Makes the connection to a cluster anew, beside the one that there is, and puts it in its place.
-    ///
-    /// The client mends lost connections, but does not look for another node while one is silent.
-    fn renew(self: &Arc<Self>, share: &Share) {
-        if self.renewing.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        share.trust_again();
-        let connections = Arc::clone(self);
-        tokio::spawn(async move {
-            if let Ok(Ok(fresh)) = timeout(CONNECTING, connections.pool.manager().create()).await
-                && let Ok(mut place) = connections.pool.get().await
-            {
-                *place = fresh;
-                connections.forget_current();
-            }
-            sleep(RENEW_EVERY).await;
-            connections.renewing.store(false, Ordering::Relaxed);
-        });
-    }
-
-    /// A share of a connection that is not known to be broken.
-    ///
-    /// One that has to be made is made by a task of its own: over a distant network that may take longer than this
-    /// request can wait, and the next one should find it ready.
-    pub(super) async fn share(self: &Arc<Self>) -> RedisResult<Share> {
-        if let Some(share) = self.unbroken() {
-            return Ok(share);
-        }
-        let connections = Arc::clone(self);
-        let get = tokio::spawn(async move {
-            let shared = connections.pool.get().await.map_err(into_redis_error)?;
-            let share = Share::from(&*shared);
-            *connections.place() = Some(share.clone());
-            Ok(share)
-        });
-        get.await
-            .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Client, "connecting panicked"))))
-    }
-
-    fn unbroken(&self) -> Option<Share> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let serves = |share: &&Share| self.is_cluster() || !share.is_broken();
-        current.as_ref().filter(serves).cloned()
-    }
-
-    fn forget_current(&self) {
-        *self.place() = None;
-    }
-
-    fn place(&self) -> RwLockWriteGuard<'_, Option<Share>> {
-        self.current.write().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {
-    if let managed::PoolError::Backend(error) = error {
-        return error;
+impl Topology {
+    fn of(server: Server, connections: usize, budget: Duration) -> RedisResult<Self> {
+        // An answer that takes longer than this is one that does not come.
+        let patience = budget / 2;
+        let connector = match server {
+            Server::One(info) => Connector::to_server(info, CONNECTING)?,
+            Server::Sentinel(sentinels) => Connector::to_primary(sentinels, CONNECTING)?,
+            Server::Cluster(nodes) => return Ok(Self::Cluster(Cluster::new(&nodes, patience)?)),
+        };
+        let pool = SharedPool::new(connector, connections, CONNECTING, patience)?;
+        Ok(Self::Standalone(pool))
     }
-    RedisError::from((ErrorKind::Client, "no connection from the pool"))
 }

@@ -36,21 +36,24 @@ fn is_away(error: &RedisError) -> bool {
         )
 }
 
-/// The connection leads to a server that is gone, starting, or no longer the primary.
+/// The connection is of no use any more.
+pub(super) fn is_broken(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_unrecoverable_error()
+}
+
+/// The connection leads to a server that is starting, or no longer the primary.
 pub(super) fn is_unhealthy(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_unrecoverable_error()
-        || matches!(
-            error.kind(),
-            ErrorKind::Server(
-                ServerErrorKind::ReadOnly
-                    | ServerErrorKind::BusyLoading
-                    | ServerErrorKind::MasterDown
-                    | ServerErrorKind::ClusterDown
-                    | ServerErrorKind::Moved
-                    | ServerErrorKind::Ask
-            )
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly
+                | ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask
         )
+    )
 }
 
 /// What an operator can do something about, in the words that the log has for it and doctor looks for.

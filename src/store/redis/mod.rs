@@ -5,13 +5,16 @@ mod answers;
 mod authorities;
 mod breaker;
 mod budget;
+mod cluster;
+mod connection;
 mod connections;
+mod connector;
 mod faults;
 mod layout;
-mod link;
 mod list;
 mod nodes;
 mod one;
+mod pool;
 mod reach;
 mod record;
 mod relisting;
@@ -19,12 +22,11 @@ mod rights;
 mod scan;
 mod search;
 mod server_time;
-mod share;
-mod shared;
+mod slots;
 mod survey;
 mod vitals;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +43,33 @@ pub(crate) use survey::{Clocks, Info, Server, Survey};
 use self::connections::Connections;
 use self::relisting::Relisting;
 use self::server_time::ServerTime;
-use crate::config::RedisAddress;
+use crate::config::{RedisAddress, default_connections};
 use crate::session::{
     Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
     NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
+
+/// How Redis is used, its address aside.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// The whole time that one call may take, retries included. Default: a second.
+    pub timeout: Duration,
+    /// How many connections there are, each shared by many requests; in a cluster there is one to each node.
+    /// Default: a quarter of the cores, at least 1 and at most 4.
+    pub connections: usize,
+    /// A PEM file with certificate authorities to trust besides the system's. Default: none.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(1),
+            connections: default_connections(),
+            ca_file: None,
+        }
+    }
+}
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
 ///
@@ -68,23 +92,28 @@ pub struct RedisStore {
 impl RedisStore {
     /// Prepares the pool; connects when the first request needs it.
     ///
-    /// `ca_file` is a PEM file with certificate authorities to trust besides the system's; `budget` the whole time
-    /// that one call may take, retries included.
-    ///
     /// # Errors
     ///
     /// The address is not one of Redis, or the file cannot be used.
     pub fn open(
         address: &RedisAddress,
-        ca_file: Option<&Path>,
-        budget: Duration,
+        options: &RedisOptions,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, AddressError> {
-        let authorities = ca_file.map(authorities::with).transpose()?;
-        let server = address::resolve(address, authorities.as_ref())?;
+        let RedisOptions {
+            timeout,
+            connections,
+            ca_file,
+        } = options;
+        let own = ca_file.as_deref().map(authorities::with).transpose()?;
+        let mut server = address::resolve(address)?;
+        if server.is_tls() {
+            server = server.trusting(&own.unwrap_or_else(authorities::of_the_system))?;
+        }
+        let connections = Connections::to(server, (*connections).max(1), *timeout)?;
         Ok(Self {
-            connections: Arc::new(Connections::to(server, authorities, budget)?),
+            connections: Arc::new(connections),
             lifetimes,
             clock,
             server_time: Arc::default(),

@@ -52,7 +52,7 @@ pub(crate) enum Tls {
 
 /// Reads the address, and looks nothing up.
 pub(crate) fn reach(address: &RedisAddress) -> Result<Reach, AddressError> {
-    Ok(match resolve(address, None)? {
+    Ok(match resolve(address)? {
         Server::One(info) => of(By::Server, &[info.addr()], &[info.redis_settings()]),
         Server::Cluster(nodes) => {
             let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();

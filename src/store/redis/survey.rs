@@ -87,7 +87,7 @@ impl RedisStore {
         let save: Result<HashMap<String, String>, _> = self.ask(node, &question).await?;
         let cluster: Option<Result<String, _>> = match node {
             Node::Only => None,
-            Node::Primary { .. } => {
+            Node::Primary(_) => {
                 let mut question = cmd("CLUSTER");
                 Some(self.ask(node, question.arg("INFO")).await?)
             }

@@ -7,7 +7,7 @@ use super::answers::read;
 use super::layout::id_in;
 use crate::session::{StoreError, Vitals};
 
-/// How many keys are drawn; in a cluster each draw is put to all primaries, and one answer is taken. Of a million keys,
+/// How many keys are drawn; in a cluster the primaries are asked in turn. Of a million keys,
 /// half of them sessions, the estimate is then within 48,000 of the truth (three standard deviations); a scrape costs
 /// some 50 kB and no walk through the keys.
 const DRAWN: usize = 1000;

@@ -65,11 +65,27 @@ impl Cluster {
 
     /// For Innkeeper, naming two of the nodes.
     pub(crate) fn url(&self) -> String {
+        self.url_of(1, &[2])
+    }
+
+    /// The same, naming these.
+    pub(crate) fn url_of(&self, first: usize, others: &[usize]) -> String {
+        let first = self.nodes[first].address();
+        let others: Vec<_> = others
+            .iter()
+            .map(|other| format!("node={}", self.nodes[*other].address()))
+            .collect();
         format!(
-            "redis-cluster://innkeeper:least@{}?node={}",
-            self.nodes[1].address(),
-            self.nodes[2].address()
+            "redis-cluster://innkeeper:least@{first}?{}",
+            others.join("&")
         )
+    }
+
+    /// From here on nobody takes the place of a node that is silent for less than a minute.
+    pub(crate) fn promote_nobody(&self) {
+        for node in &self.nodes {
+            node.run::<()>("CONFIG SET cluster-node-timeout 60000");
+        }
     }
 
     fn id(&self, node: usize) -> String {

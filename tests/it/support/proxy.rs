@@ -44,6 +44,10 @@ struct State {
     always: Option<Fault>,
     held: bool,
     delay: Duration,
+    /// How many connections there have been.
+    connections: usize,
+    /// So many of them, the first ones, are forgotten.
+    forgotten: usize,
 }
 
 impl Proxy {
@@ -82,9 +86,25 @@ impl Proxy {
         std::mem::take(&mut self.shared.state.lock().unwrap().plan).is_empty()
     }
 
+    /// Whether some of the plan has not been carried out yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.shared.state.lock().unwrap().plan.is_empty()
+    }
+
     /// Does this to every request from here on.
     pub(crate) fn always(&self, fault: Option<Fault>) {
         self.shared.state.lock().unwrap().always = fault;
+    }
+
+    /// Lets nothing more through on the connections that there are, as a firewall does that has forgotten them.
+    pub(crate) fn forget_connections(&self) {
+        let mut state = self.shared.state.lock().unwrap();
+        state.forgotten = state.connections;
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.state.lock().unwrap().connections
     }
 
     /// Delays every answer from here on.
@@ -108,18 +128,23 @@ impl Shared {
         for stream in [client, server] {
             stream.set_nodelay(true).unwrap();
         }
+        let number = {
+            let mut state = self.state.lock().unwrap();
+            state.connections += 1;
+            state.connections
+        };
         thread::scope(|scope| {
             scope.spawn(|| self.answers(server, client));
-            self.requests(client, server);
+            self.requests(number, client, server);
             drop(server.shutdown(Shutdown::Both));
             drop(client.shutdown(Shutdown::Both));
         });
     }
 
-    fn requests(&self, mut client: &TcpStream, mut server: &TcpStream) {
+    fn requests(&self, number: usize, mut client: &TcpStream, mut server: &TcpStream) {
         let mut buffer = vec![0; 1 << 20];
         while let Ok(1..) = client.peek(&mut buffer[..1]) {
-            let fault = self.next_fault();
+            let fault = self.next_fault(number);
             if fault == Some(Fault::Reset) {
                 // Closing what has not been read resets the connection.
                 return;
@@ -166,8 +191,11 @@ impl Shared {
         drop(client.shutdown(Shutdown::Both));
     }
 
-    fn next_fault(&self) -> Option<Fault> {
+    fn next_fault(&self, number: usize) -> Option<Fault> {
         let mut state = self.state.lock().unwrap();
+        if number <= state.forgotten {
+            return Some(Fault::Swallow);
+        }
         if state.plan.is_empty() {
             return state.always;
         }

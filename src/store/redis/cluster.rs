@@ -1,0 +1,431 @@
+//! A cluster: which of its nodes has a key, and a pool of connections to each.
+//!
+//! Not the client library's own: that one connects to all seeds and then to all nodes before it serves anything, and
+//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops everybody (T36).
+//! Here a node that does not answer costs only those whose keys it has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use deadpool_redis::redis::cluster_routing::Slot;
+use deadpool_redis::redis::{
+    ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
+    RedisError, RedisResult, ServerErrorKind, Value, cmd,
+};
+use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::connector::Connector;
+use super::layout::session_key;
+use super::pool::SharedPool;
+use super::slots::{NodeAddress, Route, SlotRange, parse_slots, route};
+use crate::session::{ConnectionCount, SessionId};
+
+/// How long a connection to one node may take to be made.
+const CONNECTING: Duration = Duration::from_secs(2);
+
+/// The nodes are asked no more often than this which of them has which keys.
+const REFRESH_EVERY: Duration = Duration::from_millis(500);
+
+/// So many nodes that are well are asked at once; the first to answer is believed.
+const ASKED_AT_ONCE: usize = 3;
+
+/// How long the others have to contradict a node that sees the cluster as failed: it may be the one that is cut off.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// How often one request follows a redirect.
+const MAX_REDIRECTS: usize = 3;
+
+pub(super) struct Cluster {
+    seeds: Vec<NodeAddress>,
+    /// How every node is reached, its host and port aside.
+    like: ConnectionInfo,
+    /// How long a node's answer may take before its connection is taken for broken.
+    patience: Duration,
+    slots: RwLock<HashMap<Slot, Arc<ClusterNode>>>,
+    /// The primaries that are known, and until the next look those that a redirect named.
+    nodes: RwLock<BTreeMap<NodeAddress, Arc<ClusterNode>>>,
+    refreshing: Mutex<Refreshing>,
+    turn: AtomicUsize,
+}
+
+struct ClusterNode {
+    address: NodeAddress,
+    pool: Arc<SharedPool>,
+}
+
+type Refresh = Shared<BoxFuture<'static, RedisResult<()>>>;
+
+/// The last look at who has which keys.
+#[derive(Default)]
+struct Refreshing {
+    begun: Option<Instant>,
+    last: Option<Refresh>,
+}
+
+/// Who has which keys, as one node sees it.
+struct View {
+    ranges: Vec<SlotRange>,
+    /// Whether the node takes commands: one that has lost sight of the others does not.
+    serves: bool,
+}
+
+impl Cluster {
+    pub(super) fn new(seeds: &[ConnectionInfo], patience: Duration) -> RedisResult<Arc<Self>> {
+        let no_seed = || RedisError::from((ErrorKind::InvalidClientConfig, "no node is named"));
+        let like = seeds.first().ok_or_else(no_seed)?.clone();
+        Ok(Arc::new(Self {
+            seeds: seeds.iter().filter_map(address_of).collect(),
+            like,
+            patience,
+            slots: RwLock::default(),
+            nodes: RwLock::default(),
+            refreshing: Mutex::default(),
+            turn: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The connections to all nodes together.
+    pub(super) fn count(&self) -> ConnectionCount {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = nodes.values().map(|node| node.pool.count());
+        counts.fold(ConnectionCount { open: 0, most: 0 }, |all, one| {
+            ConnectionCount {
+                open: all.open + one.open,
+                most: all.most + one.most,
+            }
+        })
+    }
+
+    pub(super) fn some_node_is_well(&self) -> bool {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.values().any(|node| node.pool.is_well())
+    }
+
+    /// Sends commands of one key, or a single one of none, and returns the answer of each.
+    pub(super) async fn send(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        match route(commands) {
+            Route::Slot(slot) => self.send_to_owner(slot, commands).await,
+            Route::Any => {
+                let nodes = self.primaries().await?;
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1);
+                let node = nodes.get(turn).ok_or_else(nobody_has_it)?;
+                node.pool.send(commands).await
+            }
+            Route::Sum => self.sum(commands).await,
+        }
+    }
+
+    /// Sends commands to one of the primaries.
+    pub(super) async fn send_to(
+        self: &Arc<Self>,
+        node: &NodeAddress,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        self.node(node)?.pool.send(commands).await
+    }
+
+    /// Host and port of each primary, in order.
+    pub(super) async fn addresses(self: &Arc<Self>) -> RedisResult<Vec<NodeAddress>> {
+        let nodes = self.primaries().await?;
+        Ok(nodes.iter().map(|node| node.address.clone()).collect())
+    }
+
+    async fn primaries(self: &Arc<Self>) -> RedisResult<Vec<Arc<ClusterNode>>> {
+        if self.knows_nobody() {
+            self.refresh().await?;
+        }
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(nodes.values().cloned().collect())
+    }
+
+    async fn sum(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let nodes = self.primaries().await?;
+        let answers = nodes.iter().map(|node| node.pool.send(commands));
+        let mut sum = 0;
+        for answer in try_join_all(answers).await?.into_iter().flatten() {
+            let Value::Int(number) = answer else {
+                return Ok(vec![answer]);
+            };
+            sum += number;
+        }
+        Ok(vec![Value::Int(sum)])
+    }
+
+    async fn send_to_owner(
+        self: &Arc<Self>,
+        slot: Slot,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        let mut node = self.owner(slot).await?;
+        let mut asking = false;
+        let mut redirects = 0;
+        loop {
+            let outcome = node.send(commands, asking).await;
+            let redirect = outcome
+                .iter()
+                .flatten()
+                .find_map(|answer| node.redirect(answer));
+            match redirect {
+                Some(redirect) if redirects < MAX_REDIRECTS => {
+                    asking = redirect.asking;
+                    if !asking {
+                        // For those who come later; this request knows where to go.
+                        drop(self.refresh());
+                    }
+                    node = self.node(&redirect.to)?;
+                    redirects += 1;
+                }
+                _ => return outcome,
+            }
+        }
+    }
+
+    /// The node that has the slot. If the one that is known is in trouble, another may have taken its place.
+    async fn owner(self: &Arc<Self>, slot: Slot) -> RedisResult<Arc<ClusterNode>> {
+        if let Some(node) = self.known_owner(slot) {
+            if !node.pool.is_troubled() || self.refresh().await.is_err() {
+                return Ok(node);
+            }
+        } else {
+            self.refresh().await?;
+        }
+        self.known_owner(slot).ok_or_else(nobody_has_it)
+    }
+
+    fn known_owner(&self, slot: Slot) -> Option<Arc<ClusterNode>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(&slot).cloned()
+    }
+
+    fn knows_nobody(&self) -> bool {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.is_empty()
+    }
+
+    /// The node at this address, which need not be known yet.
+    fn node(&self, address: &NodeAddress) -> RedisResult<Arc<ClusterNode>> {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        self.node_among(&mut nodes, address)
+    }
+
+    fn node_among(
+        &self,
+        nodes: &mut BTreeMap<NodeAddress, Arc<ClusterNode>>,
+        address: &NodeAddress,
+    ) -> RedisResult<Arc<ClusterNode>> {
+        if let Some(node) = nodes.get(address) {
+            return Ok(Arc::clone(node));
+        }
+        let info = like(&self.like, address)?;
+        let connector = Connector::to_node(info, CONNECTING)?;
+        let node = Arc::new(ClusterNode {
+            address: address.clone(),
+            pool: SharedPool::new(connector, 1, CONNECTING, self.patience)?,
+        });
+        nodes.insert(address.clone(), Arc::clone(&node));
+        Ok(node)
+    }
+
+    /// Finds out who has which keys, by a task of its own; the outcome is that of the last time if that was just now.
+    fn refresh(self: &Arc<Self>) -> Refresh {
+        let mut refreshing = self
+            .refreshing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |begun: Instant| begun.elapsed() < REFRESH_EVERY;
+        if let Some(last) = &refreshing.last
+            && (last.peek().is_none() || refreshing.begun.is_some_and(is_recent))
+        {
+            return last.clone();
+        }
+        let cluster = Arc::clone(self);
+        let task = tokio::spawn(async move { cluster.look_around().await });
+        let panicked =
+            || RedisError::from((ErrorKind::Client, "asking a cluster's nodes panicked"));
+        let refresh = task
+            .map(move |outcome| outcome.unwrap_or_else(|_| Err(panicked())))
+            .boxed()
+            .shared();
+        refreshing.begun = Some(Instant::now());
+        refreshing.last = Some(refresh.clone());
+        refresh
+    }
+
+    /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays nobody.
+    async fn look_around(&self) -> RedisResult<()> {
+        let well = self.some_that_are_well();
+        if let Ok(view) = first_view(well, self.patience).await
+            && view.serves
+        {
+            return self.install(&view);
+        }
+        let seeds = self.seeds.iter().map(|seed| self.node(seed));
+        let view = first_view(seeds.collect::<RedisResult<_>>()?, CONNECTING).await?;
+        // What a node remembers that sees the cluster as failed is better than nothing.
+        if view.serves || self.knows_nobody() {
+            self.install(&view)?;
+        }
+        Ok(())
+    }
+
+    fn some_that_are_well(&self) -> Vec<Arc<ClusterNode>> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let well: Vec<_> = nodes.values().filter(|node| node.pool.is_well()).collect();
+        // Others the next time: one of them may be cut off from the rest.
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let from_there = well.iter().cycle().skip(first % well.len().max(1));
+        from_there
+            .take(ASKED_AT_ONCE.min(well.len()))
+            .map(|node| Arc::clone(node))
+            .collect()
+    }
+
+    /// Nodes that have no keys any more are forgotten, and their connections end with their last request.
+    fn install(&self, view: &View) -> RedisResult<()> {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut primaries = BTreeMap::new();
+        let mut slots = HashMap::new();
+        for range in &view.ranges {
+            let node = self.node_among(&mut nodes, &range.primary)?;
+            slots.extend(range.slots().map(|slot| (slot, Arc::clone(&node))));
+            primaries.insert(range.primary.clone(), node);
+        }
+        *nodes = primaries;
+        *self.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
+        Ok(())
+    }
+}
+
+/// Where a node says that a key is.
+struct Redirect {
+    to: NodeAddress,
+    /// The slot is on its way there: each command has to be announced.
+    asking: bool,
+}
+
+impl ClusterNode {
+    async fn send(&self, commands: &Pipeline, asking: bool) -> RedisResult<Vec<Value>> {
+        if !asking {
+            return self.pool.send(commands).await;
+        }
+        let mut announced = Pipeline::with_capacity(2 * commands.len());
+        for command in commands.cmd_iter() {
+            announced
+                .add_command(cmd("ASKING"))
+                .add_command(command.clone());
+        }
+        let answers = self.pool.send(&announced).await?;
+        Ok(answers.into_iter().skip(1).step_by(2).collect())
+    }
+
+    fn redirect(&self, answer: &Value) -> Option<Redirect> {
+        let Value::ServerError(error) = answer else {
+            return None;
+        };
+        let kind = error.kind()?;
+        let asking = kind == ServerErrorKind::Ask;
+        if !asking && kind != ServerErrorKind::Moved {
+            return None;
+        }
+        // `MOVED 3999 127.0.0.1:6381`
+        let (_, to) = error.details()?.rsplit_once(' ')?;
+        let to = NodeAddress::parse(to, &self.address)?;
+        Some(Redirect { to, asking })
+    }
+
+    /// Asks for the slots, and by a command about no session whether it serves at all.
+    async fn view(&self) -> RedisResult<View> {
+        let mut question = Pipeline::with_capacity(2);
+        question
+            .add_command(cmd("CLUSTER").arg("SLOTS").clone())
+            .expire(session_key(&SessionId::generate()), 1);
+        let answers = self.pool.send(&question).await?;
+        let [slots, probe] = answers.as_slice() else {
+            return Err(nobody_has_it());
+        };
+        if let Value::ServerError(error) = slots {
+            return Err(RedisError::from(error.clone()));
+        }
+        Ok(View {
+            ranges: parse_slots(slots, &self.address),
+            serves: !matches!(probe, Value::ServerError(error) if is_failed(error.kind())),
+        })
+    }
+}
+
+fn is_failed(error: Option<ServerErrorKind>) -> bool {
+    matches!(
+        error,
+        Some(
+            ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::BusyLoading
+        )
+    )
+}
+
+/// What the first of them says that serves; else of another one, else the error.
+async fn first_view(nodes: Vec<Arc<ClusterNode>>, patience: Duration) -> RedisResult<View> {
+    let asking = nodes
+        .iter()
+        .map(|node| node.view())
+        .collect::<FuturesUnordered<_>>();
+    let mut asking = std::pin::pin!(asking);
+    let mut until = Instant::now() + patience;
+    let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let mut best = Err(RedisError::from(silent));
+    loop {
+        match timeout_at(until, asking.next()).await {
+            Ok(Some(Ok(view))) if view.serves => return Ok(view),
+            Ok(Some(Ok(view))) => {
+                best = Ok(view);
+                until = until.min(Instant::now() + GRACE);
+            }
+            Ok(Some(Err(error))) if best.is_err() => best = Err(error),
+            Ok(Some(Err(_))) => {}
+            Ok(None) | Err(_) => return best,
+        }
+    }
+}
+
+fn nobody_has_it() -> RedisError {
+    RedisError::from((
+        ErrorKind::ClusterConnectionNotFound,
+        "no node of the cluster is known to have the key",
+    ))
+}
+
+fn address_of(node: &ConnectionInfo) -> Option<NodeAddress> {
+    if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = node.addr()
+    {
+        let (host, port) = (host.clone(), *port);
+        return Some(NodeAddress { host, port });
+    }
+    None
+}
+
+/// Another node, which is reached with the same user and by the same means.
+fn like(other: &ConnectionInfo, address: &NodeAddress) -> RedisResult<ConnectionInfo> {
+    let NodeAddress { host, port } = address.clone();
+    let addr = if let ConnectionAddr::TcpTls {
+        insecure,
+        tls_params,
+        ..
+    } = other.addr()
+    {
+        ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: *insecure,
+            tls_params: tls_params.clone(),
+        }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    };
+    let user: RedisConnectionInfo = other.redis_settings().clone();
+    Ok(addr.into_connection_info()?.set_redis_settings(user))
+}
