@@ -11,6 +11,7 @@ use crate::support::program::Program;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::redis::RedisServer;
 use crate::support::scrape::Scrape;
+use crate::tls::{certificate, with_tls};
 
 const UNKNOWN: &str = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
 
@@ -62,6 +63,17 @@ fn as_many_connections_as_configured_are_used_in_turn() {
         // Redis before 7.0 does not say.
         let bytes: usize = field.map_or(1_000, |bytes| bytes.parse().unwrap());
         assert!(bytes >= 1_000, "{clients}");
+    }
+}
+
+#[test]
+fn a_number_of_connections_that_cannot_be_stops_the_launch() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in ["0", "65", "many"] {
+        let variables = [("INNKEEPER_REDIS_CONNECTIONS", number)];
+        let said = Program::refusal(folder.path(), &variables);
+        assert!(said.contains("`redis_connections`"), "{said}");
+        assert!(said.contains("1 to 64"), "{said}");
     }
 }
 
@@ -200,4 +212,26 @@ fn a_server_that_refuses_is_not_flooded_with_connections() {
         });
         assert_eq!(http::profile_status(port, &id), 200);
     }
+}
+
+/// Else each connection reads some hundred files.
+#[test]
+fn the_systems_authorities_are_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path());
+    let redis = RedisServer::start();
+    let port = with_tls(&redis, &certificate, &key);
+    let program = Program::start(&[
+        (
+            "REDIS_URL",
+            &format!("rediss://innkeeper:least@localhost:{port}"),
+        ),
+        ("SSL_CERT_FILE", certificate.to_str().unwrap()),
+    ]);
+    let id = http::log_in(program.port(), "abdullah");
+    fs::remove_file(&certificate).unwrap();
+    let ended: u64 = redis.run("CLIENT KILL USER innkeeper");
+    assert!(ended >= 1);
+    let status = http::profile_status(program.port(), &id);
+    assert_eq!(status, 200, "{}", program.log());
 }
