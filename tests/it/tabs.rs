@@ -171,7 +171,7 @@ async fn a_time_that_an_application_shows_stays_as_it_is() {
                 <p><time datetime=\"2027-01-01\">on New Year's Day</time></p>{% endblock main %}";
     std::fs::write(pages.join("signed_out.html.tera"), page).unwrap();
 
-    let program = Program::start_in(folder.path(), &[]);
+    let program = Program::start_in(folder.path(), &[("ROCKET_TEMPLATE_DIR", "templates")]);
     let browser = Browser::start(Scheme::Light).await;
     browser.open(&format!("{}/logout/", program.url())).await;
     assert_eq!(browser.heading().await, "Closed");
