@@ -1,13 +1,14 @@
 //! The `OpenAPI` document says what is there, and what is there answers as it says.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use innkeeper::UserName;
 use jsonschema::Validator;
 use rocket::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Inn, Visitor};
+use crate::support::{Answer, Backend, Inn, Visitor, python};
 
 async fn document(inn: &Inn) -> Value {
     let answer = inn.browser().get("/openapi.json").await;
@@ -26,6 +27,33 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
                 .map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation))
         })
         .collect()
+}
+
+/// Other people's tools read it: each document passes a validator of the specification, and is the same as YAML.
+#[rocket::async_test]
+async fn a_validator_of_others_and_a_reader_of_yaml_take_it() {
+    let settings = [("public_url", json!("https://inn.example"))];
+    for settings in [&[][..], &settings] {
+        let inn = Inn::with(Backend::Embedded, settings).await;
+        let text = inn.browser().get("/openapi.json").await.body;
+        let is_printable = |character| matches!(character, ' '..='~');
+        assert!(text.chars().all(is_printable), "{text}");
+        assert!(!text.contains(r"\ud"), "a surrogate in {text}");
+
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/openapi.py");
+        let output = python::with(
+            "openapi_spec_validator",
+            "pip install openapi-spec-validator",
+        )
+        .arg(script)
+        .arg(file.path())
+        .output()
+        .unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+    }
 }
 
 /// A validator for one schema, which may refer to the document's others.
@@ -82,6 +110,9 @@ async fn the_document_is_whole() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(ids.insert(id), "{id} twice");
         assert!(operation["summary"].as_str().is_some(), "{method} {path}");
+        let for_all = ["/healthz", "/readyz", "/openapi.json", "/docs"];
+        let security = operation["security"].as_array().unwrap();
+        assert_eq!(security.is_empty(), for_all.contains(&&*path), "{path}");
         let in_path: Vec<_> = path
             .split('/')
             .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
@@ -383,7 +414,7 @@ async fn an_outage_answers_as_described() {
         };
         let mut visitor = inn.program().with_cookie("session_id", id);
         let answer = ask(&mut visitor, &document, (verb, &address, &path), sent).await;
-        let asks = operation.get("security").is_some() || path == "/readyz";
+        let asks = operation["security"] != json!([]) || path == "/readyz";
         assert_eq!(answer.status.code == 503, asks, "{method} {path}");
     }
 }

@@ -1,21 +1,12 @@
 //! The tutorial's own client, in its own language, against the running program.
 
-use std::process::Command;
-
 use crate::support::program::Program;
+use crate::support::python;
 use crate::support::redis::RedisServer;
 
 fn run_the_script_against(program: &Program) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tutorial.py");
-    // Debian's own first: that is the one for which `tests/run` installs the package.
-    let python = ["/usr/bin/python3", "python3"]
-        .into_iter()
-        .find(|python| {
-            let asked = Command::new(python).args(["-c", "import requests"]).output();
-            asked.is_ok_and(|output| output.status.success())
-        })
-        .expect("no python3 with requests; `tests/run` installs it, or: apt-get install python3-requests");
-    let output = Command::new(python)
+    let output = python::with("requests", "apt-get install python3-requests")
         .args([script, &program.url()])
         .output()
         .unwrap();

@@ -8,6 +8,8 @@ pub(super) use answers::{Ending, EndingOne, OpenToAll, Reading, SigningIn, Signi
 pub(super) use reference::Reference;
 pub(super) use sign_in::{LoginForm, LoginRequest};
 
+use std::fmt::Write;
+
 use rocket::http::ContentType;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
@@ -76,12 +78,12 @@ impl Document {
                     "Set by signing in; `HttpOnly`, so that only the browser itself sends it.",
                 ))),
             );
-        name_operations(&mut document);
+        complete_operations(&mut document);
         if hosts == Hosts::Loopback {
             add_wrong_host(&mut document);
         }
         Self {
-            json: serde_json::to_string(&document).unwrap_or_default(),
+            json: in_ascii(&serde_json::to_string(&document).unwrap_or_default()),
             reference: Reference::of(&document),
         }
     }
@@ -102,17 +104,53 @@ fn operations(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Oper
         .flatten()
 }
 
-/// `login_submit`, not `submit`: handlers are named for their module, operations need a name of their own.
-fn name_operations(document: &mut openapi::OpenApi) {
+/// Gives each operation a name of its own (`login_submit`, not `submit`: handlers are named for their module), and
+/// says of those that ask for no session that they do not.
+fn complete_operations(document: &mut openapi::OpenApi) {
     for operation in operations(document) {
         let subject = operation.tags.iter().flatten().next();
         if let (Some(subject), Some(name)) = (subject, &operation.operation_id) {
             operation.operation_id = Some(format!("{subject}_{name}"));
         }
+        operation.security.get_or_insert_default();
     }
+}
+
+/// The same JSON, with an escape for each character that is not printable ASCII.
+///
+/// Many tools read the document as YAML, which refuses some characters that JSON allows as they are (U+007F, say).
+/// Only strings hold such characters. What lies beyond the first plane should not be in the document at all: JSON has
+/// only surrogates' escapes for it, which YAML does not know.
+fn in_ascii(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if matches!(character, ' '..='~') {
+            escaped.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // To a string this cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    escaped
 }
 
 /// As the document writes it.
 fn media_type(kind: &ContentType) -> String {
     format!("{}/{}", kind.top(), kind.sub())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_beyond_printable_ascii_is_escaped() {
+        let text = "Zo\u{eb} \u{7f}\u{2028}\u{1f600} \\ \" ~";
+        let json = serde_json::to_string(text).unwrap();
+        let escaped = in_ascii(&json);
+        assert_eq!(escaped, r#""Zo\u00eb \u007f\u2028\ud83d\ude00 \\ \" ~""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod nginx;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod python;
 pub(crate) mod redis;
 pub(crate) mod scrape;
 pub(crate) mod sentinel;
