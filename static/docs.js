@@ -13,7 +13,7 @@ const readable = (text) => {
 };
 
 const request = (form) => {
-  let path = form.getAttribute("action");
+  let { path } = form.dataset;
   const query = new URLSearchParams();
   for (const { name, value, dataset } of form.querySelectorAll("input")) {
     if (dataset.in === "path") path = path.replace(`{${name}}`, encodeURIComponent(value));

@@ -57,6 +57,21 @@ async fn what_a_visitor_typed_is_never_markup() {
 }
 
 #[rocket::async_test]
+async fn every_form_leads_to_an_address() {
+    let mut pages = all_pages().await;
+    let inn = Inn::open(Backend::Embedded).await;
+    pages.push(("/docs", inn.browser().get("/docs").await));
+    for (path, page) in pages {
+        for action in page.body.split("action=\"").skip(1) {
+            let action = action.split('"').next().unwrap();
+            // Not what the W3C's validator calls one: a `{` stands in no address.
+            assert!(!action.contains(['{', '}', ' ']), "{path}: {action}");
+            assert!(action.starts_with('/'), "{path}: {action}");
+        }
+    }
+}
+
+#[rocket::async_test]
 async fn every_field_has_a_label_and_every_form_posts() {
     for (path, page) in all_pages().await {
         for input in page.body.split("<input").skip(1) {
@@ -86,4 +101,12 @@ async fn the_sign_in_page_says_that_it_is_open() {
     let inn = Inn::open(Backend::Embedded).await;
     let text = inn.browser().get("/login/").await.text();
     assert!(text.contains("any user name signs you in"), "{text}");
+}
+
+#[rocket::async_test]
+async fn the_sign_in_page_describes_itself_and_stays_out_of_search_engines() {
+    let inn = Inn::open(Backend::Embedded).await;
+    let page = inn.browser().get("/login/").await.body;
+    assert!(page.contains("<meta name=\"description\" content=\"Sign in"));
+    assert!(page.contains("<meta name=\"robots\" content=\"noindex\">"));
 }
