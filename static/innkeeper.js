@@ -109,6 +109,8 @@ if (watch) {
   // Whether the sign-in page stands in this one's place, and whether that says what happened.
   let over = false;
   let known = false;
+  // What another tab has said of the end; then only the sign-in page is still to come.
+  let reason;
 
   const show = () => {
     const left = Math.max(0, Math.ceil((endsAt - Date.now()) / 1000));
@@ -120,7 +122,7 @@ if (watch) {
   };
 
   // When to look again: at the end at the latest.
-  const untilNext = () => Math.max(0, Math.min(POLL_MS, endsAt - Date.now()));
+  const untilNext = () => (reason ? 0 : Math.max(0, Math.min(POLL_MS, endsAt - Date.now())));
 
   const move = (to) => {
     endsAt = to;
@@ -135,15 +137,17 @@ if (watch) {
     const { ok, moved, body } = await get("/session/", JSON.parse);
     if (over) return POLL_MS;
     if (moved) await finish();
+    // Signed in anew, or as somebody else.
+    else if (ok && body?.user && (reason || body.user !== user)) reload();
     // Anything else that is not good news is no news: the server may be busy.
-    else if (ok && body?.user === user) {
+    else if (ok && body?.user) {
       move(Date.now() + body.idle_seconds_left * 1000);
       if (body.idle_seconds_left > 0) {
         tries = 0;
         tabs.postMessage({ user, endsAt });
         return untilNext();
       }
-    } else if (ok && body?.user) reload();
+    }
     return pause(tries);
   };
 
@@ -152,6 +156,11 @@ if (watch) {
     // Somebody has signed in again.
     if (moved) return reload();
     if (!ok) return;
+    const notice = body.querySelector("main .notice:not([data-known])");
+    if (reason && notice) {
+      notice.textContent = reason;
+      notice.dataset.known = "";
+    }
     const page = signInPage(body);
     replaceBy(page);
     tabs.postMessage({ over: page });
@@ -174,6 +183,14 @@ if (watch) {
     document.title = page.title;
   };
 
+  // Shows nothing but the reason until the sign-in page is there.
+  const conceal = (told) => {
+    reason = told;
+    const notice = Object.assign(document.createElement("p"), { className: "notice", textContent: told });
+    document.querySelector("main")?.replaceChildren(notice);
+    lookout.again(untilNext());
+  };
+
   const lookout = new Lookout(untilNext(), ask);
   const clock = setInterval(show, 1000);
 
@@ -186,7 +203,8 @@ if (watch) {
 
   tabs.addEventListener("message", ({ data }) => {
     if (data.over) return replaceBy(data.over);
-    if (over || data.user !== user) return reload();
+    if (data.reason) return over || conceal(data.reason);
+    if (over || reason || data.user !== user) return reload();
     move(data.endsAt);
     tries = 0;
     lookout.again(untilNext());
@@ -205,16 +223,10 @@ const SIGNING_OUT = "signing-out";
 addEventListener("submit", ({ target }) => {
   if (target.matches("[action='/logout/'], [action='/sessions/end']")) sessionStorage.setItem(SIGNING_OUT, "yes");
 });
-const signedOut = document.querySelector("[data-signed-out]") && sessionStorage.getItem(SIGNING_OUT);
+const signingOut = sessionStorage.getItem(SIGNING_OUT);
 sessionStorage.removeItem(SIGNING_OUT);
-if (signedOut) {
-  get("/login/?ended=1", asPage).then(({ ok, body }) => {
-    const notice = ok && body.querySelector("main .notice");
-    if (!notice) return;
-    notice.textContent = "You signed out in another tab.";
-    notice.dataset.known = "";
-    tabs.postMessage({ over: signInPage(body) });
-  });
+if (signingOut && document.querySelector("[data-signed-out]")) {
+  tabs.postMessage({ reason: "You signed out in another tab." });
 }
 
 // An error that may pass: the page is loaded again as soon as it is there. Asked for behind the scenes, because a

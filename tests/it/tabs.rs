@@ -157,6 +157,29 @@ async fn a_sign_out_that_failed_is_not_told_later_as_one_that_worked() {
     assert!(notice.contains("Your session has ended"), "{notice}");
 }
 
+/// What a page shows goes at once where somebody has signed out, even if nothing can be asked for.
+#[tokio::test]
+async fn a_sign_out_empties_the_other_tabs_whatever_becomes_of_the_server() {
+    let mut program = Program::start(&[]);
+    let profile = format!("{}/profile/", program.url());
+    let browser = Browser::start(Scheme::Light).await;
+    browser.sign_in(&program.url(), "abdullah").await;
+    let behind = browser.page.window().await.unwrap();
+    open_tab(&browser, &profile).await;
+    browser.click("form[action='/logout/'] button").await;
+    browser.wait_for_heading("You are signed out").await;
+    program.kill();
+
+    go_to(&browser, behind).await;
+    assert_eq!(browser.text("main").await, "You signed out in another tab.");
+    program.start_again(&[]);
+    browser.wait_for_heading("Sign in").await;
+    assert_eq!(
+        browser.text(".notice").await,
+        "You signed out in another tab."
+    );
+}
+
 #[tokio::test]
 async fn a_time_that_an_application_shows_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
