@@ -25,6 +25,7 @@ use super::request_id::RequestIds;
 use super::request_sessions::Patience;
 use super::same_origin::Site;
 use super::shutdown::{Ending, OrderlyEnd, StopTimes};
+use super::template_folder::Named;
 use super::{assets, catchers, pages, routes, template_folder};
 use crate::config::{self, Config, Location, PublicUrl, Sources, StoreChoice};
 use crate::session::{Clock, Sessions};
@@ -34,21 +35,22 @@ use crate::store::{self, Measured};
 ///
 /// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
 /// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
-/// working directory and from no folder above, and templates only from a `template_dir` that is set.
+/// working directory and from no folder above, and templates from a `template_dir` that is set, else from `templates/innkeeper` alone.
 ///
 /// # Errors
 ///
 /// A sentence for the operator: a setting is wrong or is none, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
     let Sources { figment, unread } = config::sources()?;
-    let rocket = rocket::custom(template_folder::of_the_program(figment)?);
+    let (figment, replaced_pages) = template_folder::of_the_program(figment)?;
+    let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
     let rocket = with_stop_times(rocket, &prepared.config)
         .attach(warning(unread))
         .attach(EndWithTheStore)
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new());
-    Ok(prepared.assemble(with_templates(rocket)))
+    Ok(prepared.assemble(with_templates(rocket, replaced_pages)))
 }
 
 /// Of variables that look like Rocket's, and are not.
@@ -95,7 +97,8 @@ fn warning(unread: Vec<String>) -> AdHoc {
 #[must_use]
 pub fn stage() -> AdHoc {
     AdHoc::try_on_ignite("Innkeeper", |rocket| async {
-        ignite(with_templates(rocket))
+        let rocket = template_folder::or_none(rocket);
+        ignite(with_templates(rocket, Named::new()))
     })
 }
 
@@ -260,8 +263,10 @@ fn has_tls(figment: &Figment) -> bool {
     matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
 }
 
-fn with_templates(rocket: Rocket<Build>) -> Rocket<Build> {
-    template_folder::or_none(rocket).attach(Template::try_custom(|engines| {
-        pages::templates(engines).map_err(Into::into)
+/// `replaced`: pages of ours that stand elsewhere than in the engine's own folder.
+fn with_templates(rocket: Rocket<Build>, replaced: Named) -> Rocket<Build> {
+    rocket.attach(Template::try_custom(move |engines| {
+        pages::templates(engines)?;
+        template_folder::add(&mut engines.tera, &replaced).map_err(Into::into)
     }))
 }

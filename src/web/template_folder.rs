@@ -7,23 +7,49 @@ use std::{env, fs, io};
 use rocket::figment::Figment;
 use rocket::figment::value::magic::RelativePathBuf;
 use rocket::{Build, Rocket};
-use rocket_dyn_templates::tera::Tera;
+use rocket_dyn_templates::tera::{self, Tera};
 
 use super::pages;
 
 const KEY: &str = "template_dir";
 
-/// The program's folder: the one that `template_dir` names, and no other. What lies in a `templates` of the working
-/// directory is somebody else's.
+/// The folder that the engine reads where none is set, and those of its templates that can only be meant for us. All
+/// others may be another program's, which happens to be kept in the same working directory.
+const DEFAULT: &str = "templates";
+const OURS: &str = "templates/innkeeper";
+
+/// Templates, and what the engine is to call them.
+pub(super) type Named = Vec<(PathBuf, String)>;
+
+/// The program's folder: the one that `template_dir` names; where none is set, the pages of ours that are replaced in
+/// the working directory, for the engine to be given.
 ///
 /// # Errors
 ///
-/// A sentence for the operator: a template in the folder cannot be used. (The engine would tell it to Rocket's own log,
-/// which is off.)
-pub(super) fn of_the_program(figment: Figment) -> Result<Figment, String> {
+/// A sentence for the operator: a template cannot be used. (The engine would tell it to Rocket's own log, which is off.)
+pub(super) fn of_the_program(figment: Figment) -> Result<(Figment, Named), String> {
     match figment.extract_inner::<RelativePathBuf>(KEY) {
-        Ok(folder) => check(&folder.relative()).map(|()| figment),
-        Err(error) if error.missing() => Ok(without(figment)),
+        Ok(folder) => {
+            let folder = folder.relative();
+            check(&folder, &folder, |tera, files| {
+                add(tera, files)?;
+                pages::add(tera)
+            })
+            .map_err(|problem| format!("`{KEY}`: {problem}"))?;
+            Ok((figment, Named::new()))
+        }
+        Err(error) if error.missing() => {
+            let ours = Path::new(OURS);
+            let replaced = if ours.is_dir() {
+                check(Path::new(DEFAULT), ours, |tera, files| {
+                    pages::add(tera)?;
+                    add(tera, files)
+                })?
+            } else {
+                Named::new()
+            };
+            Ok((without(figment), replaced))
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -32,7 +58,7 @@ pub(super) fn of_the_program(figment: Figment) -> Result<Figment, String> {
 pub(super) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment().clone();
     match figment.extract_inner::<RelativePathBuf>(KEY) {
-        Err(error) if error.missing() && !Path::new("templates").is_dir() => {
+        Err(error) if error.missing() && !Path::new(DEFAULT).is_dir() => {
             rocket.configure(without(figment))
         }
         _ => rocket,
@@ -48,19 +74,33 @@ fn without(figment: Figment) -> Figment {
     }
 }
 
-/// Loads the folder's templates as the engine will.
-fn check(folder: &Path) -> Result<(), String> {
+/// Finds the templates that stand in a part of the folder, and loads them and ours in the order in which the engine will
+/// have them: what one extends must be there before.
+fn check(
+    folder: &Path,
+    part: &Path,
+    load: impl FnOnce(&mut Tera, &Named) -> Result<(), tera::Error>,
+) -> Result<Named, String> {
     let problem = |problem: String| {
-        let folder = folder.display();
-        format!("the templates in {folder} (`{KEY}`) cannot be used: {problem}")
+        let part = part.display();
+        format!("the templates in {part} cannot be used: {problem}")
     };
     let mut paths = Vec::new();
-    collect(folder, &mut paths).map_err(|error| problem(error.to_string()))?;
-    let named = paths.iter().map(|path| (path, name(folder, path)));
-    let mut tera = Tera::default();
-    tera.add_template_files(named)
-        .and_then(|()| pages::add(&mut tera))
-        .map_err(|error| problem(with_causes(&error)))
+    collect(part, &mut paths).map_err(|error| problem(error.to_string()))?;
+    let named: Named = paths
+        .into_iter()
+        .filter_map(|path| {
+            let name = name(folder, &path)?;
+            Some((path, name))
+        })
+        .collect();
+    load(&mut Tera::default(), &named).map_err(|error| problem(with_causes(&error)))?;
+    Ok(named)
+}
+
+/// Gives the engine the templates, whose files it reads now, also in the place of those that it has.
+pub(super) fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
+    tera.add_template_files(named.iter().map(|(path, name)| (path, Some(name))))
 }
 
 /// All files that the engine takes for templates.

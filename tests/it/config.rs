@@ -1,7 +1,7 @@
 //! Settings: where they come from, which wins, and what a mistake says.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::support::http;
@@ -180,6 +180,36 @@ fn somebody_elses_templates_do_not_stop_the_launch_and_those_asked_for_do() {
     let program = Program::start_in(folder.path(), &asked);
     let page = http::request(program.port(), "GET /login/", &["Accept: text/html"], "");
     assert!(page.contains("The sign-in of another"), "{page}");
+}
+
+#[test]
+fn a_replaced_page_is_found_among_somebody_elses_templates() {
+    let folder = folder_with(&[]);
+    let templates = folder.path().join("templates");
+    let ours = templates.join("innkeeper");
+    fs::create_dir_all(&ours).unwrap();
+    fs::write(templates.join("index.html.tera"), "{% if %}").unwrap();
+    fs::write(templates.join("index.html.hbs"), "{{#if}}").unwrap();
+    symlink("nowhere", templates.join("gone.html.tera")).unwrap();
+    let page = ours.join("login.html.tera");
+    let text =
+        "{% extends \"innkeeper/layout\" %}{% block main %}Of {{ '<b>' }}, another's{% endblock %}";
+    fs::write(&page, text).unwrap();
+
+    let program = Program::start_in(folder.path(), &[]);
+    let get = |path| http::request(program.port(), path, &["Accept: text/html"], "");
+    let answer = get("GET /login/");
+    assert!(answer.contains("Of &lt;b&gt;, another's"), "{answer}");
+    assert!(answer.contains("<!doctype html>"), "{answer}");
+    assert!(get("GET /logout/").contains("<!doctype html>"));
+    drop(program);
+
+    fs::write(&page, "{% extends \"innkeeper/layout\" %}\n{% if %}").unwrap();
+    let said = Program::refusal(folder.path(), &[]);
+    for words in ["templates/innkeeper", "login.html.tera", "2:"] {
+        assert!(said.contains(words), "{words} in: {said}");
+    }
+    assert!(!said.contains("index.html"), "{said}");
 }
 
 #[test]
