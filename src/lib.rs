@@ -54,8 +54,8 @@ mod store;
 mod web;
 
 pub use config::{
-    Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl, RedisAddress, Secret,
-    StoreChoice,
+    ClientCertificate, Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl,
+    RedisAddress, Secret, StoreChoice,
 };
 pub use operator::Command;
 pub use session::{

@@ -30,7 +30,7 @@ use self::table::Table;
 use crate::session::Lifetimes;
 
 /// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "redis_url",
     "upstash_redis_rest_url",
     "upstash_redis_rest_token",
@@ -45,6 +45,8 @@ const KEYS: [&str; 17] = [
     "redis_timeout_ms",
     "redis_connections",
     "redis_ca_file",
+    "redis_cert_file",
+    "redis_key_file",
     "drain_secs",
     "metrics_address",
     "log_format",
@@ -86,6 +88,8 @@ pub struct Config {
     /// `redis_connections`: how many connections to Redis requests share; in a cluster there is one to each node.
     /// Default: a quarter of the cores, at least 1 and at most 4.
     pub redis_connections: usize,
+    /// `redis_cert_file` and `redis_key_file`, default none: for a Redis that asks its clients who they are.
+    pub redis_client: Option<ClientCertificate>,
     /// `metrics_address`; `None`: nothing is counted, and nothing served.
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
@@ -106,6 +110,15 @@ pub enum StoreChoice {
         /// `redis_ca_file`, default none: certificate authorities to trust besides the system's, in PEM.
         ca_file: Option<PathBuf>,
     },
+}
+
+/// A certificate and its key, each a PEM file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, with those that lead to its authority behind it.
+    pub certificate: PathBuf,
+    /// Its private key, not encrypted.
+    pub key: PathBuf,
 }
 
 /// Where the embedded store keeps its sessions.
@@ -222,6 +235,7 @@ impl Config {
                 .whole("redis_connections", 1..=64)?
                 .and_then(|connections| usize::try_from(connections).ok())
                 .unwrap_or_else(default_connections),
+            redis_client: client_certificate(&table)?,
             metrics: MetricsAddress::read(figment, &table)?,
             log_format,
         })
@@ -296,6 +310,19 @@ fn embedded(folder: Option<&str>) -> StoreChoice {
         Some(folder) => Location::Folder(PathBuf::from(folder)),
         None => Location::Folder(PathBuf::from("data")),
     })
+}
+
+fn client_certificate(table: &Table) -> Result<Option<ClientCertificate>, ConfigError> {
+    let (certificate, key) = ("redis_cert_file", "redis_key_file");
+    match (table.text(certificate)?, table.text(key)?) {
+        (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
+            certificate: PathBuf::from(certificate),
+            key: PathBuf::from(key),
+        })),
+        (Some(_), None) => Err(table.error(certificate, "needs `redis_key_file` beside it")),
+        (None, Some(_)) => Err(table.error(key, "needs `redis_cert_file` beside it")),
+        (None, None) => Ok(None),
+    }
 }
 
 fn upstash_host(text: &str) -> Result<(String, u16), &'static str> {

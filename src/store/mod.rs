@@ -70,9 +70,12 @@ pub(crate) fn open_redis(
         timeout: config.redis_timeout,
         connections: config.redis_connections,
         ca_file: ca_file.map(Path::to_owned),
+        client: config.redis_client.clone(),
     };
     RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| match error {
         AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
+        AddressError::ClientCertificate(_) => format!("`redis_cert_file`: {error}"),
+        AddressError::ClientKey(_) => format!("`redis_key_file`: {error}"),
         AddressError::Unreadable
         | AddressError::ServiceMissing
         | AddressError::Parameter

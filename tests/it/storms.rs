@@ -92,7 +92,7 @@ fn store_at(url: &str) -> RedisStore {
         timeout: Duration::from_secs(10),
         // The steps of an operation are counted.
         connections: 1,
-        ca_file: None,
+        ..RedisOptions::default()
     };
     RedisStore::open(&address, &options, lifetimes, Clock::start()).unwrap()
 }

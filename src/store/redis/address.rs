@@ -47,6 +47,12 @@ pub enum AddressError {
     /// The file with the additional certificate authorities.
     #[error("the file with certificate authorities cannot be used: {0}")]
     Authorities(String),
+    /// The file with the client's certificate.
+    #[error("the client certificate cannot be used: {0}")]
+    ClientCertificate(String),
+    /// The file with the client's key.
+    #[error("the client certificate's key cannot be used: {0}")]
+    ClientKey(String),
 }
 
 /// Whom to connect to.

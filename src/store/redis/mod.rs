@@ -10,6 +10,7 @@ mod connection;
 mod connections;
 mod connector;
 mod faults;
+mod identity;
 mod layout;
 mod list;
 mod nodes;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deadpool_redis::redis::TlsCertificates;
 
 pub use address::AddressError;
 pub(crate) use faults::{
@@ -43,7 +45,7 @@ pub(crate) use survey::{Clocks, Info, Server, Survey};
 use self::connections::Connections;
 use self::relisting::Relisting;
 use self::server_time::ServerTime;
-use crate::config::{RedisAddress, default_connections};
+use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
     Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
     NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
@@ -59,6 +61,8 @@ pub struct RedisOptions {
     pub connections: usize,
     /// A PEM file with certificate authorities to trust besides the system's. Default: none.
     pub ca_file: Option<PathBuf>,
+    /// What to show a server that asks its clients who they are. Default: nothing.
+    pub client: Option<ClientCertificate>,
 }
 
 impl Default for RedisOptions {
@@ -67,6 +71,7 @@ impl Default for RedisOptions {
             timeout: Duration::from_secs(1),
             connections: default_connections(),
             ca_file: None,
+            client: None,
         }
     }
 }
@@ -105,11 +110,21 @@ impl RedisStore {
             timeout,
             connections,
             ca_file,
+            client,
         } = options;
         let own = ca_file.as_deref().map(authorities::with).transpose()?;
+        let client_tls = client.as_ref().map(identity::read).transpose()?;
         let mut server = address::resolve(address)?;
         if server.is_tls() {
-            server = server.trusting(&own.unwrap_or_else(authorities::of_the_system))?;
+            let authorities = own.unwrap_or_else(authorities::of_the_system);
+            server = server.trusting(&TlsCertificates {
+                client_tls,
+                ..authorities
+            })?;
+        } else if own.is_some() || client_tls.is_some() {
+            tracing::warn!(
+                "`redis_ca_file`, `redis_cert_file` and `redis_key_file` are not used: the address of Redis asks for no TLS"
+            );
         }
         let connections = Connections::to(server, (*connections).max(1), *timeout)?;
         Ok(Self {
