@@ -35,7 +35,8 @@ use crate::store::{self, Measured};
 ///
 /// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
 /// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
-/// working directory and from no folder above, and templates from a `template_dir` that is set, else from `templates/innkeeper` alone.
+/// working directory and from no folder above, and templates from a `template_dir` that is set, else from
+/// `templates/innkeeper` alone.
 ///
 /// # Errors
 ///
