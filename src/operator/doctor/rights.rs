@@ -20,7 +20,10 @@ pub(super) fn judge(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding
     if let Some((so, change)) = missing(&of(Need::Sessions), "Who signs in, is signed in or out") {
         findings.push(failure(SUBJECT, &so, &change));
     }
-    if let Some((so, change)) = missing(&of(Need::Operator), "`innkeeper sessions` for all users") {
+    if let Some((so, change)) = missing(
+        &of(Need::Operator),
+        "`innkeeper sessions`, which looks through all keys,",
+    ) {
         findings.push(warning(SUBJECT, &so, &change));
     }
     if metrics
