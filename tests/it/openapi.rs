@@ -383,7 +383,7 @@ async fn sessions_that_are_ended_answer_as_described() {
             .find(|session| session["current"] == own)
             .unwrap();
         let end = if path == "/end" { "/end" } else { "" };
-        let path = format!("/sessions/{}{end}", one["handle"].as_str().unwrap());
+        let path = format!("/sessions/{}{end}", one["id"].as_str().unwrap());
         let answer = ask(
             &mut visitor,
             &document,

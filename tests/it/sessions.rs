@@ -64,7 +64,7 @@ async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {
         .iter()
         .map(|session| {
             (
-                session["handle"].as_str().unwrap(),
+                session["id"].as_str().unwrap(),
                 session["device"].as_str().unwrap(),
                 session["current"] == true,
             )
@@ -85,7 +85,7 @@ async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {
             .map(String::as_str)
             .collect();
         let mut expected = [
-            "handle",
+            "id",
             "current",
             "device",
             "ip",
@@ -480,7 +480,7 @@ async fn the_last_used_comes_first_behind_the_current_one() {
     let sessions = list(&mut visitors[1]).await;
     let order: Vec<_> = sessions
         .iter()
-        .map(|session| session["handle"].as_str().unwrap())
+        .map(|session| session["id"].as_str().unwrap())
         .collect();
     let expected = [
         handle_of(&visitors[1]),

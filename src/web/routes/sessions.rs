@@ -22,7 +22,7 @@ use crate::web::watch::Watch;
 /// What a program reads.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({ "sessions": [{
-    "handle": "0f8fad5bd9cb469fa16570867728950e",
+    "id": "0f8fad5bd9cb469fa16570867728950e",
     "current": true,
     "device": "Firefox on Linux",
     "ip": "127.0.0.1",
@@ -41,9 +41,9 @@ pub(in crate::web) struct SessionList {
 /// One session. What another program's sign-in did not record is `null`.
 #[derive(Serialize, ToSchema)]
 struct Entry {
-    /// Names it, so that it can be ended; not the session's id, and no key to it.
+    /// The handle by which it can be ended; not the session's id, and no key to it.
     #[schema(pattern = "^[0-9a-f]{32}$")]
-    handle: String,
+    id: String,
     /// Whether it is the session that asks.
     current: bool,
     device: String,
@@ -120,7 +120,7 @@ impl Entry {
     fn of(listed: &Listed, own: Handle) -> Self {
         let visitor = &listed.session.visitor;
         Self {
-            handle: listed.handle.to_string(),
+            id: listed.handle.to_string(),
             current: listed.handle == own,
             device: device_of(visitor),
             ip: visitor.ip.clone(),
@@ -181,7 +181,7 @@ type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 #[utoipa::path(
     delete,
     path = "/sessions/{handle}",
-    params(("handle" = String, Path, description = "The `handle` that the list says", pattern = "^[0-9a-f]{32}$")),
+    params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
     responses(EndingOne, SeeOther<EndedOne>),
     security(("session" = []))
 )]
@@ -291,7 +291,7 @@ pub(in crate::web) async fn end_all(
 #[utoipa::path(
     post,
     path = "/sessions/{handle}/end",
-    params(("handle" = String, Path, description = "The `handle` that the list says", pattern = "^[0-9a-f]{32}$")),
+    params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
     responses(EndingOne, SeeOther<EndedOne>),
     security(("session" = []))
 )]
