@@ -250,6 +250,8 @@ impl Cluster {
             .map(move |outcome| outcome.unwrap_or_else(|_| Err(panicked())))
             .boxed()
             .shared();
+        // Only what is polled is known to be over, and not everybody waits for it.
+        tokio::spawn(refresh.clone());
         refreshing.begun = Some(Instant::now());
         refreshing.last = Some(refresh.clone());
         refresh
