@@ -33,7 +33,11 @@ impl Connections {
     /// All of them, in the order of their names.
     pub(super) async fn nodes(self: &Arc<Self>) -> Result<Vec<Node>, StoreError> {
         match &self.to {
-            Topology::Standalone(_) => Ok(vec![Node::Only]),
+            Topology::Standalone(pool) => {
+                // What keeps it from being connected to is no answer to the question that comes next.
+                pool.connect().await.map_err(into_store_error)?;
+                Ok(vec![Node::Only])
+            }
             Topology::Cluster(cluster) => {
                 let addresses = cluster.addresses().await.map_err(into_store_error)?;
                 Ok(addresses.into_iter().map(Node::Primary).collect())

@@ -92,6 +92,11 @@ impl SharedPool {
         !self.is_troubled() && (0..self.places.len()).any(|place| self.well(place).is_some())
     }
 
+    /// Makes a connection if there is none.
+    pub(super) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
+        self.connection().await.map(drop)
+    }
+
     /// Sends commands in one piece; once more, on another connection, if the first was lost.
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
