@@ -202,7 +202,10 @@ impl Prepared {
             .manage(Site::new(config.public_url, tls))
             .mount("/", own(routes::routes()))
             .mount("/static/innkeeper", own(assets::routes()));
-        catchers::register(rocket)
+        // By a fairing: those that are attached by now come before it, and may register catchers of their own.
+        rocket.attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
+            catchers::register(rocket)
+        }))
     }
 }
 

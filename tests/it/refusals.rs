@@ -5,6 +5,7 @@
 )]
 
 use innkeeper::{CurrentSession, PassiveSession, Refusal, SameOrigin, Sessions};
+use rocket::fairing::AdHoc;
 use rocket::http::{Header, Method, Status};
 use rocket::local::asynchronous::Client;
 use rocket::outcome::try_outcome;
@@ -265,9 +266,13 @@ async fn an_applications_own_catchers_are_asked_first() {
         )
     }
 
+    // One of a module of its own, which comes behind ours.
+    let module = AdHoc::on_ignite("a module", |rocket| async {
+        rocket.register("/guard/wrapped", rocket::catchers![below])
+    });
     let rocket = application("")
         .register("/", rocket::catchers![forbidden])
-        .register("/guard/wrapped", rocket::catchers![below]);
+        .attach(module);
     let client = Client::untracked(rocket).await.unwrap();
     for (path, cookies, status, detail) in [
         ("/guard/plain", &[][..], 403, "own 403"),
