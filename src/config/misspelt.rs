@@ -139,7 +139,9 @@ fn refuse_profiles(figment: &Figment) -> Result<(), ConfigError> {
         .iter()
         .filter(|name| !is_known(name) && **name != selected)
     {
-        if let Some(known) = nearest(name, BY_ROCKET.into_iter().chain([selected])) {
+        // Beside a table that is read, another of nearly its name (`[node1]`, `[node2]`) is another instance's.
+        let missing = (!there.contains(&selected)).then_some(selected);
+        if let Some(known) = nearest(name, BY_ROCKET.into_iter().chain(missing)) {
             return Err(ConfigError(format!(
                 "`[{name}]` in Rocket.toml is no profile that is used; did you mean `[{known}]`?"
             )));

@@ -65,7 +65,8 @@ const REDIS_KEYS: [&str; 3] = [
 /// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
 /// the environment wins over files. So a `store_path` of the program's keeps the embedded store, whatever `REDIS_URL` there
 /// is in the environment. An empty variable is the same as none; so is an empty text in a program. Only a variable that
-/// names a Redis is refused where it is empty and nothing else says where sessions live: whoever set it meant one.
+/// names a Redis is refused where it is empty and neither code nor another variable says where sessions live: whoever set
+/// it meant one.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
@@ -296,7 +297,7 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
             "needs `upstash_redis_rest_url` beside it",
         )),
         (None, None) => {
-            if !redis_of_program {
+            if !redis_of_program && !table.is_of_environment("store_path") {
                 table.refuse_empty_variable(&REDIS_KEYS)?;
             }
             Ok(embedded(folder))

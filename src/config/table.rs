@@ -196,6 +196,12 @@ impl Table {
             && self.text_of(key).is_some()
     }
 
+    /// Whether a variable has set it.
+    pub(super) fn is_of_environment(&self, key: &str) -> bool {
+        let setting = self.settings.get(key);
+        setting.is_some_and(|setting| matches!(setting.origin, Origin::Environment(_)))
+    }
+
     /// The key and where it was set.
     pub(super) fn name(&self, key: &str) -> String {
         match self.settings.get(key).map(|setting| &setting.origin) {

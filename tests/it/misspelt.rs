@@ -124,6 +124,11 @@ fn an_empty_address_of_redis_is_not_taken_for_the_embedded_store() {
     let folder = folder_with(&[(".env", "REDIS_URL=\n")]);
     assert!(Program::refusal(folder.path(), &[]).contains("`REDIS_URL`"));
 
+    let folder = folder_with(&[]);
+    let variables = [("REDIS_URL", ""), ("INNKEEPER_STORE_PATH", ":memory:")];
+    let program = Program::start_in(folder.path(), &variables);
+    assert_eq!(http::profile_status(program.port(), "none"), 404);
+
     // Where it is clear which Redis it is, an empty one is none.
     let redis = RedisServer::start();
     let url = redis.url();
@@ -169,6 +174,20 @@ fn what_is_another_programs_does_not_stop_the_launch() {
     let folder = folder_with(&[]);
     let said = Program::refusal(folder.path(), &[("INNKEEPER_SERVICE_HOST", "inn.example")]);
     assert!(said.contains("INNKEEPER_SERVICE_HOST"), "{said}");
+}
+
+#[test]
+fn profiles_of_nearly_one_name_are_several_instances() {
+    let toml =
+        "[node1.innkeeper]\nidle_timeout_secs = 60\n[node2.innkeeper]\nidle_timeout_secs = 70\n";
+    let folder = folder_with(&[("Rocket.toml", toml)]);
+    let variables = [
+        ("ROCKET_PROFILE", "node2"),
+        ("INNKEEPER_STORE_PATH", ":memory:"),
+    ];
+    let program = Program::start_in(folder.path(), &variables);
+    let id = http::log_in(program.port(), "abdullah");
+    assert_eq!(http::profile_status(program.port(), &id), 200);
 }
 
 #[test]
