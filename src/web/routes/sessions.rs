@@ -205,12 +205,15 @@ pub(in crate::web) async fn end_one(
         return Err(failure.into());
     }
     if own {
-        let unlisted = sessions.end(current.id(), &visitor).await?;
-        ended.extend(unlisted.map(|_| handle));
+        let unlisted = sessions.end(current.id(), &visitor).await;
+        ended.extend(unlisted.iter().flatten().map(|_| handle));
+        audit.ended_own(current, Which::One(handle), &ended);
+        unlisted?;
     } else if ended.is_empty() {
         return Err(Refusal::NoSuchSession);
+    } else {
+        audit.ended_own(current, Which::One(handle), &ended);
     }
-    audit.ended_own(current, Which::One(handle), &ended);
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
         cookie: own.then(|| cookie.removal()),
@@ -275,8 +278,10 @@ pub(in crate::web) async fn end_all(
     }
     // Last: whoever is told that some may be alive can ask again. And by its id: it ends even where the list has been
     // lost (evicted from Redis, say).
-    ended.extend(sessions.end(current.id(), &visitor).await?.map(|_| own));
+    let own_end = sessions.end(current.id(), &visitor).await;
+    ended.extend(own_end.iter().flatten().map(|_| own));
     audit.ended_own(current, Which::All, &ended);
+    own_end?;
     Ok(SeeOther {
         location: "/logout/".to_owned(),
         cookie: Some(cookie.removal()),
