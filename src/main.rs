@@ -97,10 +97,12 @@ fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
     let threads = runtime(rocket.figment())?;
     let served = threads.block_on(async {
         let served = launch(rocket).await;
-        let is_lost = sessions.is_some_and(|sessions| sessions.is_lost());
+        let is_lost = sessions.as_ref().is_some_and(Sessions::is_lost);
         served.map(|()| is_lost)
     });
     threads.shutdown_timeout(Duration::from_millis(500));
+    // Last, and here: a thread of the runtime that had them last would be left in the middle of closing the store.
+    drop(sessions);
     Ok(if served? {
         // A supervisor that restarts what has failed restarts this.
         ExitCode::FAILURE
@@ -126,10 +128,6 @@ async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
     let Err(error) = innkeeper::launch(rocket).await else {
         return Ok(());
     };
-    if let ErrorKind::Shutdown(..) = error.kind() {
-        tracing::warn!("ended; some connections did not finish in time and were cut");
-        return Ok(());
-    }
     Err(if let ErrorKind::Bind(cause) = error.kind() {
         let at = at.map_or_else(|_| "its address".to_owned(), |at| at.to_string());
         format!("{at} cannot be had ({cause}); see `address` and `port`")

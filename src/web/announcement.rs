@@ -16,7 +16,12 @@ pub(super) fn announcement(config: &Config) -> AdHoc {
         Box::pin(async move {
             let config = rocket.config();
             let at = SocketAddr::new(config.address, config.port);
-            tracing::info!("listening on http://{at}, sessions are kept in {place}");
+            let scheme = if config.tls_enabled() {
+                "https"
+            } else {
+                "http"
+            };
+            tracing::info!("listening on {scheme}://{at}, sessions are kept in {place}");
             if let Some(doubt) = doubt {
                 tracing::warn!("{doubt}");
             }

@@ -97,6 +97,9 @@ struct Alive {
 /// - Either of them again: the end, at once.
 /// - SIGHUP changes nothing.
 ///
+/// A shutdown fairing that is attached to this Rocket is run beside Innkeeper's own, and dropped when that one has
+/// closed the store.
+///
 /// # Errors
 ///
 /// It could not be launched.
@@ -157,17 +160,18 @@ async fn too_late(shutdown: Shutdown, limit: Duration) {
     sleep(limit).await;
 }
 
-/// Answers the first SIGTERM, and returns at the next signal after the first.
+/// Answers the first signal, and returns at the next one.
 async fn asked_twice(mut requests: Requests, ending: Ending, shutdown: Shutdown, drain: Duration) {
-    // Rocket itself answers SIGINT.
     if requests.next().await == SignalKind::terminate() {
         ending.begin();
         tracing::info!("asked to end: not ready any more, and gone in a moment");
         tokio::select! {
             _ = requests.next() => return,
-            () = sleep(drain) => shutdown.notify(),
+            () = sleep(drain) => {}
         }
     }
+    // After SIGINT too: Rocket answers that itself, but listens for it only once it has bound its address.
+    shutdown.notify();
     requests.next().await;
 }
 
