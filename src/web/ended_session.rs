@@ -1,7 +1,7 @@
 //! Why the session that a request presents is over, if somebody ended it.
 
 use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
@@ -18,8 +18,8 @@ impl EndedSession {
         let look = async {
             // The session is over, whether or not the store says why.
             let known = sessions.why_ended(id).await.ok().flatten();
-            if let Some((ending, ago)) = &known {
-                log(request, id, ending, *ago);
+            if let Some((ending, _)) = &known {
+                log(request, id, ending);
             }
             Self(known)
         };
@@ -32,7 +32,7 @@ impl EndedSession {
     }
 }
 
-fn log(request: &Request<'_>, id: &SessionId, ending: &Ending, ago: Duration) {
+fn log(request: &Request<'_>, id: &SessionId, ending: &Ending) {
     let trace = Trace::of(request);
     if let Some(user) = &ending.user {
         trace.set_guest(user, id);
@@ -42,7 +42,7 @@ fn log(request: &Request<'_>, id: &SessionId, ending: &Ending, ago: Duration) {
         user = ending.user,
         session = %Handle::from(id).prefix(),
         reason = ending.reason.as_str(),
-        ended_at = rfc3339(SystemTime::now() - ago),
+        ended_at = UNIX_EPOCH.checked_add(Duration::from_secs(ending.at)).map(rfc3339),
         ip = request.client_ip().map(tracing::field::display),
         "ended session presented"
     );

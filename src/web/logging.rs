@@ -1,5 +1,6 @@
 //! The log: how it is started, and a line for each request.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Data, Request, Response, async_trait};
+use tracing::field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -121,10 +123,14 @@ fn told_in_json(message: &str, error: &str) -> String {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();
+    // Only where `RUST_BACKTRACE` asks for one.
+    let backtrace = Backtrace::capture();
     tracing::error!(
         error = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)),
-        location = panic.location().map(tracing::field::display),
+        location = panic.location().map(field::display),
         thread = thread::current().name(),
+        backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| field::display(&backtrace)),
         "panicked"
     );
 }
@@ -143,9 +149,9 @@ macro_rules! write_line {
             route = route($request),
             status = $status.code,
             duration_us = u64::try_from($trace.elapsed().as_micros()).unwrap_or(u64::MAX),
-            ip = $request.client_ip().map(tracing::field::display),
+            ip = $request.client_ip().map(field::display),
             user = $trace.guest().map(|guest| guest.user.as_str()),
-            session = $trace.guest().map(|guest| tracing::field::display(Handle::from(&guest.id).prefix())),
+            session = $trace.guest().map(|guest| field::display(Handle::from(&guest.id).prefix())),
             problem = $trace.problem(),
             "request"
         )
@@ -173,7 +179,7 @@ fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
     }
     match status.code {
         // Supervisors and load balancers ask every few seconds.
-        200 if matches!(route(request), "/healthz" | "/readyz") => {
+        200 if trace.is_own() && matches!(route(request), "/healthz" | "/readyz") => {
             write_line!(debug, request, trace, status);
         }
         503 => write_line!(warn, request, trace, status),
