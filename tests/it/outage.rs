@@ -268,8 +268,9 @@ fn a_slow_redis_costs_no_request_more_than_its_time() {
 fn a_connection_that_takes_longer_than_a_request_may_wait_is_made_all_the_same() {
     let redis = RedisServer::start();
     let proxy = Proxy::to(&redis.url());
-    proxy.delay(Duration::from_millis(300));
-    let program = program_that_waits("500", &proxy.url());
+    // To make a connection takes two round trips or more.
+    proxy.delay(Duration::from_secs(1));
+    let program = program_that_waits("1900", &proxy.url());
     let unknown = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     crate::support::eventually("the connection to be made", || {
         (http::profile_status(program.port(), unknown) == 404).then_some(())
