@@ -390,3 +390,33 @@ fn a_session_that_is_just_being_written_stays_listed() {
     }
     assert_eq!(keys(), before);
 }
+
+/// What has moved is learnt each time, and not only the first: who does not know asks the wrong node first.
+#[test]
+fn a_slot_that_has_moved_is_soon_asked_for_at_its_new_place() {
+    let cluster = Cluster::start();
+    let program = Program::start(&[("REDIS_URL", &cluster.url())]);
+    let port = program.port();
+    for _ in 0..2 {
+        let id = http::log_in(port, "abdullah");
+        let (from, slot) = cluster.place_of(&format!("session:{id}"));
+        let to = (from + 1) % 3;
+        cluster.begin_move(slot, from, to);
+        cluster.move_keys(slot, from, to);
+        cluster.end_move(slot, to);
+        let redirects = || {
+            let stats: String = cluster.nodes[from].run("INFO errorstats");
+            let moved = stats.split("errorstat_MOVED:count=").nth(1);
+            moved.map(|rest| rest.split(['\r', '\n']).next().unwrap().to_owned())
+        };
+        eventually("the move to be known", || {
+            let before = redirects();
+            for _ in 0..3 {
+                assert_eq!(http::profile_status(port, &id), 200);
+            }
+            (redirects() == before).then_some(())
+        });
+        // The next look at the slots is another one.
+        thread::sleep(Duration::from_millis(600));
+    }
+}

@@ -309,6 +309,19 @@ async fn no_instance_shortens_the_life_of_a_list() {
     shorter.program().log_in_as("abdullah").await;
     let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
     assert!(left > 43_000, "{left}");
+
+    // Nor one that looks at the list with each touch, because its sessions have no limit.
+    let limits = [
+        ("absolute_timeout_secs", serde_json::json!(0)),
+        ("idle_timeout_secs", serde_json::json!(60)),
+    ];
+    let without_limit = inn.beside(&limits).await;
+    let mut here = without_limit.program();
+    here.log_in_as("abdullah").await;
+    assert_eq!(here.profile().await.status.code, 200);
+    assert_eq!(here.get("/sessions/").await.status.code, 200);
+    let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+    assert!(left > 43_000, "{left}");
 }
 
 /// What cannot be listed cannot be ended, so it must not begin.

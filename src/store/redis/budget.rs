@@ -80,6 +80,7 @@ impl Drop for Attempt<'_> {
 
 /// Asks until the server answers again. Alone: nobody else makes connections meanwhile.
 async fn find_again(connections: Weak<Connections>) {
+    let searching = Searching(Weak::clone(&connections));
     loop {
         sleep(PROBE_EVERY).await;
         let Some(connections) = connections.upgrade() else {
@@ -87,9 +88,20 @@ async fn find_again(connections: Weak<Connections>) {
         };
         let answer = timeout(connections.budget(), connections.probe()).await;
         if matches!(answer, Ok(Ok(()) | Err(StoreError::Failed(_)))) {
-            connections.breaker.close();
+            drop(searching);
             tracing::info!("outage over: Redis answers again");
             return;
+        }
+    }
+}
+
+/// As long as it lives, somebody looks for the server; so requests try again when it ends with its runtime, too.
+struct Searching(Weak<Connections>);
+
+impl Drop for Searching {
+    fn drop(&mut self) {
+        if let Some(connections) = self.0.upgrade() {
+            connections.breaker.close();
         }
     }
 }

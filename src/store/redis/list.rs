@@ -183,7 +183,7 @@ impl RedisStore {
         let listed = list_key(user);
         let mut look = Pipeline::with_capacity(2);
         look.zscore(&listed, id.to_string())
-            .expire(&listed, seconds(self.list_lifetime()));
+            .add_command(self.lengthen_command(user));
         let (score_there, ()): (Option<f64>, ()) = self.connections.run(&look).await?;
         if score_there.is_some() {
             return Ok(true);
@@ -216,11 +216,22 @@ impl RedisStore {
     pub(super) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
         let mut command = cmd("EVAL");
         command
-            .arg([LIST, "return listed"].concat())
+            .arg([LIST, LENGTHEN, "return listed"].concat())
             .arg(1)
             .arg(list_key(user))
             .arg(seconds(self.list_lifetime()))
             .arg(id.to_string());
+        command
+    }
+
+    /// Lets a user's list live at least as long as this instance lets its sessions live.
+    pub(super) fn lengthen_command(&self, user: &str) -> Cmd {
+        let mut command = cmd("EVAL");
+        command
+            .arg(LENGTHEN)
+            .arg(1)
+            .arg(list_key(user))
+            .arg(seconds(self.list_lifetime()));
         command
     }
 
@@ -343,16 +354,20 @@ const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 /// Lists a session as its user's youngest, and says how many are listed, and Redis' time.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
-/// counts. It touches only the first of its keys. The list lives at least as long as this instance lets its sessions
-/// live; another one may let its own live longer, so it never ends earlier than before.
+/// counts. It touches only the first of its keys. To be followed by [`LENGTHEN`].
 pub(super) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
 local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
 redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
-if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
+";
+
+/// Lets a list live at least so many seconds. Another instance may let its sessions live longer, so a list never ends
+/// earlier than before. (`EXPIRE .. GT` needs Redis 7.)
+pub(super) const LENGTHEN: &str = r"
+if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 ";
 
 /// Drops entries from a list unless they are younger than so many seconds.

@@ -7,7 +7,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, cmd};
 use super::RedisStore;
 use super::answers::owner;
 use super::layout::{ending_key, list_key, seconds, session_key};
-use super::list::{LIST, Removed};
+use super::list::{LENGTHEN, LIST, Removed};
 use super::record::{self, Fields};
 use crate::session::{
     Displaced, Ending, Live, NewSession, Session, SessionId, StoreError, Written,
@@ -24,7 +24,13 @@ impl RedisStore {
         let (listed, seconds, micros) = self.write_new(id, session, now, left).await?;
         self.server_time
             .heard((seconds, micros), now, self.clock.now());
-        self.relisting.is_listed(id);
+        if self.connections.is_cluster() {
+            // There the hash is written after the list, and twice if a reply is lost: somebody who ended it in between
+            // has taken it off the list.
+            self.see_to_list(id, &session.user);
+        } else {
+            self.relisting.is_listed(id);
+        }
         let mut displaced = Displaced::default();
         if let Some((replaced, why)) = new.replaced {
             displaced.replaced = self.do_delete(replaced, why).await?;
@@ -65,7 +71,7 @@ impl RedisStore {
             return Ok(listed);
         }
         let mut both = cmd("EVAL");
-        both.arg([LIST, CREATE, "return listed"].concat())
+        both.arg([LIST, LENGTHEN, CREATE, "return listed"].concat())
             .arg(2)
             .arg(list_key(&session.user))
             .arg(session_key(id))
@@ -191,7 +197,7 @@ impl RedisStore {
     }
 
     /// Whose session it is; `None` where there is none, or a key that holds something else.
-    async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
+    pub(super) async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
         let look = Cmd::hget(session_key(id), record::USER);
         owner(self.connections.run_each([vec![look]]).await?)
     }

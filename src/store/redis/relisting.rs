@@ -9,11 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::RedisStore;
 use super::answers::read;
-use super::layout::{list_key, seconds};
+use super::layout::list_key;
 use crate::session::{SessionId, StoreError};
 
 /// How long sessions are gathered before they are looked up together.
@@ -94,6 +95,16 @@ impl Relisting {
     }
 }
 
+/// Dropped where its task ends otherwise than by finding nothing to do: with its runtime, or by a panic. Somebody else
+/// must then go.
+struct OnTheWay<'a>(&'a Relisting);
+
+impl Drop for OnTheWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().working = false;
+    }
+}
+
 impl RedisStore {
     /// Sees to it that a session that is used is in its user's list soon, if it is not.
     pub(super) fn see_to_list(&self, id: &SessionId, user: &str) {
@@ -104,10 +115,12 @@ impl RedisStore {
     }
 
     async fn look_up_gathered(&self) {
+        let on_the_way = OnTheWay(&self.relisting);
         loop {
             sleep(GATHER).await;
             let sessions = self.relisting.gathered();
             if sessions.is_empty() {
+                std::mem::forget(on_the_way);
                 return;
             }
             let look = self.look_up(&sessions);
@@ -123,16 +136,20 @@ impl RedisStore {
             vec![Cmd::zscore(&key, id.to_string()), Cmd::pttl(&key)]
         });
         let answers = self.ask_apart(look.collect()).await?;
-        for ((id, user), answers) in sessions.iter().zip(answers) {
-            let outcome = match answers {
-                Ok(answers) => self.mend_list(id, user, answers).await,
-                Err(error) => Err(error),
-            };
-            // That one's own trouble: it is looked up again when it is used again.
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a user's list could not be looked at");
-            }
-        }
+        let mend = sessions
+            .iter()
+            .zip(answers)
+            .map(|((id, user), answers)| async move {
+                let outcome = match answers {
+                    Ok(answers) => self.mend_list(id, user, answers).await,
+                    Err(error) => Err(error),
+                };
+                // That one's own trouble: it is looked up again when it is used again.
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "a user's list could not be looked at");
+                }
+            });
+        join_all(mend).await;
         Ok(())
     }
 
@@ -150,7 +167,7 @@ impl RedisStore {
             }
         } else if left < millis(self.lifetimes.idle + MARGIN) {
             let mut pipeline = Pipeline::with_capacity(1);
-            pipeline.expire(list_key(user), seconds(self.list_lifetime()));
+            pipeline.add_command(self.lengthen_command(user));
             let ((),) = self.connections.run(&pipeline).await?;
         }
         self.relisting.is_listed(id);
@@ -182,6 +199,15 @@ mod tests {
         assert!(!relisting.note(&id, "a"));
         tokio::time::advance(TRUSTED).await;
         assert!(relisting.note(&id, "a"));
+    }
+
+    #[test]
+    fn whoever_is_lost_on_the_way_is_replaced() {
+        let relisting = Relisting::default();
+        assert!(relisting.note(&SessionId::generate(), "a"));
+        assert!(!relisting.note(&SessionId::generate(), "b"));
+        drop(OnTheWay(&relisting));
+        assert!(relisting.note(&SessionId::generate(), "c"));
     }
 
     #[test]
