@@ -532,6 +532,33 @@ fn an_operator_ends_the_session_that_he_reads_of_in_the_log() {
 }
 
 #[test]
+fn an_operator_whose_own_limits_are_shorter_ends_all_the_same() {
+    let redis = RedisServer::start();
+    redis.allow("+scan");
+    let url = redis.url();
+    let program = Program::start(&[("REDIS_URL", &url)]);
+    let ids = ["amy", "bob"].map(|user| http::log_in(program.port(), user));
+    std::thread::sleep(Duration::from_millis(2100));
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [
+        ("REDIS_URL", url.as_str()),
+        ("INNKEEPER_ABSOLUTE_TIMEOUT_SECS", "1"),
+    ];
+    let handle =
+        innkeeper::Handle::from(&innkeeper::SessionId::parse(&ids[0]).unwrap()).to_string();
+    for words in [
+        &["sessions", "end", handle.as_str()][..],
+        &["sessions", "end", "--all"],
+    ] {
+        let said = Program::operate(folder.path(), words, &variables);
+        said.assert_says(0, &["Ended"]);
+    }
+    for id in ids {
+        assert_eq!(http::profile_status(program.port(), &id), 404);
+    }
+}
+
+#[test]
 fn an_operator_sees_and_ends_all_sessions_of_a_running_server_on_redis() {
     let redis = RedisServer::start();
     let url = redis.url();

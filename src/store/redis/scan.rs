@@ -1,9 +1,9 @@
 //! A walk over all keys that sessions have, on all servers.
 
-use deadpool_redis::redis::cmd;
+use deadpool_redis::redis::{Pipeline, cmd};
 
 use super::RedisStore;
-use super::layout::id_in;
+use super::layout::{id_in, session_key};
 use super::nodes::Node;
 use crate::session::{SessionId, StoreError};
 
@@ -25,6 +25,11 @@ impl RedisStore {
     pub(super) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
         let nodes = self.connections.nodes();
         let nodes = self.connections.within_budget(nodes).await?;
+        // What is read of the sessions is dated by Redis' clock. Where that does not answer, the walk tells of it.
+        let nobody = session_key(&SessionId::generate());
+        let mut any = Pipeline::with_capacity(2);
+        let asked = self.run_dated::<(bool,)>(any.exists(nobody));
+        drop(self.connections.within_budget(asked).await);
         Ok(Scan {
             store: self,
             nodes: nodes.into_iter().rev().map(|node| (node, 0)).collect(),

@@ -9,6 +9,7 @@ use super::RedisStore;
 use super::answers::{owner, row};
 use super::layout::session_key;
 use super::list::Removed;
+use super::record::USER;
 use crate::session::{EndOutcome, Ending, Handle, HandlePrefix, Live, SessionId, StoreError};
 
 impl RedisStore {
@@ -66,11 +67,14 @@ impl RedisStore {
         Ok(EndOutcome { ended, failure })
     }
 
-    /// Those of the sessions that are alive, whoever's they are.
+    /// Ends those of the sessions that are there, whoever's they are; by their keys alone, because another process may
+    /// let them live longer than this one would.
     async fn remove_all(&self, ids: &[SessionId], why: &Ending) -> Result<Removed, StoreError> {
         let mut of_users: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
-        for (id, live) in self.live_among(ids).await? {
-            of_users.entry(live.session.user).or_default().push(id);
+        for (id, user) in ids.iter().zip(self.owners(ids).await?) {
+            if let Some(user) = user? {
+                of_users.entry(user).or_default().push(*id);
+            }
         }
         let remove = of_users.iter().map(|(user, ids)| async move {
             let why = why.of(user);
@@ -117,17 +121,23 @@ impl RedisStore {
 
     /// Lists those of the sessions that are these users'.
     async fn restore(&self, users: &[String], ids: Vec<SessionId>) -> Result<(), StoreError> {
-        let look = ids
-            .iter()
-            .map(|id| vec![Cmd::hget(session_key(id), super::record::USER)]);
-        let owners = self.ask_apart(look.collect()).await?;
-        for (id, answers) in ids.iter().zip(owners) {
-            let owner = owner(answers?)?;
+        for (id, owner) in ids.iter().zip(self.owners(&ids).await?) {
+            let owner = owner?;
             if let Some(user) = users.iter().find(|user| owner.as_ref() == Some(user)) {
                 self.enlist(id, user).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whose sessions they are; `None` where there is none.
+    async fn owners(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<Result<Option<String>, StoreError>>, StoreError> {
+        let look = ids.iter().map(|id| vec![Cmd::hget(session_key(id), USER)]);
+        let answers = self.ask_apart(look.collect()).await?.into_iter();
+        Ok(answers.map(|answers| answers.and_then(owner)).collect())
     }
 
     pub(super) async fn do_end_handle(
@@ -147,12 +157,11 @@ impl RedisStore {
     }
 
     async fn end_found(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
-        let Some(live) = self.do_peek(id).await? else {
+        let Some(user) = self.user_of(id).await? else {
             return Ok(None);
         };
-        let user = live.session.user;
         let why = why.of(&user);
-        let Removed { failure, .. } = self.remove(&user, &[*id], Some(&why)).await?;
-        failure.map_or(Ok(Some(user)), Err)
+        let Removed { ended, failure, .. } = self.remove(&user, &[*id], Some(&why)).await?;
+        failure.map_or(Ok((!ended.is_empty()).then_some(user)), Err)
     }
 }
