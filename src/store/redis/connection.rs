@@ -25,6 +25,8 @@ pub(super) struct Siblings {
     doubted_at: AtomicU64,
     /// When one of them was last replaced because of its server's answers.
     replaced_at: AtomicU64,
+    /// When a connection could not be made last.
+    failed_at: AtomicU64,
     /// Whether the last that was heard of the server is bad.
     troubled: AtomicBool,
     /// Whether a new connection may lead to a server that does not refuse.
@@ -47,6 +49,7 @@ impl Siblings {
             epoch: Instant::now(),
             doubted_at: AtomicU64::new(0),
             replaced_at: AtomicU64::new(0),
+            failed_at: AtomicU64::new(0),
             troubled: AtomicBool::new(false),
         })
     }
@@ -67,6 +70,22 @@ impl Siblings {
         }
     }
 
+    pub(super) fn set_unreachable(&self) {
+        let now = self.at(Instant::now());
+        self.failed_at.store(now, Ordering::Relaxed);
+        self.set_troubled(true);
+    }
+
+    /// Whether no connection is to be made yet, because a moment ago it was in vain.
+    ///
+    /// Only at a node of a cluster: where a whole store does not answer, the breaker keeps requests from it.
+    pub(super) fn is_resting(&self) -> bool {
+        let failed_at = self.failed_at.load(Ordering::Relaxed);
+        !self.replaceable
+            && failed_at > 0
+            && self.at(Instant::now()) < failed_at.saturating_add(CONNECT_EVERY)
+    }
+
     /// Whether a connection may be replaced because of its server's answers; if so, it must be.
     pub(super) fn may_replace(&self) -> bool {
         let now = self.at(Instant::now());
@@ -78,6 +97,9 @@ impl Siblings {
                 .is_ok()
     }
 }
+
+/// How long a node that could not be connected to is left alone, in microseconds, however many requests come.
+const CONNECT_EVERY: u64 = 100_000;
 
 /// Clones share the connection. Ends with the last of them.
 #[derive(Clone)]

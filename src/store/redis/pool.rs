@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool::managed::{self, Object, Pool};
 use deadpool_redis::Runtime;
 use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
-use futures_util::future::{BoxFuture, FutureExt, Shared, select_ok};
+use futures_util::future::{BoxFuture, FutureExt, Shared, ready, select_ok};
 
 use super::connection::{Connection, Siblings, State};
 use super::connector::Connector;
@@ -174,6 +174,7 @@ impl SharedPool {
             },
             // One that is over and still here ended with its runtime, or by a panic.
             Place::Making(making) if making.peek().is_none() => return Offer::Wait(making.clone()),
+            Place::Empty if self.siblings.is_resting() => return Offer::Wait(unreachable()),
             Place::Making(_) | Place::Empty => {}
         }
         let old = match std::mem::replace(&mut *place, Place::Empty) {
@@ -218,7 +219,7 @@ impl SharedPool {
                 }
                 Err(error) => {
                     *place = Place::Empty;
-                    pool.siblings.set_troubled(true);
+                    pool.siblings.set_unreachable();
                     Err(error)
                 }
             }
@@ -240,6 +241,14 @@ impl SharedPool {
         }
         self.pool.get().await.map_err(into_redis_error)
     }
+}
+
+fn unreachable() -> Making {
+    let error = RedisError::from((
+        ErrorKind::Client,
+        "it could not be connected to a moment ago",
+    ));
+    ready(Err(error)).boxed().shared()
 }
 
 fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {
