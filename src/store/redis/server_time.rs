@@ -7,7 +7,7 @@ use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
 
 use super::RedisStore;
 use super::answers::read;
-use crate::session::{StoreError, since_1970};
+use crate::session::{StoreError, at_unix_time, since_1970};
 
 /// How long an answer of `TIME` counts. By the process' clock, so after a jump of that clock Redis is asked at once.
 const ASK_EVERY: Duration = Duration::from_secs(30);
@@ -56,7 +56,8 @@ impl ServerTime {
         } else {
             theirs.checked_add(apart)
         };
-        ours.unwrap_or(theirs)
+        // Not beyond what can be shown.
+        at_unix_time(since_1970(ours.unwrap_or(theirs)).as_secs())
     }
 }
 
@@ -108,6 +109,14 @@ mod tests {
             };
             assert_eq!(time.to_ours(at(apart)), at(expected), "{theirs:?} {ours}");
         }
+    }
+
+    #[test]
+    fn the_furthest_moment_can_be_shown_however_far_the_clocks_are_apart() {
+        let time = ServerTime::default();
+        time.heard((1000, 0), at(4_600_000), at(4_600_000));
+        let furthest = at_unix_time(u64::MAX);
+        assert_eq!(time.to_ours(furthest), furthest);
     }
 
     #[test]
