@@ -156,6 +156,61 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
     assert_eq!(http::profile_status(port, &first), 200);
 }
 
+/// Signs in until there is no more room, and returns the sessions' ids.
+fn fill_with_sessions(port: u16) -> Vec<String> {
+    let json = ["Content-Type: application/json"];
+    let mut ids = Vec::new();
+    let full = (0..20_000).any(|number| {
+        let body = format!(r#"{{"username":"user {number} {}"}}"#, "界".repeat(50));
+        let answer = http::request(port, "POST /login/", &json, &body);
+        match answer.split("\"session_id\":\"").nth(1) {
+            Some(rest) => ids.push(rest.split('"').next().unwrap().to_owned()),
+            None => assert_eq!(http::status(&answer), 503, "{answer}"),
+        }
+        http::status(&answer) == 503
+    });
+    assert!(full, "the disk never got full");
+    ids
+}
+
+fn log_out(port: u16, id: &str) -> String {
+    http::request(
+        port,
+        "POST /logout/",
+        &[&format!("Cookie: session_id={id}")],
+        "",
+    )
+}
+
+/// The file is cut when it is closed, and what it had kept for itself beyond its end is then anybody's.
+#[test]
+fn on_a_full_disk_everybody_can_sign_out_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start_in(folder.path(), &[(SMALL_DISK, "13m")]);
+    let port = program.port();
+    let ids = fill_with_sessions(port);
+    let (early, late) = ids.split_at(20);
+    drop(fs::write(
+        program.own_folder().join("data/rest"),
+        vec![0; 16 << 20],
+    ));
+    for id in early {
+        let answer = log_out(port, id);
+        assert_eq!(http::status(&answer), 200, "{answer} {}", program.log());
+    }
+
+    program.start_again_on_its_full_disk();
+    for id in late {
+        let answer = log_out(port, id);
+        assert_eq!(http::status(&answer), 200, "{answer} {}", program.log());
+    }
+    for id in ids.iter().step_by(50) {
+        assert_eq!(http::profile_status(port, id), 404);
+    }
+    let log = program.log();
+    assert!(!log.contains("could not be written"), "{log}");
+}
+
 /// A file system of its own that is really full: what the file has kept for itself is enough to end every session.
 #[test]
 fn on_a_full_disk_everybody_can_sign_out_and_nobody_is_taken_for_signed_out() {
@@ -169,17 +224,7 @@ fn on_a_full_disk_everybody_can_sign_out_and_nobody_is_taken_for_signed_out() {
     let port = program.port();
     let stays = http::log_in(port, "amy");
     let json = ["Content-Type: application/json"];
-    let mut ids = Vec::new();
-    let full = (0..20_000).any(|number| {
-        let body = format!(r#"{{"username":"user {number} {}"}}"#, "界".repeat(50));
-        let answer = http::request(port, "POST /login/", &json, &body);
-        match answer.split("\"session_id\":\"").nth(1) {
-            Some(rest) => ids.push(rest.split('"').next().unwrap().to_owned()),
-            None => assert_eq!(http::status(&answer), 503, "{answer}"),
-        }
-        http::status(&answer) == 503
-    });
-    assert!(full, "the disk never got full");
+    let ids = fill_with_sessions(port);
     // Somebody else takes what is left, too.
     let others = program.own_folder().join("data/others");
     let rest = program.own_folder().join("data/rest");
@@ -191,8 +236,7 @@ fn on_a_full_disk_everybody_can_sign_out_and_nobody_is_taken_for_signed_out() {
     let metrics = http::request(program.metrics_port(), "GET /metrics", &[], "");
     assert!(metrics.contains("innkeeper_store_full 1"), "{metrics}");
     for (number, id) in ids.iter().enumerate() {
-        let cookie = format!("Cookie: session_id={id}");
-        let answer = http::request(port, "POST /logout/", &[&cookie], "");
+        let answer = log_out(port, id);
         assert_eq!(http::status(&answer), 200, "{answer} {}", program.log());
         if number % 50 == 0 {
             assert_eq!(http::profile_status(port, id), 404);

@@ -147,15 +147,16 @@ impl Disk {
         }
     }
 
-    /// What is beyond a new end of the file goes back to the disk, the room that was kept there too.
+    /// What is beyond a new end of the file goes back to the disk, the room that was kept there too. On a full disk
+    /// somebody else takes it in the next moment, so it is asked for again at once.
     fn cut_to(&self, len: u64) {
         let mut room = self.room();
-        if room.allocated_to != u64::MAX && len < room.allocated_to {
-            room.allocated_to = len;
-        }
         room.written_to = room.written_to.min(len);
+        if room.allocated_to != u64::MAX {
+            room.allocated_to = room.allocated_to.min(len);
+        }
         drop(room);
-        self.extend_to(0);
+        self.keep_room();
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
@@ -173,6 +174,13 @@ fn is_out_of_room(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
+}
+
+/// Says how long the file was.
+fn set_len(file: &File, len: u64) -> io::Result<u64> {
+    let had = file.metadata()?.len();
+    file.set_len(len)?;
+    Ok(had)
 }
 
 /// Where the last written byte is: redb makes its file twice as long when it needs more, and most of it is a hole.
@@ -233,9 +241,11 @@ impl StorageBackend for Backend {
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         let disk = &self.0;
         if disk.failure().is_none() {
-            match disk.file.set_len(len) {
-                Ok(()) => {
-                    disk.cut_to(len);
+            match set_len(&disk.file, len) {
+                Ok(had) => {
+                    if len <= had {
+                        disk.cut_to(len);
+                    }
                     return Ok(());
                 }
                 Err(error) => disk.fail(error),

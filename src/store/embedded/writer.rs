@@ -154,6 +154,7 @@ struct Rounds {
 
 impl Rounds {
     fn run(mut self, inbox: &Receiver<Job>) {
+        self.look_for_room();
         loop {
             let wait = if self.sweeping_from.is_some() {
                 Duration::from_millis(10)
@@ -258,9 +259,7 @@ impl Rounds {
     }
 
     fn look_for_room(&self) {
-        if let Ok(open) = self.storage.open()
-            && open.is_full()
-        {
+        if let Ok(open) = self.storage.open() {
             open.keep_room();
         }
     }
@@ -376,6 +375,8 @@ impl Rounds {
             if let Err(error) = self.storage.shrink() {
                 tracing::warn!(%error, "the session store keeps room that it does not need");
             }
+            // The old file may have had all of it.
+            self.look_for_room();
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -246,6 +247,22 @@ impl Program {
         self.process = process;
         assert!(up, "innkeeper ended: {}", self.log());
     }
+
+    /// Ends it in order, lets somebody else take what is left of its [`SMALL_DISK`], and starts it anew on that.
+    pub(crate) fn start_again_on_its_full_disk(&mut self) {
+        let process = PathBuf::from(format!("/proc/{}", self.process.id()));
+        // An open namespace stays, with what is mounted in it, when the last process in it has ended.
+        let [users, mounts] =
+            ["user", "mnt"].map(|kind| File::open(process.join("ns").join(kind)).unwrap());
+        let path = |file: &File| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        assert!(self.terminate().success(), "{}", self.raw_log());
+        let namespaces = [
+            (USER_NAMESPACE, path(&users)),
+            (MOUNT_NAMESPACE, path(&mounts)),
+        ];
+        let variables = namespaces.each_ref().map(|(name, path)| (*name, &**path));
+        self.start_again(&variables);
+    }
 }
 
 impl Drop for Program {
@@ -282,6 +299,18 @@ const ON_SMALL_DISK: &str = r#"
     exec "$0" "$@"
 "#;
 
+const USER_NAMESPACE: &str = "INN_USER_NAMESPACE";
+const MOUNT_NAMESPACE: &str = "INN_MOUNT_NAMESPACE";
+
+const ON_THAT_DISK_AGAIN: &str = r#"
+    folder=$PWD &&
+    exec nsenter --user="$INN_USER_NAMESPACE" --mount="$INN_MOUNT_NAMESPACE" sh -c '
+        cd "$0" &&
+        { head -c 64m /dev/zero > data/rest_after_the_end; } 2> /dev/null
+        exec "$@"
+    ' "$folder" "$0" "$@"
+"#;
+
 fn assert_a_disk_can_be_mounted() {
     let tried = Command::new("unshare")
         .args(["--map-root-user", "--mount", "true"])
@@ -297,10 +326,15 @@ fn assert_a_disk_can_be_mounted() {
 fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
     let log = File::create(folder.join("log")).unwrap();
     // A file that may not grow is then an error and not the end of the process.
-    let mut command = if variables.iter().any(|(name, _)| *name == SMALL_DISK) {
+    let is_given = |name| variables.iter().any(|(given, _)| *given == name);
+    let mut command = if is_given(SMALL_DISK) {
         assert_a_disk_can_be_mounted();
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", ON_SMALL_DISK]);
+        command
+    } else if is_given(MOUNT_NAMESPACE) {
+        let mut command = Command::new("sh");
+        command.args(["-c", ON_THAT_DISK_AGAIN]);
         command
     } else {
         let mut command = Command::new("sh");
