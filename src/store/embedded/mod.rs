@@ -133,9 +133,10 @@ impl EmbeddedStore {
         })
     }
 
-    /// Fails at once where nothing can be written: while the file is opened again the writing thread does nothing else.
+    /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the
+    /// writing thread does nothing else, and what waits for it would only become more.
     async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
-        self.condition.check_failure()?;
+        self.condition.check()?;
         self.writer.commit(change).await
     }
 
@@ -322,11 +323,7 @@ impl SessionStore for EmbeddedStore {
         let mut keys = self.keys_after(None)?;
         while let Some(last) = keys.last().copied() {
             let why = why.clone();
-            if let Applied::Ended(ended) = self
-                .writer
-                .commit(Change::DeleteThese { keys, why })
-                .await?
-            {
+            if let Applied::Ended(ended) = self.commit(Change::DeleteThese { keys, why }).await? {
                 all.extend(ended);
             }
             keys = self.keys_after(Some(&last))?;
@@ -436,7 +433,11 @@ fn failed(error: impl Into<redb::Error>) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Instant;
+
     use super::*;
+    use crate::session::{Reason, Visitor};
 
     fn open(location: &Location) -> EmbeddedStore {
         let lifetimes = Lifetimes {
@@ -458,6 +459,107 @@ mod tests {
             }
             assert!(!store.is_lost());
         }
+    }
+
+    /// Lets the writing thread wait for the answer, as a commit waits for a volume that hangs.
+    fn hang(store: &EmbeddedStore) -> std::sync::mpsc::SyncSender<()> {
+        let (go_on, waiting) = std::sync::mpsc::sync_channel(0);
+        drop(store.writer.send(Change::Hang(waiting.into())).unwrap());
+        go_on.send(()).unwrap();
+        go_on
+    }
+
+    fn ending() -> Ending {
+        Ending {
+            reason: Reason::TooMany,
+            at: 0,
+            agent: None,
+            user: None,
+        }
+    }
+
+    async fn sign_in(store: &EmbeddedStore) -> Result<SessionId, StoreError> {
+        let id = SessionId::generate();
+        let session = Session {
+            user: "amy".to_owned(),
+            status: "active".to_owned(),
+            data: BTreeMap::new(),
+            created_at: None,
+            visitor: Visitor::default(),
+        };
+        let too_many = ending();
+        let new = NewSession {
+            id: &id,
+            session: &session,
+            replaced: None,
+            most: 1,
+            too_many: &too_many,
+        };
+        store.create(&new).await.map(|_| id)
+    }
+
+    #[tokio::test]
+    async fn who_gave_up_waiting_for_a_volume_that_hangs_is_not_signed_in_when_it_comes_back() {
+        let store = open(&Location::Memory);
+        let alive = sign_in(&store).await.unwrap();
+        let gone = sign_in(&store).await.unwrap();
+        assert!(store.peek(&alive).await.unwrap().is_none());
+
+        let go_on = hang(&store);
+        let begun = Instant::now();
+        let short = Duration::from_millis(100);
+        assert!(timeout(short, sign_in(&store)).await.is_err());
+        assert!(
+            timeout(short, store.delete(&gone, &ending()))
+                .await
+                .is_err()
+        );
+        let refused = loop {
+            match timeout(short, sign_in(&store)).await {
+                Ok(outcome) => break outcome,
+                Err(_) => assert!(begun.elapsed() < Duration::from_secs(10)),
+            }
+        };
+        assert!(
+            matches!(refused, Err(StoreError::Timeout(_))),
+            "{refused:?}"
+        );
+        assert!(store.check().await.is_err());
+
+        go_on.send(()).unwrap();
+        while store.check().await.is_err() {
+            yield_now().await;
+        }
+        store.commit(Change::Flush).await.unwrap();
+        assert_eq!(
+            store.vitals().await.live,
+            Some(0),
+            "only the sign-out was made"
+        );
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_changes_are_refused_until_the_file_is_open_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&Location::Folder(folder.path().to_owned()));
+        // Who still reads is waited for.
+        let reading = store.storage.open().unwrap();
+        assert!(store.panic().await.is_err());
+        let begun = Instant::now();
+        while store.condition.check_failure().is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            yield_now().await;
+        }
+        let refused = timeout(Duration::from_secs(2), store.commit(Change::Flush)).await;
+        assert!(
+            matches!(refused, Ok(Err(StoreError::Failed(_)))),
+            "{refused:?}"
+        );
+        drop(reading);
+        while store.check().await.is_err() {
+            yield_now().await;
+        }
+        store.commit(Change::Flush).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! The tables of the file, and what changes them.
 
+#[cfg(test)]
+use std::sync::{Mutex, mpsc::Receiver};
 use std::time::{Duration, SystemTime};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -49,6 +51,9 @@ pub(super) enum Change {
     Flush,
     #[cfg(test)]
     Panic,
+    /// From a first answer to a second one.
+    #[cfg(test)]
+    Hang(Mutex<Receiver<()>>),
 }
 
 impl Change {
@@ -63,7 +68,7 @@ impl Change {
             | Self::Date { .. }
             | Self::Flush => true,
             #[cfg(test)]
-            Self::Panic => true,
+            Self::Panic | Self::Hang(_) => true,
         }
     }
 }
@@ -167,6 +172,12 @@ impl<'t> Tables<'t> {
             Change::Flush => Ok(Applied::Done),
             #[cfg(test)]
             Change::Panic => panic!("a change that cannot be made"),
+            #[cfg(test)]
+            Change::Hang(answers) => {
+                let answers = answers.lock().unwrap();
+                drop(answers.recv().and_then(|()| answers.recv()));
+                Ok(Applied::Done)
+            }
         }
     }
 

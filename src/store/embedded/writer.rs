@@ -51,6 +51,17 @@ struct Job {
     done: oneshot::Sender<Result<Applied, StoreError>>,
 }
 
+/// What has become of a change.
+type Outcome = oneshot::Receiver<Result<Applied, StoreError>>;
+
+impl Job {
+    /// Whether nobody would be glad of it any more: whoever gave up signing in has no cookie for the session, which
+    /// would only end others of his. Whoever gave up signing out still wants to be out.
+    fn is_pointless(&self) -> bool {
+        self.done.is_closed() && !self.change.adds_nothing()
+    }
+}
+
 impl Writer {
     pub(super) fn start(
         storage: Arc<Storage>,
@@ -88,6 +99,15 @@ impl Writer {
 
     /// Returns when the change is on disk.
     pub(super) async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
+        self.send(change)?.await.unwrap_or_else(|_| {
+            Err(StoreError::Failed(
+                "its writer panicked over what was to be written".to_owned(),
+            ))
+        })
+    }
+
+    /// Hands the change to the thread, which answers when it is on disk.
+    pub(super) fn send(&self, change: Change) -> Result<Outcome, StoreError> {
         let (done, outcome) = oneshot::channel();
         let job = Job {
             change,
@@ -99,11 +119,7 @@ impl Writer {
             .as_ref()
             .and_then(|jobs| jobs.send(job).ok())
             .ok_or_else(stopped)?;
-        outcome.await.unwrap_or_else(|_| {
-            Err(StoreError::Failed(
-                "its writer panicked over what was to be written".to_owned(),
-            ))
-        })
+        Ok(outcome)
     }
 
     /// Whether the thread has ended, so that nothing will be written any more.
@@ -189,6 +205,7 @@ impl Rounds {
             tracing::error!(problem = words(&*panic), "writing sessions panicked");
             self.panics += 1;
             self.broken = Some("its writer panicked".to_owned());
+            self.condition.set_failure(self.broken.clone());
             // A second one is the next round's.
             drop(catch_unwind(AssertUnwindSafe(|| self.reopen())));
         }
@@ -196,7 +213,8 @@ impl Rounds {
         self.panics < MOST_PANICS
     }
 
-    fn round(&mut self, jobs: Vec<Job>) {
+    fn round(&mut self, mut jobs: Vec<Job>) {
+        jobs.retain(|job| !job.is_pointless());
         if self.storage.take_suspicion() {
             self.break_off(&StoreError::Failed("its file is damaged".to_owned()));
         }
