@@ -21,8 +21,8 @@ pub(super) const RESERVE: u64 = 4 << 20;
 
 /// One open file, for one [`redb::Database`].
 ///
-/// After the first write that fails, nothing is written any more: the file stays as it was in that moment, with the
-/// last commit whole. redb is not told. It would refuse every further read, while the snapshot that readers hold is
+/// After the first write or sync that fails, nothing is written any more: the file stays as it was in that moment, with
+/// the last commit whole on the disk. redb is not told. It would refuse every further read, while the snapshot that readers hold is
 /// untouched: redb reuses a page only when no snapshot needs it. Whoever commits must ask [`failure`](Self::failure)
 /// before he believes it.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Disk {
     room: Mutex<Room>,
     full: AtomicBool,
     failure: OnceLock<io::Error>,
+    /// The kernel may show pages that never reached the disk.
+    is_unsynced: AtomicBool,
     lost: Mutex<Lost>,
 }
 
@@ -59,6 +61,9 @@ impl Disk {
 
     /// The same file for another database, which takes over from the one that this was opened for.
     pub(super) fn again(&self) -> Result<Arc<Self>, redb::Error> {
+        if self.is_unsynced.load(Ordering::Relaxed) {
+            forget_pages(&self.file)?;
+        }
         Self::with_locks(self.file.try_clone()?, Arc::clone(&self.locks))
     }
 
@@ -73,6 +78,7 @@ impl Disk {
             }),
             full: AtomicBool::new(false),
             failure: OnceLock::new(),
+            is_unsynced: AtomicBool::new(false),
             lost: Mutex::default(),
         }))
     }
@@ -89,6 +95,13 @@ impl Disk {
         }
         // The first one is the one that counts.
         drop(self.failure.set(error));
+    }
+
+    /// The same where a sync has failed. Linux takes what could not be written for written, shows it as long as it has
+    /// it in memory, and tells of no failure again: the database that takes over must not build on that.
+    fn fail_to_sync(&self, error: io::Error) {
+        self.is_unsynced.store(true, Ordering::Relaxed);
+        self.fail(error);
     }
 
     /// Whether the disk has no more room than what was kept for ending sessions.
@@ -176,6 +189,19 @@ fn is_out_of_room(error: &io::Error) -> bool {
     )
 }
 
+/// Lets what is read next come from the disk.
+#[cfg(target_os = "linux")]
+fn forget_pages(file: &File) -> io::Result<()> {
+    use rustix::fs::{Advice, fadvise};
+    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same on every system")]
+fn forget_pages(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Says how long the file was.
 fn set_len(file: &File, len: u64) -> io::Result<u64> {
     let had = file.metadata()?.len();
@@ -260,7 +286,7 @@ impl StorageBackend for Backend {
         if disk.failure().is_none()
             && let Err(error) = disk.file.sync_data()
         {
-            disk.fail(error);
+            disk.fail_to_sync(error);
         }
         Ok(())
     }
@@ -286,5 +312,44 @@ impl StorageBackend for Backend {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.0.locks.query_lock_range(start, end)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    use super::*;
+
+    fn is_in_memory(file: &File) -> bool {
+        let mut byte = [0];
+        let buffers = &mut [io::IoSliceMut::new(&mut byte)];
+        let read = preadv2(file, buffers, 0, ReadWriteFlags::NOWAIT);
+        if let Err(error) = read {
+            assert_eq!(
+                error,
+                Errno::AGAIN,
+                "the build folder's file system does not tell"
+            );
+        }
+        read.is_ok()
+    }
+
+    #[test]
+    fn after_a_failed_sync_the_next_database_sees_what_is_on_the_disk() {
+        // Next to the test itself, because the folder for temporary files may be in memory only.
+        let program = std::env::current_exe().unwrap();
+        let file = tempfile::tempfile_in(program.parent().unwrap()).unwrap();
+        let disk = Disk::new(file).unwrap();
+        let backend = Backend(Arc::clone(&disk));
+        backend.write(0, &[7; 4096]).unwrap();
+        backend.sync_data().unwrap();
+        assert!(disk.failure().is_none());
+        let again = disk.again().unwrap();
+        assert!(is_in_memory(&again.file));
+
+        again.fail_to_sync(Errno::IO.into());
+        let again = again.again().unwrap();
+        assert!(!is_in_memory(&again.file));
     }
 }
