@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use innkeeper::{
-    Clock, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason, Session, SessionId,
-    SessionStore, Visitor,
+    Clock, EmbeddedLimits, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason, Session,
+    SessionId, SessionStore, Visitor,
 };
 
 use crate::support::eventually;
@@ -387,6 +388,45 @@ async fn the_file_shrinks_when_sessions_end() {
     assert_eq!(files.len(), 1, "{files:?}");
 }
 
+/// What cannot be read for a moment (a volume that is away) is read again when it is there, though nobody writes.
+#[tokio::test]
+async fn a_read_that_failed_is_no_reason_for_the_next_one_to_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(900),
+        absolute: None,
+    };
+    let location = Location::Folder(folder.path().to_owned());
+    let limits = EmbeddedLimits {
+        // So that it reads the file.
+        cache_bytes: 0,
+        ..EmbeddedLimits::default()
+    };
+    let store = EmbeddedStore::open_within(&location, limits, lifetimes, Clock::start()).unwrap();
+    let ids: Vec<_> = (0..200).map(|_| SessionId::generate()).collect();
+    for id in &ids {
+        create(&store, id).await;
+    }
+    let file = folder.path().join("sessions.redb");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, []).unwrap();
+    let mut failed = 0;
+    for id in &ids {
+        failed += u32::from(store.peek(id).await.is_err());
+    }
+    fs::write(&file, &whole).unwrap();
+    assert!(failed > 0);
+
+    let begun = Instant::now();
+    for id in &ids {
+        while store.peek(id).await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(store.peek(id).await.unwrap().is_some());
+    }
+}
+
 /// The machine's clock was a day ahead, and has been set right while nobody served.
 #[tokio::test]
 async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
@@ -402,7 +442,11 @@ async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
     let store = EmbeddedStore::open(&location, lifetimes, ahead.clone()).unwrap();
     create_at(&store, &used, ahead.now()).await;
     create_at(&store, &unused, ahead.now()).await;
+    let ended = SessionId::generate();
+    create_at(&store, &ended, ahead.now()).await;
+    store.delete(&ended, &ending()).await.unwrap();
     drop(store);
+    assert_eq!(endings_in(folder.path()), 1);
 
     let store = EmbeddedStore::open(&location, lifetimes, Clock::start()).unwrap();
     let begun = Instant::now();
@@ -419,6 +463,23 @@ async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
         assert!(begun.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    // Nor is why a session has ended kept until that day.
+    while store.ending(&ended).await.unwrap().is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(store);
+    assert_eq!(endings_in(folder.path()), 0);
+}
+
+/// How many endings a file holds that nobody has open.
+fn endings_in(folder: &Path) -> u64 {
+    use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+    type Endings = TableDefinition<'static, &'static [u8; 32], (u64, &'static [u8])>;
+    let database = Database::open(folder.join("sessions.redb")).unwrap();
+    let reading = database.begin_read().unwrap();
+    let endings = reading.open_table(Endings::new("endings")).unwrap();
+    endings.len().unwrap()
 }
 
 /// Moves every clock of this process ahead of the wall clock.
@@ -432,13 +493,17 @@ async fn create(store: &EmbeddedStore, id: &SessionId) {
     create_at(store, id, SystemTime::now()).await;
 }
 
-async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime) {
-    let ending = Ending {
+fn ending() -> Ending {
+    Ending {
         reason: Reason::TooMany,
         at: 0,
         agent: None,
         user: None,
-    };
+    }
+}
+
+async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime) {
+    let ending = ending();
     let session = Session {
         user: id.to_string(),
         status: "active".to_owned(),

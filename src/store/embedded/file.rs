@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -100,8 +100,8 @@ pub(super) struct Storage {
     open: RwLock<Option<Arc<Open>>>,
     /// A file has been renamed, and a crash might undo that.
     is_unsynced: AtomicBool,
-    /// A reader found what no database should hold.
-    is_suspect: AtomicBool,
+    /// What a reader met where no database should fail.
+    suspicion: Mutex<Option<StoreError>>,
 }
 
 /// The database, and its sessions as they were after the last commit: to open the table costs more than to read a
@@ -161,7 +161,7 @@ impl Storage {
             cache_bytes,
             open: RwLock::new(Some(open)),
             is_unsynced: AtomicBool::new(false),
-            is_suspect: AtomicBool::new(false),
+            suspicion: Mutex::default(),
         })
     }
 
@@ -222,21 +222,30 @@ impl Storage {
 
     /// Reads what was committed last. Do not nest calls: [`reopen`](Self::reopen) waits for every reader.
     ///
-    /// redb panics over some damaged pages; that is the store's failure, and not its reader's.
+    /// redb panics over some damaged pages; that is the store's failure, and not its reader's. After a read that failed
+    /// it refuses every other one, until it is opened again.
     pub(super) fn look<T>(
         &self,
         read: impl FnOnce(&Open) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let open = self.open()?;
-        catch_unwind(AssertUnwindSafe(|| read(&open))).unwrap_or_else(|_| {
-            self.is_suspect.store(true, Ordering::Relaxed);
-            Err(StoreError::Failed("its file is damaged".to_owned()))
-        })
+        let outcome = catch_unwind(AssertUnwindSafe(|| read(&open)))
+            .unwrap_or_else(|_| Err(StoreError::Failed("its file is damaged".to_owned())));
+        if let Err(StoreError::Failed(problem)) = &outcome {
+            *self.suspicion() = Some(StoreError::Failed(problem.clone()));
+        }
+        outcome
     }
 
-    /// Whether a reader has found the file damaged since this was asked last.
-    pub(super) fn take_suspicion(&self) -> bool {
-        self.is_suspect.swap(false, Ordering::Relaxed)
+    /// What a reader has met since this was asked last.
+    pub(super) fn take_suspicion(&self) -> Option<StoreError> {
+        self.suspicion().take()
+    }
+
+    fn suspicion(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.suspicion
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows readers what has been committed; to be called after each commit, before anybody is told of it.
@@ -274,6 +283,8 @@ impl Storage {
         if let Some(old) = old {
             discard(old);
         }
+        // It was the old one's.
+        drop(self.take_suspicion());
         Ok(())
     }
 

@@ -14,7 +14,7 @@ mod writer;
 
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -70,8 +70,8 @@ const CLOSING: Duration = Duration::from_secs(3);
 pub struct EmbeddedLimits {
     /// How much of the file is kept in memory. Default: 32 MiB.
     pub cache_bytes: usize,
-    /// How long the last second of activity may take to be written at the end; closing the file has three seconds more.
-    /// Default: one second.
+    /// How long the last second of activity may take to be written at the end; with the closing of the file three
+    /// seconds more. Default: one second.
     pub timeout: Duration,
 }
 
@@ -410,6 +410,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn close(&self) {
+        let begun = Instant::now();
         let flush = self.commit(Change::Flush);
         let flushed = match self.timeout {
             Some(most) => timeout(most, flush)
@@ -418,6 +419,7 @@ impl SessionStore for EmbeddedStore {
             None => flush.await,
         };
         if let Err(error) = flushed {
+            self.writer.was_waited_for(begun);
             tracing::error!(%error, "the last second of activity could not be written");
         }
     }
@@ -434,17 +436,20 @@ fn failed(error: impl Into<redb::Error>) -> StoreError {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Instant;
 
     use super::*;
     use crate::session::{Reason, Visitor};
 
     fn open(location: &Location) -> EmbeddedStore {
+        open_within(location, EmbeddedLimits::default())
+    }
+
+    fn open_within(location: &Location, limits: EmbeddedLimits) -> EmbeddedStore {
         let lifetimes = Lifetimes {
             idle: Duration::from_secs(900),
             absolute: None,
         };
-        EmbeddedStore::open(location, lifetimes, Clock::start()).unwrap()
+        EmbeddedStore::open_within(location, limits, lifetimes, Clock::start()).unwrap()
     }
 
     #[tokio::test]
@@ -560,6 +565,25 @@ mod tests {
             yield_now().await;
         }
         store.commit(Change::Flush).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_a_volume_that_hangs_no_longer_than_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Folder(folder.path().to_owned());
+        let most = Duration::from_secs(2);
+        let limits = EmbeddedLimits {
+            timeout: most,
+            ..EmbeddedLimits::default()
+        };
+        let store = open_within(&location, limits);
+        let go_on = hang(&store);
+        let begun = Instant::now();
+        store.close().await;
+        drop(store);
+        let taken = begun.elapsed();
+        assert!(taken < most + CLOSING + most / 2, "{taken:?}");
+        go_on.send(()).unwrap();
     }
 
     #[tokio::test]

@@ -175,7 +175,7 @@ impl<'t> Tables<'t> {
             #[cfg(test)]
             Change::Hang(answers) => {
                 let answers = answers.lock().unwrap();
-                drop(answers.recv().and_then(|()| answers.recv()));
+                let _ = answers.recv().and_then(|()| answers.recv());
                 Ok(Applied::Done)
             }
         }

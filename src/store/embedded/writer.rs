@@ -2,8 +2,8 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -42,6 +42,8 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// How long its end is waited for; `None`: as long as it takes.
     timeout: Option<Duration>,
+    /// Since when it has been waited for in vain.
+    ending_since: OnceLock<Instant>,
 }
 
 struct Job {
@@ -94,6 +96,7 @@ impl Writer {
             jobs: Some(jobs),
             thread: Some(thread),
             timeout,
+            ending_since: OnceLock::new(),
         })
     }
 
@@ -122,6 +125,13 @@ impl Writer {
         Ok(outcome)
     }
 
+    /// Somebody has waited since this moment for the thread to write what is left, and has given up. The end waits no
+    /// longer for that.
+    pub(super) fn was_waited_for(&self, since: Instant) {
+        // The first one has waited longest.
+        let _ = self.ending_since.set(since);
+    }
+
     /// Whether the thread has ended, so that nothing will be written any more.
     pub(super) fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
@@ -134,7 +144,7 @@ impl Drop for Writer {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let begun = Instant::now();
+        let begun = *self.ending_since.get_or_init(Instant::now);
         while !thread.is_finished() {
             if self.timeout.is_some_and(|most| begun.elapsed() > most) {
                 tracing::error!("the session store does not come to an end, and is left to itself");
@@ -215,8 +225,11 @@ impl Rounds {
 
     fn round(&mut self, mut jobs: Vec<Job>) {
         jobs.retain(|job| !job.is_pointless());
-        if self.storage.take_suspicion() {
-            self.break_off(&StoreError::Failed("its file is damaged".to_owned()));
+        // Once it is known, it is known: else those who read would put off the next attempt for ever.
+        if self.broken.is_none()
+            && let Some(error) = self.storage.take_suspicion()
+        {
+            self.break_off(&error);
         }
         if let Some(why) = self.broken.clone()
             && (self.backoff.is_waiting() || !self.reopen())
@@ -227,6 +240,7 @@ impl Rounds {
         let is_due = self.flushed.elapsed() >= FLUSH_EVERY;
         let is_asked_for = jobs.iter().any(|job| matches!(job.change, Change::Flush));
         if is_due {
+            self.backoff.forget_if_old();
             self.look_for_room();
         }
         let is_tight = self.is_tight();
@@ -431,7 +445,9 @@ impl Rounds {
                 // The rest is the next sweep's.
                 break;
             }
-            if now >= value.value().0 {
+            let until = value.value().0;
+            // The same as with a session's end.
+            if now >= until || until > too_late {
                 dead.endings.push(*key.value());
             }
         }
