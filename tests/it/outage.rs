@@ -368,3 +368,24 @@ fn a_request_in_flight_while_its_session_ends_does_no_harm() {
         }
     }
 }
+
+/// It refuses to be read and says to whoever writes that it is a replica.
+#[test]
+fn a_replica_that_has_lost_its_primary_is_one_outage() {
+    let redis = RedisServer::start();
+    let program = Program::start(&[("REDIS_URL", &redis.url())]);
+    let port = program.port();
+    let id = http::log_in(port, "abdullah");
+    redis.run::<()>("CONFIG SET replica-serve-stale-data no");
+    redis.run::<()>("REPLICAOF 127.0.0.1 1");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        assert_eq!(http::profile_status(port, &id), 503);
+    }
+    let told = program.log().matches("outage begun").count();
+    assert_eq!(told, 1, "{}", program.log());
+    redis.run::<()>("REPLICAOF NO ONE");
+    crate::support::eventually("the primary to be used", || {
+        (http::profile_status(port, &id) == 200).then_some(())
+    });
+}

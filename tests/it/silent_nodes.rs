@@ -116,6 +116,11 @@ fn a_program_that_is_started_beside_a_silent_node_serves_what_the_others_hold() 
                     });
                 }
                 assert_served_throughout(Duration::from_secs(3), port, &well);
+                // A load balancer that left this instance out would help nobody.
+                for _ in 0..10 {
+                    let ready = http::request(port, "GET /readyz", &[], "");
+                    assert_eq!(http::status(&ready), 200, "{ready}");
+                }
                 over.store(true, Ordering::Relaxed);
             });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
-use futures_util::future::try_join_all;
+use futures_util::future::{FutureExt, select_ok, try_join_all};
 
 use super::AddressError;
 use super::address::Server;
@@ -16,10 +16,14 @@ use super::connector::Connector;
 use super::faults::into_store_error;
 use super::layout::session_key;
 use super::pool::SharedPool;
+use super::record::Fields;
 use crate::session::{ConnectionCount, SessionId, StoreError};
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECTING: Duration = Duration::from_secs(5);
+
+/// How many keys a cluster is asked about at once to find one of a node that serves: of three nodes two may be silent.
+const CLUSTER_PROBES: usize = 8;
 
 /// Whom commands are sent to, and whether anybody is there.
 pub(super) struct Connections {
@@ -70,13 +74,21 @@ impl Connections {
         }
     }
 
-    /// Asks whether sessions could be used: renews one that does not exist.
+    /// Asks whether sessions could be used, as a request does: reads and renews one that does not exist.
     ///
-    /// A `PING` is answered by a replica and by a server that must not write, too. In a cluster each question goes
-    /// to another part of it.
+    /// A `PING` is answered by a replica and by a server that must not write, too; and a replica that has lost its
+    /// primary refuses to read, and says only to a write that it is a replica. In a cluster it is enough that one node
+    /// serves: an instance that is taken out for the sake of the others' sessions would help nobody.
     pub(super) async fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
+        let questions = if self.is_cluster() { CLUSTER_PROBES } else { 1 };
+        let probes = (0..questions).map(|_| self.probe_one().boxed());
+        select_ok(probes).await.map(drop)
+    }
+
+    async fn probe_one(self: &Arc<Self>) -> Result<(), StoreError> {
         let nobody = session_key(&SessionId::generate());
-        let ((),) = self.run(Pipeline::new().expire(nobody, 1)).await?;
+        let mut touch = Pipeline::with_capacity(2);
+        let (_, ()): (Fields, ()) = self.run(touch.hgetall(&nobody).expire(&nobody, 1)).await?;
         Ok(())
     }
 
