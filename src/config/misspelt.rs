@@ -17,11 +17,9 @@ const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];
 /// What a key of a profile may be besides Rocket's own.
 const TABLES: [&str; 2] = ["innkeeper", "template_dir"];
 
-/// Refuses what nobody reads, and returns the variables that are called `ROCKET_..` and are none of Rocket's, nor
-/// nearly one: they may be another program's.
-pub(super) fn refuse(figment: &Figment) -> Result<Vec<String>, ConfigError> {
+/// Refuses what nobody reads.
+pub(super) fn refuse(figment: &Figment) -> Result<(), ConfigError> {
     refuse_profiles(figment)?;
-    let mut others = Vec::new();
     for (profile, keys) in figment.data().map_err(|error| unreadable(&error))? {
         for (key, value) in &keys {
             let found = Found {
@@ -30,7 +28,7 @@ pub(super) fn refuse(figment: &Figment) -> Result<Vec<String>, ConfigError> {
                 key,
                 value,
             };
-            others.extend(found.judge()?);
+            found.check()?;
         }
         if let Some(Value::Dict(_, shutdown)) = keys.get(rocket::Config::SHUTDOWN) {
             refuse_unknown_of_shutdown(figment, shutdown)?;
@@ -38,8 +36,7 @@ pub(super) fn refuse(figment: &Figment) -> Result<Vec<String>, ConfigError> {
     }
     refuse_tls(figment)?;
     refuse_nearly_a_store(&Config::from(figment)?)?;
-    refuse_unknown_of_other_profiles(figment)?;
-    Ok(others)
+    refuse_unknown_of_other_profiles(figment)
 }
 
 fn unreadable(error: &rocket::figment::Error) -> ConfigError {
@@ -59,10 +56,9 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// `Some`: a variable that is another program's, perhaps.
-    fn judge(&self) -> Result<Option<String>, ConfigError> {
+    fn check(&self) -> Result<(), ConfigError> {
         if known_to_a_profile().any(|known| known == self.key) {
-            return Ok(None);
+            return Ok(());
         }
         let file = file_of(self.figment, self.value);
         let variable = format!("ROCKET_{}", self.key.to_ascii_uppercase());
@@ -87,7 +83,10 @@ impl Found<'_> {
                 known.to_ascii_uppercase()
             ),
             (None, Some(_)) => "is not a setting, neither Rocket's nor Innkeeper's".to_owned(),
-            (None, None) => return Ok(Some(variable)),
+            (None, None) => {
+                "is none of Rocket's settings; if it is another program's, start Innkeeper without it"
+                    .to_owned()
+            }
         };
         Err(ConfigError(format!("{name} {problem}")))
     }

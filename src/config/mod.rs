@@ -24,7 +24,7 @@ pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
-pub(crate) use sources::{Sources, sources};
+pub(crate) use sources::figment;
 
 use self::table::Table;
 use crate::session::Lifetimes;
@@ -64,9 +64,9 @@ const REDIS_KEYS: [&str; 3] = [
 /// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
 /// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
 /// the environment wins over files. So a `store_path` of the program's keeps the embedded store, whatever `REDIS_URL` there
-/// is in the environment. An empty variable is the same as none; so is an empty text in a program. Only a variable that
-/// names a Redis is refused where it is empty and neither code nor another variable says where sessions live: whoever set
-/// it meant one.
+/// is in the environment. An empty variable is the same as none; so is an empty text in a program. Only what names a
+/// Redis is refused where a variable or a file leaves it empty and neither code nor another variable says where sessions
+/// live: whoever set it meant one.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
@@ -298,7 +298,7 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
         )),
         (None, None) => {
             if !redis_of_program && !table.is_of_environment("store_path") {
-                table.refuse_empty_variable(&REDIS_KEYS)?;
+                table.refuse_empty(&REDIS_KEYS)?;
             }
             Ok(embedded(folder))
         }

@@ -9,28 +9,22 @@ use rocket::figment::{self, Figment, Profile, Provider};
 
 use super::misspelt;
 
-/// What the program's settings are read from.
-pub(crate) struct Sources {
-    /// Rocket's own figment with four differences. No `Server` header, no client address from a header, none of
-    /// Rocket's printing, and SIGTERM is left to the program.
-    pub(crate) figment: Figment,
-    /// Variables that are called `ROCKET_..`, and that nobody reads.
-    pub(crate) unread: Vec<String>,
-}
-
-/// The program's sources: `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and the
-/// environment. (Rocket itself would look for the file in all folders above too, where others may write.)
+/// The program's settings: Rocket's own figment with four differences. No `Server` header, no client address from a
+/// header, none of Rocket's printing, and SIGTERM is left to the program.
+///
+/// Read from `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and from the environment.
+/// (Rocket itself would look for the file in all folders above too, where others may write.)
 ///
 /// # Errors
 ///
 /// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
-pub(crate) fn sources() -> Result<Sources, String> {
+pub(crate) fn figment() -> Result<Figment, String> {
     let figment = read()?;
     figment
         .extract::<rocket::Config>()
         .map_err(|error| error.to_string())?;
-    let unread = misspelt::refuse(&figment).map_err(|error| error.to_string())?;
-    Ok(Sources { figment, unread })
+    misspelt::refuse(&figment).map_err(|error| error.to_string())?;
+    Ok(figment)
 }
 
 /// The figment, whatever is wrong with the settings in it.

@@ -85,17 +85,21 @@ impl Table {
         Ok(Self { settings, empty })
     }
 
-    /// For keys without which something quite different would happen.
-    pub(super) fn refuse_empty_variable(&self, keys: &[&str]) -> Result<(), ConfigError> {
-        let found = self
-            .empty
-            .iter()
-            .find(|(key, _)| keys.contains(&key.as_str()));
-        match found {
-            Some((_, name)) => Err(ConfigError(format!(
-                "`{name}` in the environment or .env is empty, so sessions would be kept in the embedded store: give it \
-                 a value, or take it away if that is what you want"
-            ))),
+    /// For keys without which something quite different would happen: those that are set and empty, but for those of
+    /// a program's own.
+    pub(super) fn refuse_empty(&self, keys: &[&str]) -> Result<(), ConfigError> {
+        let variables = self.empty.iter().map(|(key, _)| key);
+        let of_files = self.settings.iter().filter_map(|(key, setting)| {
+            let is_empty = matches!(&setting.value, Value::String(_, text) if text.is_empty());
+            (is_empty && matches!(setting.origin, Origin::File(_))).then_some(key)
+        });
+        let mut all = variables.chain(of_files);
+        match all.find(|key| keys.contains(&key.as_str())) {
+            Some(key) => Err(self.error(
+                key,
+                "is empty, so sessions would be kept in the embedded store: give it a value, or take it away if that \
+                 is what you want",
+            )),
             None => Ok(()),
         }
     }
@@ -299,10 +303,10 @@ fn environment() -> Result<Vec<(String, String, String)>, ConfigError> {
 fn refuse_nearly_prefixed(name: &str) -> Result<(), ConfigError> {
     let split = name
         .char_indices()
-        .filter(|(_, letter)| *letter == '_')
-        .map(|(place, _)| name.split_at(place + 1));
-    for (prefix, key) in split {
-        let key = nearest(key, KEYS).filter(|_| nearest(prefix, [PREFIX]).is_some());
+        .map(|(place, _)| name.split_at(place))
+        .filter(|(prefix, _)| nearest(prefix, [PREFIX]).is_some());
+    for (_, key) in split {
+        let key = nearest(key, KEYS);
         if let Some(key) = key {
             return Err(ConfigError(format!(
                 "`{name}` in the environment or .env is not a setting; did you mean `{PREFIX}{}`?",

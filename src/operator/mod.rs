@@ -48,7 +48,7 @@ impl Command {
     ///
     /// A sentence for the operator, without secrets: a setting is wrong, or the store cannot be used.
     pub fn run(&self) -> Result<ExitCode, String> {
-        let figment = config::sources()?.figment;
+        let figment = config::figment()?;
         let rocket = figment.extract().map_err(|error| error.to_string())?;
         let mut config = Config::from(&figment).map_err(|error| error.to_string())?;
         let request_timeout = config.redis_timeout;

@@ -27,7 +27,7 @@ use super::same_origin::Site;
 use super::shutdown::{Ending, OrderlyEnd, StopTimes};
 use super::template_folder::Named;
 use super::{assets, catchers, pages, routes, template_folder};
-use crate::config::{self, Config, Location, PublicUrl, Sources, StoreChoice};
+use crate::config::{self, Config, Location, PublicUrl, StoreChoice};
 use crate::session::{Clock, Sessions};
 use crate::store::{self, Measured};
 
@@ -42,26 +42,15 @@ use crate::store::{self, Measured};
 ///
 /// A sentence for the operator: a setting is wrong or is none, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
-    let Sources { figment, unread } = config::sources()?;
+    let figment = config::figment()?;
     let (figment, replaced_pages) = template_folder::of_the_program(figment)?;
     let rocket = rocket::custom(figment);
     let prepared = Prepared::from(rocket.figment())?;
     let rocket = with_stop_times(rocket, &prepared.config)
-        .attach(warning(unread))
         .attach(EndWithTheStore)
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new());
     Ok(prepared.assemble(with_templates(rocket, replaced_pages)))
-}
-
-/// Of variables that look like Rocket's, and are not.
-fn warning(unread: Vec<String>) -> AdHoc {
-    AdHoc::on_ignite("Unread settings", |rocket| async move {
-        for name in unread {
-            tracing::warn!("`{name}` is none of Rocket's settings, and nobody reads it");
-        }
-        rocket
-    })
 }
 
 /// Everything that Innkeeper gives to a Rocket application.
