@@ -46,7 +46,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
     /// its absolute limit if that comes first.
     ///
-    /// `None`: no such session, or its time has come. Never makes or changes a record, only its expiry.
+    /// `None`: no such session, or its time has come. Never makes a record, and changes only its expiry, or a
+    /// beginning that lies in the future.
     ///
     /// # Errors
     ///

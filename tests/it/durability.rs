@@ -13,7 +13,7 @@ use innkeeper::{
 
 use crate::support::eventually;
 use crate::support::http;
-use crate::support::program::{Program, SMALL_DISK};
+use crate::support::program::{DISK_TYPE, Program, SMALL_DISK};
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
@@ -155,6 +155,20 @@ fn a_disk_that_was_full_is_used_again_when_it_has_room() {
         (http::status(&answer) == 200).then_some(())
     });
     assert_eq!(http::profile_status(port, &first), 200);
+}
+
+#[test]
+fn a_file_system_that_keeps_no_room_for_the_file_is_told_at_the_launch() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = [(SMALL_DISK, "13m"), (DISK_TYPE, "ramfs")];
+    let program = Program::start_in(folder.path(), &disk);
+    http::log_in(program.port(), "amy");
+    let log = program.log();
+    assert!(log.contains("keeps no room for a file"), "{log}");
+    let program = Program::start_in(folder.path(), &[]);
+    http::log_in(program.port(), "amy");
+    let log = program.log();
+    assert!(!log.contains("keeps no room for a file"), "{log}");
 }
 
 /// Signs in until there is no more room, and returns the sessions' ids.

@@ -109,6 +109,11 @@ impl Disk {
         self.full.load(Ordering::Relaxed)
     }
 
+    /// Whether the file system gives no file any room beyond its end.
+    pub(super) fn has_no_reserve(&self) -> bool {
+        self.room().allocated_to == u64::MAX
+    }
+
     /// Asks the disk for room ahead of what is written, and remembers whether there was any.
     pub(super) fn keep_room(&self) {
         let mut room = self.room();

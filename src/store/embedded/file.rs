@@ -132,12 +132,18 @@ impl Open {
 
     /// After a commit: whether it is in the file.
     pub(super) fn check_written(&self) -> Result<(), StoreError> {
-        let failure = self.disk.as_ref().and_then(|disk| disk.failure());
-        failure.map_or(Ok(()), |error| Err(StoreError::Failed(error.to_string())))
+        self.disk
+            .as_ref()
+            .map_or(Ok(()), |disk| check_written(disk))
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.disk.as_ref().is_some_and(|disk| disk.is_full())
+    }
+
+    /// Whether the file system keeps no room for the file beyond its end.
+    pub(super) fn has_no_reserve(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| disk.has_no_reserve())
     }
 
     pub(super) fn keep_room(&self) {
@@ -355,6 +361,25 @@ fn open_at(location: &Location, cache_bytes: usize) -> Result<Arc<Open>, OpenErr
 pub(super) struct OpenFile {
     pub(super) database: Database,
     disk: Arc<Disk>,
+}
+
+impl OpenFile {
+    /// Whether all that was written to it is in it.
+    pub(super) fn check_written(&self) -> Result<(), StoreError> {
+        check_written(&self.disk)
+    }
+
+    #[cfg(test)]
+    pub(super) fn fail(&self) {
+        self.disk.fail(io::ErrorKind::StorageFull.into());
+    }
+}
+
+fn check_written(disk: &Disk) -> Result<(), StoreError> {
+    match disk.failure() {
+        Some(error) => Err(StoreError::Failed(error.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Opens the file, makes it if it is not there, and its tables too.

@@ -30,7 +30,7 @@ use self::file::Storage;
 use self::overlay::Overlay;
 use self::record::Record;
 use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
-use self::writer::Writer;
+use self::writer::{FEW_ROWS, Writer};
 use crate::config::Location;
 use crate::session::{
     Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
@@ -176,15 +176,24 @@ impl EmbeddedStore {
         })
     }
 
-    /// The next keys behind this one, in their order, no more than [`PART`]; dead ones too.
-    fn keys_after(&self, last: Option<&Key>) -> Result<Vec<Key>, StoreError> {
+    /// The next keys behind this one, in their order; dead ones too.
+    fn keys_after(&self, last: Option<&Key>, most: usize) -> Result<Vec<Key>, StoreError> {
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.keys_in((after, Bound::Unbounded))
+        self.keys_in((after, Bound::Unbounded), most)
     }
 
-    fn keys_in<'a>(&self, range: impl RangeBounds<&'a Key> + 'a) -> Result<Vec<Key>, StoreError> {
+    /// How many keys may be ended at once.
+    fn part(&self) -> usize {
+        if self.is_full() { FEW_ROWS } else { PART }
+    }
+
+    fn keys_in<'a>(
+        &self,
+        range: impl RangeBounds<&'a Key> + 'a,
+        most: usize,
+    ) -> Result<Vec<Key>, StoreError> {
         self.storage.look(|open| {
-            let rows = open.sessions.range(range).map_err(failed)?.take(PART);
+            let rows = open.sessions.range(range).map_err(failed)?.take(most);
             rows.map(|row| Ok(*row.map_err(failed)?.0.value()))
                 .collect()
         })
@@ -288,7 +297,7 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut outcome = Ok(());
-        let mut keys = self.keys_after(None)?;
+        let mut keys = self.keys_after(None, PART)?;
         while let Some(last) = keys.last() {
             for key in &keys {
                 match self.read(key, now) {
@@ -300,7 +309,7 @@ impl SessionStore for EmbeddedStore {
                     Err(error) => return Err(error),
                 }
             }
-            keys = self.keys_after(Some(last))?;
+            keys = self.keys_after(Some(last), PART)?;
             yield_now().await;
         }
         outcome
@@ -310,7 +319,7 @@ impl SessionStore for EmbeddedStore {
         let now = self.clock.now();
         let digests = prefix.digests();
         let mut found = Vec::new();
-        for key in self.keys_in(digests.start()..=digests.end())? {
+        for key in self.keys_in(digests.start()..=digests.end(), PART)? {
             if let Some(live) = self.read(&key, now)? {
                 found.push((Handle::of_digest(&key), live));
             }
@@ -320,13 +329,13 @@ impl SessionStore for EmbeddedStore {
 
     async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
         let mut all = Vec::new();
-        let mut keys = self.keys_after(None)?;
+        let mut keys = self.keys_after(None, self.part())?;
         while let Some(last) = keys.last().copied() {
             let why = why.clone();
             if let Applied::Ended(ended) = self.commit(Change::DeleteThese { keys, why }).await? {
                 all.extend(ended);
             }
-            keys = self.keys_after(Some(&last))?;
+            keys = self.keys_after(Some(&last), self.part())?;
         }
         Ok(EndOutcome::all(all))
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use redb::{
-    Database, Durability, Key as RedbKey, ReadTransaction, ReadableDatabase, ReadableTable,
+    Durability, Key as RedbKey, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
 };
 
@@ -44,7 +44,7 @@ impl Storage {
         let fresh = folder.join(FRESH);
         let done = begin(&fresh, self.cache_bytes())
             .map_err(|error| no_room(&error))
-            .and_then(|file| copy(&reading, &file.database).map(|()| file))
+            .and_then(|file| copy(&reading, &file).map(|()| file))
             .and_then(|file| {
                 let replaced = self.replace(file, &fresh);
                 replaced.map_err(|error| no_room(&error))
@@ -89,27 +89,57 @@ fn begin(fresh: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
     open_file(fresh, cache_bytes)
 }
 
-fn copy(reading: &ReadTransaction, to: &Database) -> Result<(), StoreError> {
-    let mut writing = to.begin_write().map_err(failed)?;
+fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
+    let mut writing = to.database.begin_write().map_err(failed)?;
     writing
         .set_durability(Durability::Immediate)
         .map_err(failed)?;
-    copy_table(reading, &writing, SESSIONS)?;
-    copy_table(reading, &writing, USERS)?;
-    copy_table(reading, &writing, ENDINGS)?;
-    writing.commit().map_err(failed)
+    copy_table(reading, &writing, to, SESSIONS)?;
+    copy_table(reading, &writing, to, USERS)?;
+    copy_table(reading, &writing, to, ENDINGS)?;
+    writing.commit().map_err(failed)?;
+    to.check_written()
 }
 
 fn copy_table<K: RedbKey + 'static, V: Value + 'static>(
     reading: &ReadTransaction,
     writing: &WriteTransaction,
+    file: &OpenFile,
     table: TableDefinition<'static, K, V>,
 ) -> Result<(), StoreError> {
     let from = reading.open_table(table).map_err(failed)?;
     let mut to = writing.open_table(table).map_err(failed)?;
     for row in from.iter().map_err(failed)? {
+        // Once the disk is full, all that follows would be kept in memory.
+        file.check_written()?;
         let (key, value) = row.map_err(failed)?;
         to.insert(key.value(), value.value()).map_err(failed)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_for_which_there_is_no_room_is_given_up() {
+        let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
+        let location = Location::Folder(old.path().to_owned());
+        let storage = Storage::at(&location, 1 << 20).unwrap();
+        let database = storage.database().unwrap();
+        let writing = database.begin_write().unwrap();
+        let mut sessions = writing.open_table(SESSIONS).unwrap();
+        sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
+        drop(sessions);
+        writing.commit().unwrap();
+
+        let reading = database.begin_read().unwrap();
+        let fresh = begin(&new.path().join(FRESH), 1 << 20).unwrap();
+        copy(&reading, &fresh).unwrap();
+        fresh.fail();
+        let writing = fresh.database.begin_write().unwrap();
+        let given_up = copy_table(&reading, &writing, &fresh, SESSIONS);
+        assert!(given_up.is_err());
+    }
 }

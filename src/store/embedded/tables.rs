@@ -71,6 +71,11 @@ impl Change {
             Self::Panic | Self::Hang(_) => true,
         }
     }
+
+    /// Whether it may change far more of the file than one session's pages.
+    pub(super) fn ends_many(&self) -> bool {
+        matches!(self, Self::End { .. } | Self::DeleteThese { .. })
+    }
 }
 
 /// A session that is to be created.

@@ -24,7 +24,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 10_000;
 /// The same while the disk is full: a commit must fit into what [`disk::RESERVE`](super::disk::RESERVE) keeps.
 const FEW_CHANGES: usize = 16;
-const FEW_ROWS: usize = 100;
+pub(super) const FEW_ROWS: usize = 100;
+/// So long sliding is then written at once, in many small commits, before those are looked at who wait meanwhile.
+const SLIDING_FOR: Duration = Duration::from_millis(200);
 
 /// How often the file is searched for what is over; more often where sessions live shorter than that.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -181,6 +183,12 @@ struct Rounds {
 impl Rounds {
     fn run(mut self, inbox: &Receiver<Job>) {
         self.look_for_room();
+        if self.has_no_reserve() {
+            tracing::warn!(
+                "the file system of the session store keeps no room for a file: when the disk is full, not even \
+                 sign-outs can be written"
+            );
+        }
         loop {
             let wait = if self.sweeping_from.is_some() {
                 Duration::from_millis(10)
@@ -258,7 +266,9 @@ impl Rounds {
             self.flushed = Instant::now();
         }
         if is_tight {
-            self.write_bit_by_bit(jobs, &slides);
+            // Behind the last second of activity nobody waits.
+            let most = (!is_asked_for).then_some(SLIDING_FOR);
+            self.write_bit_by_bit(jobs, &slides, most);
         } else if !jobs.is_empty() || !slides.is_empty() {
             self.write(jobs, &slides);
         }
@@ -296,6 +306,10 @@ impl Rounds {
         }
     }
 
+    fn has_no_reserve(&self) -> bool {
+        self.storage.open().is_ok_and(|open| open.has_no_reserve())
+    }
+
     fn tell_whether_full(&self) {
         let is_full = self.storage.open().is_ok_and(|open| open.is_full())
             || self.was_full && self.backoff.has_failed();
@@ -303,7 +317,11 @@ impl Rounds {
             return;
         }
         self.condition.set_full(is_full);
-        if is_full {
+        if is_full && self.has_no_reserve() {
+            tracing::error!(
+                "the disk is full: nobody can sign in, and perhaps nobody can sign out"
+            );
+        } else if is_full {
             tracing::error!(
                 "the disk is full: nobody can sign in; those who are signed in stay so, and can sign out"
             );
@@ -312,12 +330,22 @@ impl Rounds {
         }
     }
 
-    fn write_bit_by_bit(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)]) {
-        let mut jobs = jobs.into_iter().peekable();
+    fn write_bit_by_bit(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)], most: Option<Duration>) {
+        let (large, small): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| job.change.ends_many());
+        for job in large {
+            self.write(vec![job], &[]);
+        }
+        let mut jobs = small.into_iter().peekable();
         while jobs.peek().is_some() {
             self.write(jobs.by_ref().take(FEW_CHANGES).collect(), &[]);
         }
+        let begun = Instant::now();
         for some in slides.chunks(FEW_ROWS) {
+            if most.is_some_and(|most| begun.elapsed() > most) {
+                // The rest is the next second's.
+                return;
+            }
             self.write(Vec::new(), some);
         }
     }
@@ -426,7 +454,7 @@ impl Rounds {
         let sessions = reading.open_table(SESSIONS).map_err(failed)?;
         for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
             let (key, value) = row.map_err(failed)?;
-            if number == MOST_AT_ONCE || dead.sessions.len() == most {
+            if number == MOST_AT_ONCE || dead.sessions.len() + dead.late.len() == most {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
@@ -473,6 +501,7 @@ impl Rounds {
             let now = self.clock.now();
             let mut tables = Tables::open(&transaction, &self.overlay, now, self.remembered)?;
             for (key, end) in slides {
+                open.check_written()?;
                 tables.slide(key, *end)?;
             }
             for key in &dead.sessions {
@@ -482,6 +511,8 @@ impl Rounds {
                 tables.forget_ending(key)?;
             }
             for job in jobs {
+                // After a failure the pages of the transaction are kept in memory.
+                open.check_written()?;
                 match tables.apply(&job.change, job.asked_at) {
                     // That one's own trouble: it has changed nothing, and the others' changes are good.
                     Err(error @ StoreError::Unreadable(_)) => applied.push(Err(error)),

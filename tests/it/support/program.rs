@@ -292,9 +292,12 @@ fn launch(folder: &Path, variables: &[(&str, &str)], port: u16) -> (Child, bool)
 /// A variable for [`Program::start_in`]: a file system of this size at `data`, which only that program sees.
 pub(crate) const SMALL_DISK: &str = "INN_SMALL_DISK";
 
+/// Of which kind that is, if not `tmpfs`.
+pub(crate) const DISK_TYPE: &str = "INN_DISK_TYPE";
+
 const ON_SMALL_DISK: &str = r#"
     mkdir -p data &&
-    mount -t tmpfs -o size=$INN_SMALL_DISK tmpfs data &&
+    mount -t ${INN_DISK_TYPE:-tmpfs} -o size=$INN_SMALL_DISK tmpfs data &&
     head -c 8m /dev/zero > data/others &&
     exec "$0" "$@"
 "#;
