@@ -200,7 +200,10 @@ impl Storage {
         self.is_unsynced.store(true, Ordering::Relaxed);
         fs::rename(file, folder.join(FILE))?;
         *self.place() = Some(open);
-        self.sync_folder()
+        if let Err(error) = self.sync_folder() {
+            tracing::error!(%error, "the session store's folder cannot be synced, and nothing is written until it can");
+        }
+        Ok(())
     }
 
     /// A renamed file whose folder was never synced may be the old one again after a crash, without what has been
