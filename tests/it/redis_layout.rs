@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rocket::http::Method;
+
 use crate::support::{Backend, Inn};
 
 #[rocket::async_test]
@@ -14,7 +16,7 @@ async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
     ];
     program
         .send(
-            rocket::http::Method::Post,
+            Method::Post,
             "/login/",
             &headers,
             r#"{"username":"abdullah"}"#,
@@ -122,6 +124,11 @@ async fn an_id_that_is_none_costs_no_command() {
     let inn = Inn::open(Backend::Redis).await;
     let mut stranger = inn.program().with_cookie("session_id", "nonsense");
     let commands = || -> String { inn.redis().run("INFO commandstats") };
+    // The launch asks whether Redis is there, as a request would.
+    crate::support::eventually("the launch's question", || {
+        commands().contains("cmdstat_expire").then_some(())
+    });
+    inn.redis().run::<()>("CONFIG RESETSTAT");
     stranger.profile().await;
     assert!(!commands().contains("cmdstat_hgetall"));
     stranger.log_out().await;
@@ -129,10 +136,14 @@ async fn an_id_that_is_none_costs_no_command() {
 }
 
 #[rocket::async_test]
-async fn reading_a_profile_costs_two_commands_and_no_write_of_data() {
+async fn reading_a_profile_costs_three_commands_and_no_write_of_data() {
     let inn = Inn::open(Backend::Redis).await;
     let mut program = inn.program();
     program.log_in_as("abdullah").await;
+    crate::support::eventually("the launch's question", || {
+        let stats: String = inn.redis().run("INFO commandstats");
+        stats.contains("cmdstat_expire").then_some(())
+    });
     inn.redis().run::<()>("CONFIG RESETSTAT");
     for _ in 0..10 {
         program.profile().await;
@@ -147,7 +158,8 @@ async fn reading_a_profile_costs_two_commands_and_no_write_of_data() {
             !["config", "info", "client"].contains(&name.split('|').next().unwrap())
         })
         .collect();
-    assert_eq!(calls, BTreeMap::from([("expire", "10"), ("hgetall", "10")]));
+    let each = ["expire", "hgetall", "zscore"].map(|name| (name, "10"));
+    assert_eq!(calls, BTreeMap::from(each));
 }
 
 async fn listed(inn: &Inn, id: &str) -> Vec<serde_json::Value> {
@@ -180,9 +192,7 @@ async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
             &innkeeper::Handle::from(&innkeeper::SessionId::parse(&late.id()).unwrap()).to_string(),
         );
         inn.redis().run::<u64>("DEL user_sessions:abdullah");
-        let answer = program
-            .send(rocket::http::Method::Delete, &path, &[], "")
-            .await;
+        let answer = program.send(Method::Delete, &path, &[], "").await;
         assert_eq!(answer.status.code, 200, "{answer:?}");
         late.profile().await.assert_detail(404, "Session expired");
     }
@@ -293,7 +303,7 @@ async fn a_session_that_its_list_has_lost_is_listed_again_when_it_is_used() {
     }
     let mut other = inn.program();
     other.log_in_as("abdullah").await;
-    let method = rocket::http::Method::Delete;
+    let method = Method::Delete;
     let answer = other.send(method, "/sessions/others", &[], "").await;
     assert_eq!(answer.json()["ended"], 1);
     assert_eq!(program.profile().await.status.code, 404);
@@ -332,4 +342,30 @@ async fn a_key_that_holds_no_list_lets_no_session_begin_unlisted() {
     let mut program = inn.program();
     assert_eq!(program.log_in_as("abdullah").await.status.code, 503);
     assert_eq!(inn.redis().keys(), ["user_sessions:abdullah"]);
+}
+
+/// Not some time later: whoever signs out everywhere ends all that have been used.
+#[rocket::async_test]
+async fn a_list_that_is_lost_is_whole_again_with_the_next_requests() {
+    let inn = Inn::open(Backend::Redis).await;
+    let second = inn.beside(&[]).await;
+    for round in 0..3 {
+        let (mut here, mut there) = (inn.program(), inn.program());
+        here.log_in_as("abdullah").await;
+        there.log_in_as("abdullah").await;
+        for used_by in [&inn, &second] {
+            inn.redis().run::<u64>("DEL user_sessions:abdullah");
+            let mut here = used_by.program().with_cookie("session_id", &here.id());
+            let mut there = used_by.program().with_cookie("session_id", &there.id());
+            assert_eq!(here.profile().await.status.code, 200);
+            assert_eq!(there.profile().await.status.code, 200);
+            let listed: Vec<String> = inn.redis().run("ZRANGE user_sessions:abdullah 0 -1");
+            assert_eq!(listed.len(), 2, "{round}: {listed:?}");
+        }
+        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        assert_eq!(here.profile().await.status.code, 200);
+        let answer = there.send(Method::Delete, "/sessions/", &[], "").await;
+        assert_eq!(answer.status.code, 200);
+        assert_eq!(here.profile().await.status.code, 404);
+    }
 }

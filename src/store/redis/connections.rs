@@ -142,7 +142,10 @@ impl Connections {
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
     /// they were done.
-    async fn send(self: &Arc<Self>, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+    ) -> Result<Vec<Value>, StoreError> {
         let outcome = match &self.to {
             Topology::Standalone(pool) => pool.send(commands).await,
             Topology::Cluster(cluster) => cluster.send(commands).await,

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use deadpool_redis::redis::{Cmd, Pipeline, cmd};
+use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
 use super::RedisStore;
-use super::answers::owner;
+use super::answers::{owner, read};
 use super::layout::{ending_key, list_key, seconds, session_key};
 use super::list::{LENGTHEN, LIST, Removed};
 use super::record::{self, Fields};
@@ -30,6 +30,7 @@ impl RedisStore {
             self.see_to_list(id, &session.user);
         } else {
             self.relisting.is_listed(id);
+            self.relisting.remember(id, &session.user);
         }
         let mut displaced = Displaced::default();
         if let Some((replaced, why)) = new.replaced {
@@ -86,9 +87,21 @@ impl RedisStore {
     pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let now = self.clock.now();
         let key = session_key(id);
-        let mut pipeline = Pipeline::with_capacity(2);
+        let mut pipeline = Pipeline::with_capacity(3);
         pipeline.hgetall(&key).expire(&key, seconds(self.longest()));
-        let (fields, slid): (Fields, bool) = self.run_dated(&mut pipeline).await?;
+        // In a cluster the list lies elsewhere.
+        let user = (!self.connections.is_cluster()).then(|| self.relisting.user_of(id));
+        if let Some(user) = user.flatten() {
+            pipeline.zscore(list_key(&user), id.to_string());
+        }
+        let mut answers = self.send_dated(&mut pipeline).await?;
+        let listing = match answers.split_off(2).pop() {
+            None => InList::Unknown,
+            Some(Value::Nil) => InList::No,
+            // A key that holds something else is no reason to refuse a visitor.
+            Some(_) => InList::Yes,
+        };
+        let (fields, slid): (Fields, bool) = read(answers)?;
         let Some(session) = self.session(fields).filter(|_| slid) else {
             return Ok(None);
         };
@@ -98,7 +111,7 @@ impl RedisStore {
         {
             self.date(id).await?;
         }
-        let alive = self.settle(id, &session, now).await?;
+        let alive = self.settle(id, &session, now, listing).await?;
         Ok(alive.then_some(session))
     }
 
@@ -110,6 +123,7 @@ impl RedisStore {
         id: &SessionId,
         session: &Session,
         now: SystemTime,
+        listing: InList,
     ) -> Result<bool, StoreError> {
         let Some(left) = self.lifetimes.left(session.created_at, now) else {
             self.remove(&session.user, &[*id], None).await?;
@@ -127,8 +141,17 @@ impl RedisStore {
         if session.created_at.is_none() || self.lifetimes.absolute.is_none() {
             return self.enlist(id, &session.user).await;
         }
-        self.see_to_list(id, &session.user);
-        Ok(true)
+        match listing {
+            InList::No => self.enlist(id, &session.user).await,
+            InList::Yes => {
+                self.see_to_list(id, &session.user);
+                Ok(true)
+            }
+            InList::Unknown => {
+                self.see_to_list_first(id, &session.user).await;
+                Ok(true)
+            }
+        }
     }
 
     pub(super) async fn do_peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
@@ -237,6 +260,15 @@ impl RedisStore {
             _ => Written::Full,
         })
     }
+}
+
+/// Whether a touch has found the session in its user's list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum InList {
+    Yes,
+    No,
+    /// It did not know whose session it is.
+    Unknown,
 }
 
 /// What `PTTL` answers where there is no key.

@@ -1,11 +1,13 @@
-//! Puts sessions back into their users' lists, beside the requests that use them.
+//! Puts sessions back into their users' lists, as they are used.
 //!
 //! A list loses sessions when Redis evicts it, when a failover forgets the last second's writes, and when it was made to
-//! last as long as a shorter limit of an earlier configuration. No request waits for this or pays for it: which sessions
-//! are used is noted, and looked up by the hundred.
+//! last as long as a shorter limit of an earlier configuration. A touch of a session whose user is known asks for its
+//! place in the list in the same round trip, and puts it back if it is not there. The first touch of a session asks in a
+//! second round trip. That a list lives long enough is looked at by the hundred, beside the requests; so is everything in a
+//! cluster, where lists lie on other nodes than sessions.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
@@ -24,7 +26,7 @@ const GATHER: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 200;
 /// A session that is in its list is looked up again after this, or twice this.
 const TRUSTED: Duration = Duration::from_secs(10);
-/// The most that are remembered, twice: a few megabytes.
+/// The most that are remembered, twice: some ten megabytes.
 const REMEMBERED: usize = 50_000;
 /// How much longer than a session its list must live, because it is not looked at with each request.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -43,6 +45,11 @@ struct State {
     waiting: HashMap<SessionId, String>,
     /// Whether somebody is on the way to look them up.
     working: bool,
+    /// Whose sessions they are that have been used; the older half is forgotten when there are too many.
+    users: HashMap<SessionId, Arc<str>>,
+    older_users: HashMap<SessionId, Arc<str>>,
+    /// Whether some have been forgotten, so that an unknown session may be an old acquaintance.
+    has_forgotten: bool,
 }
 
 impl State {
@@ -68,6 +75,24 @@ impl Relisting {
     // A panic while the lock was held cannot leave a set half changed.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose session it is, if it has been used in this process.
+    pub(super) fn user_of(&self, id: &SessionId) -> Option<Arc<str>> {
+        let state = self.state();
+        let known = state.users.get(id).or_else(|| state.older_users.get(id));
+        known.cloned()
+    }
+
+    /// Remembers whose session it is. Says whether it is certainly seen for the first time.
+    pub(super) fn remember(&self, id: &SessionId, user: &str) -> bool {
+        let mut state = self.state();
+        if state.users.len() >= REMEMBERED {
+            state.has_forgotten |= !state.older_users.is_empty();
+            state.older_users = std::mem::take(&mut state.users);
+        }
+        let is_new = state.users.insert(*id, user.into()).is_none();
+        is_new && !state.has_forgotten
     }
 
     /// A session was found in its user's list, or put there.
@@ -111,6 +136,20 @@ impl RedisStore {
         if self.relisting.note(id, user) {
             let store = self.clone();
             tokio::spawn(async move { store.look_up_gathered().await });
+        }
+    }
+
+    /// The same for one whose user was not known. At once, if this is the first time: where a process sees more sessions
+    /// than it can remember, no request should cost two round trips for that.
+    pub(super) async fn see_to_list_first(&self, id: &SessionId, user: &str) {
+        let is_first = self.relisting.remember(id, user);
+        if !is_first || self.connections.is_cluster() {
+            self.see_to_list(id, user);
+            return;
+        }
+        let sessions = HashMap::from([(*id, user.to_owned())]);
+        if let Err(error) = self.look_up(&sessions).await {
+            tracing::debug!(%error, "a user's list could not be looked at");
         }
     }
 
@@ -216,8 +255,11 @@ mod tests {
         for _ in 0..3 * REMEMBERED {
             relisting.is_listed(&SessionId::generate());
             relisting.note(&SessionId::generate(), "a");
+            relisting.remember(&SessionId::generate(), "a");
         }
+        assert!(!relisting.remember(&SessionId::generate(), "a"));
         let state = relisting.state();
+        assert!(state.users.len() <= REMEMBERED && state.older_users.len() <= REMEMBERED);
         assert!(state.recent.len() <= REMEMBERED && state.earlier.len() <= REMEMBERED);
         assert!(state.waiting.len() <= AT_ONCE);
     }

@@ -67,14 +67,22 @@ impl RedisStore {
         &self,
         commands: &mut Pipeline,
     ) -> Result<T, StoreError> {
+        read(self.send_dated(commands).await?)
+    }
+
+    /// The same with the answer of each, errors among them.
+    pub(super) async fn send_dated(
+        &self,
+        commands: &mut Pipeline,
+    ) -> Result<Vec<Value>, StoreError> {
         let asked_at = self.clock.now();
         if !self.server_time.is_due(asked_at) {
-            return self.connections.run(commands).await;
+            return self.connections.send(commands).await;
         }
-        let mut answers: Vec<Value> = self.connections.run(commands.cmd("TIME")).await?;
+        let mut answers = self.connections.send(commands.cmd("TIME")).await?;
         let (time,) = read(answers.pop().into_iter().collect())?;
         self.server_time.heard(time, asked_at, self.clock.now());
-        read(answers)
+        Ok(answers)
     }
 }
 
