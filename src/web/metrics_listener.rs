@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::catchers;
 use super::headers::{HeaderPolicy, SecurityHeaders};
 use super::host::Hosts;
+use super::method::PostStaysPost;
 use super::metrics::Metrics;
 use super::own_route::own;
 use super::request_sessions::Patience;
@@ -73,6 +74,7 @@ impl MetricsListener {
             .manage(HeaderPolicy { hsts: false })
             .manage(Hosts::of(address.ip()))
             .attach(Shield::new())
+            .attach(PostStaysPost)
             .attach(SecurityHeaders)
             .attach(AdHoc::on_liftoff("Metrics are served", |_| {
                 Box::pin(async move {

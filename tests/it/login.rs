@@ -3,6 +3,7 @@
 use rocket::http::Method;
 use serde_json::{Value, json};
 
+use crate::support::program::Program;
 use crate::support::{Answer, Backend, Inn};
 
 on_every_store!(
@@ -397,4 +398,30 @@ async fn who_is_signed_in_already_is_sent_on() {
         .get("/login?next=//evil.example")
         .await
         .assert_sees_other("/profile/");
+}
+
+/// A sign-in of which only a part has come is none, however short it is.
+#[test]
+fn a_body_that_breaks_off_signs_nobody_in() {
+    use std::io::{Read, Write};
+
+    let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "username=amy"),
+        ("application/x-www-form-urlencoded", "username=amelie"),
+        ("application/json", "{}"),
+    ] {
+        let address = ("127.0.0.1", program.port());
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 422 "), "{body}: {answer}");
+        assert!(answer.contains("The body broke off"), "{body}: {answer}");
+    }
 }

@@ -244,7 +244,8 @@ fn mistake(invalid: Invalid, body: Option<&Body>, next: Option<&Next>) -> Answer
         .unwrap_or_default();
     let form = Form {
         next: next.map(|next| next.as_str().to_owned()),
-        username: typed.to_owned(),
+        // No page may hold them, and nobody sees them in a field.
+        username: typed.replace(char::is_control, "\u{fffd}"),
         problem: Some(invalid.message.clone()),
         ended: None,
     };
