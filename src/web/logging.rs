@@ -91,7 +91,10 @@ impl Log {
     /// Writes a line that no `RUST_LOG` hides: why the program does not start.
     pub fn tell(&self, format: LogFormat, message: &str, error: &str) {
         let line = match format {
-            LogFormat::Text => format!("{message}: {error}"),
+            // A value that is quoted may hold what moves a terminal's cursor.
+            LogFormat::Text => {
+                format!("{message}: {}", error.replace(char::is_control, "\u{fffd}"))
+            }
             LogFormat::Json => told_in_json(message, error),
         };
         // This writer takes every line.

@@ -38,7 +38,13 @@ pub(super) fn read(files: &ClientCertificate) -> Result<ClientTlsConfig, Address
         .map_err(|error| no_key(&error.to_string()))?
         .with_root_certificates(RootCertStore::empty())
         .with_client_auth_cert(chain, private)
-        .map_err(|_| no_key("it is not the key of the certificate"))?;
+        .map_err(|error| {
+            if let rustls::Error::InconsistentKeys(_) = error {
+                return no_key("it is not the key of the certificate");
+            }
+            // It must be of version 3, say.
+            no_certificate(&format!("it cannot be used ({error})"))
+        })?;
     Ok(ClientTlsConfig {
         client_cert,
         client_key,
