@@ -262,6 +262,17 @@ fn the_listener_of_the_metrics_serves_health_and_nothing_else() {
         assert!(head.contains("\r\nx-frame-options: deny"), "{answer}");
         assert!(!head.contains("\r\nserver:"), "{answer}");
     }
+    // A form's field does not choose the method here either.
+    let form = ["Content-Type: application/x-www-form-urlencoded"];
+    for body in [
+        "_method=get",
+        "&_method=get",
+        "_method[]=get",
+        "_method=head",
+    ] {
+        let answer = http::request(port, "POST /metrics", &form, body);
+        assert_eq!(http::status(&answer), 405, "{body}: {answer}");
+    }
     Scrape::of(port);
     assert_eq!(program.log().lines().count(), lines, "{}", program.log());
 
@@ -302,8 +313,8 @@ fn open(rocket: impl Fn(Rocket<Build>) -> Rocket<Build>) -> (Client, u16) {
         let address = json!(format!("127.0.0.1:{port}"));
         let stage = configured("", &[("metrics_address", address)]).attach(innkeeper::stage());
         match Client::tracked(rocket(stage)) {
-            Ok(client) => TcpStream::connect(("127.0.0.1", port))
-                .is_ok()
+            Ok(client) => http::request_or_nothing(port, "GET /metrics", &[], "")
+                .starts_with("HTTP/1.1 200 ")
                 .then_some((client, port)),
             Err(error) => {
                 assert!(matches!(error.kind(), ErrorKind::FailedFairings(_)));
