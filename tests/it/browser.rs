@@ -294,8 +294,7 @@ async fn every_page_fits_and_can_be_read_in_both_schemes() {
             browser.open(&format!("{site}/login/")).await;
             browser.type_into("#username", " abdullah").await;
             browser.click("main button").await;
-            browser.wait_for_heading("Sign in").await;
-            assert!(browser.has("#username-problem").await);
+            browser.wait_for_shown("#username-problem").await;
             check("mistake").await;
             browser.open(&format!("{site}/nowhere")).await;
             check("not-found").await;
