@@ -19,6 +19,9 @@ use rustix::io::Errno;
 /// commits later they are free again. With this much, ending goes on when the disk is full, whoever filled it.
 pub(super) const RESERVE: u64 = 4 << 20;
 
+/// In such steps less is asked for where the disk has not that much.
+const STEP: u64 = RESERVE / 16;
+
 /// One open file, for one [`redb::Database`].
 ///
 /// After the first write or sync that fails, nothing is written any more: the file stays as it was in that moment, with
@@ -122,20 +125,31 @@ impl Disk {
             self.full.store(false, Ordering::Relaxed);
             return;
         }
-        // Twice as much as must be, so that it is not asked for at each write.
-        let enough = needed.saturating_add(RESERVE);
-        let given = self
-            .allocate(room.allocated_to, enough)
-            .or_else(|_| self.allocate(room.allocated_to, needed));
-        match given {
-            Ok(allocated_to) => {
-                room.allocated_to = allocated_to;
-                self.full.store(false, Ordering::Relaxed);
+        // Twice as much as must be, so that it is not asked for at each write; and where there is less, as much of it as
+        // there is: a disk that is full gives back a little less than a cut file gave, if some of that was in use.
+        let less = (1..RESERVE / STEP).map(|steps| needed - steps * STEP);
+        for end in [needed.saturating_add(RESERVE), needed]
+            .into_iter()
+            .chain(less)
+        {
+            if end <= room.allocated_to {
+                break;
             }
-            Err(error) if is_out_of_room(&error) => self.full.store(true, Ordering::Relaxed),
-            // A file system that keeps no room for anybody (NFS 3, say): a full disk is noticed when a write fails.
-            Err(_) => room.allocated_to = u64::MAX,
+            match self.allocate(room.allocated_to, end) {
+                Ok(allocated_to) => {
+                    room.allocated_to = allocated_to;
+                    break;
+                }
+                Err(error) if is_out_of_room(&error) => {}
+                // A file system that keeps no room for anybody (NFS 3, say): a full disk is noticed when a write fails.
+                Err(_) => {
+                    room.allocated_to = u64::MAX;
+                    return;
+                }
+            }
         }
+        let is_full = room.allocated_to < needed;
+        self.full.store(is_full, Ordering::Relaxed);
     }
 
     /// The length of the file stays: redb takes a file that is longer than it left it for a damaged one.
