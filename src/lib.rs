@@ -38,26 +38,26 @@
 //!
 //! # Layers
 //!
-//! Dependencies point one way: `session` <- `store` <- `web`, and `operator` beside `web`.
+//! Dependencies point one way: `session` <- `store` <- `web`, and `cli` beside `web`.
 //!
 //! - `session` is the domain: [`Session`], [`SessionId`], the life cycle in [`Sessions`], and the contract
 //!   [`SessionStore`].
 //! - `store` is where sessions live: [`RedisStore`] and [`EmbeddedStore`].
 //! - `web` is HTTP: routes, guards, answers and their headers.
-//! - `operator` is what the program does at the command line instead of serving: [`Command`].
-//! - `config` holds the settings, read by `store`, `web` and `operator`.
+//! - `cli` is what the program does at the command line instead of serving: [`Command`].
+//! - `config` holds the settings, read by `store`, `web` and `cli`.
 
+mod cli;
 mod config;
-mod operator;
 mod session;
 mod store;
 mod web;
 
+pub use crate::cli::Command;
 pub use config::{
     ClientCertificate, Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl,
     RedisAddress, Secret, StoreChoice,
 };
-pub use operator::Command;
 pub use session::{
     Clock, ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix,
     Lifetimes, Listed, Listing, Live, NameError, NewSession, Reason, Resumed, Session, SessionId,

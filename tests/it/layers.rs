@@ -47,7 +47,7 @@ fn the_domain_knows_neither_store_nor_web() {
             "redb",
             "crate::store",
             "crate::web",
-            "crate::operator",
+            "crate::cli",
             "crate::config",
             "http::",
         ],
@@ -58,38 +58,27 @@ fn the_domain_knows_neither_store_nor_web() {
 fn the_store_knows_no_web() {
     assert_free_of(
         "src/store",
-        &[
-            "rocket",
-            "crate::web",
-            "crate::operator",
-            "http::",
-            "cookie",
-        ],
+        &["rocket", "crate::web", "crate::cli", "http::", "cookie"],
     );
 }
 
 #[test]
 fn the_operators_commands_and_the_web_know_nothing_of_each_other() {
-    assert_free_of("src/operator", &["crate::web", "rocket::http", "redb::"]);
-    assert_free_of("src/web", &["crate::operator"]);
+    assert_free_of("src/cli", &["crate::web", "rocket::http", "redb::"]);
+    assert_free_of("src/web", &["crate::cli"]);
 }
 
 #[test]
 fn the_settings_know_neither_store_nor_web() {
     assert_free_of(
         "src/config",
-        &[
-            "crate::store",
-            "crate::web",
-            "crate::operator",
-            "rocket::http",
-        ],
+        &["crate::store", "crate::web", "crate::cli", "rocket::http"],
     );
 }
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    for folder in ["src/session", "src/store", "src/web", "src/operator"] {
+    for folder in ["src/session", "src/store", "src/web", "src/cli"] {
         assert_free_of(folder, &["env::var", "env::vars"]);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
-use super::rows::{Rows, visible};
-use super::{print, remark};
+use crate::cli::rows::{Rows, visible};
+use crate::cli::{print, remark};
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
     Clock, EndOutcome, Handle, HandlePrefix, Listed, SessionStore, Sessions, StoreError, UserName,

@@ -1,6 +1,6 @@
 //! The way to Redis: who could listen or come along it.
 
-use super::finding::{Finding, note, ok, warning};
+use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::store::redis::{By, Reach, Tls};
 
 pub(super) fn judge(reach: &Reach) -> Vec<Finding> {
@@ -39,7 +39,7 @@ pub(super) fn judge(reach: &Reach) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::Level;
+    use crate::cli::doctor::finding::Level;
 
     #[test]
     fn the_way_to_redis_is_safe_or_short() {

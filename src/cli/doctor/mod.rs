@@ -1,21 +1,21 @@
 //! Says what will hurt in production: first facts are gathered, then they are judged.
 
+mod denied;
 mod embedded;
+mod exposure;
 mod finding;
-mod proof;
+mod memory;
 mod redis;
-mod rights;
-mod room;
+mod self_test;
 mod server;
-mod site;
-mod way;
+mod transport;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use self::exposure::Site;
 use self::finding::{report, warning};
-use self::site::Site;
-use super::print;
+use crate::cli::print;
 use crate::config::{Config, StoreChoice};
 use crate::session::StoreError;
 
@@ -40,7 +40,7 @@ pub(super) async fn run(
             "Raise `absolute_timeout_secs`, or lower the other.",
         )
     }));
-    findings.extend(site::judge(&Site::of(config, rocket)));
+    findings.extend(exposure::judge(&Site::of(config, rocket)));
     let (text, status) = report(&findings);
     print(&text)?;
     Ok(status)

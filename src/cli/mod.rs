@@ -13,7 +13,8 @@ use clap::Subcommand;
 use tokio::runtime;
 
 use self::sessions::SessionsCommand;
-use crate::config::{self, Config};
+use crate::config;
+use crate::config::Config;
 
 /// The least and the most time that an answer may take: the first one may have to wait for its connection longer than
 /// a request would, and nobody wants to watch a cursor.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 
-use super::finding::{Finding, note, ok, warning};
+use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::config::{Config, PublicUrl};
 
 /// What the settings and this process's limits say.
@@ -143,7 +143,7 @@ fn files(limit: u64) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::Level;
+    use crate::cli::doctor::finding::Level;
 
     fn levels(
         address: &str,

@@ -1,7 +1,7 @@
 //! A session of the doctor's own, from its beginning to its end: what no setting tells, this does.
 
-use super::finding::{Finding, failure, ok};
-use super::problem;
+use crate::cli::doctor::finding::{Finding, failure, ok};
+use crate::cli::doctor::problem;
 use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError, UserName, Visitor};
 
 const SUBJECT: &str = "trial";

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::finding::{Finding, Level, failure};
-use super::rights::grant;
-use super::server::Client;
-use super::{problem, proof, server, way};
+use crate::cli::doctor::denied::grant;
+use crate::cli::doctor::finding::{Finding, Level, failure};
+use crate::cli::doctor::server::Client;
+use crate::cli::doctor::{problem, self_test, server, transport};
 use crate::config::{Config, RedisAddress};
 use crate::session::{Clock, Sessions, StoreError};
 use crate::store;
@@ -31,7 +31,7 @@ pub(super) async fn examine(
         Ok(survey) => survey,
         Err(error) => {
             let mut findings = vec![unreachable(&error, &reach, source)];
-            findings.extend(way::judge(&reach));
+            findings.extend(transport::judge(&reach));
             return Ok(findings);
         }
     };
@@ -42,14 +42,14 @@ pub(super) async fn examine(
         metrics: config.metrics.is_some(),
     };
     let mut findings = judge(&survey, client);
-    findings.extend(way::judge(&reach));
+    findings.extend(transport::judge(&reach));
     if findings
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
         let most = config.max_sessions_per_user;
         let sessions = Sessions::new(Arc::new(store), config.lifetimes, most, clock);
-        findings.push(proof::prove(&sessions).await);
+        findings.push(self_test::prove(&sessions).await);
     }
     Ok(findings)
 }
@@ -137,7 +137,7 @@ fn merged(of_each: Vec<(Option<&str>, Vec<Finding>)>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::{ok, warning};
+    use crate::cli::doctor::finding::{ok, warning};
 
     #[test]
     fn what_holds_for_all_servers_is_told_once() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, failure, note, ok, warning};
-use super::rights;
-use super::room::{eviction, memory, persistence};
+use crate::cli::doctor::denied;
+use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
+use crate::cli::doctor::memory::{eviction, memory, persistence};
 use crate::store::redis::{By, Clocks, Info, Server};
 
 const SUBJECT: &str = "Redis";
@@ -36,7 +36,7 @@ pub(super) fn judge(server: &Server, client: Client<'_>) -> Vec<Finding> {
         Ok(clocks) => findings.extend(judge_clocks(*clocks, client.request_timeout)),
         Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
-    findings.extend(rights::judge(&server.denied, client.user, client.metrics));
+    findings.extend(denied::judge(&server.denied, client.user, client.metrics));
     match &server.cluster {
         Some(Ok(info)) => findings.extend(judge_cluster(info)),
         Some(Err(refusal)) => findings.push(unknown(
@@ -56,7 +56,7 @@ fn unknown(what: &str, user: &str, right: &str, refusal: &str) -> Finding {
         &format!("{what} could not be looked up, so nobody knows whether it is well: {refusal}."),
         &format!(
             "Sessions work without; if your provider lets you: {}.",
-            rights::grant(user, &[right])
+            denied::grant(user, &[right])
         ),
     )
 }
@@ -196,7 +196,7 @@ fn judge_cluster(info: &Info) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::Level;
+    use crate::cli::doctor::finding::Level;
 
     const WELL: &str = "redis_version:7.0.15\r\nrole:master\r\nconnected_slaves:1\r\ncluster_enabled:0\r\n\
         maxmemory:1000\r\nused_memory:800\r\nmaxmemory_policy:noeviction\r\nevicted_keys:0\r\naof_enabled:1\r\n";

@@ -1,6 +1,6 @@
 //! What Innkeeper's user in Redis may not do.
 
-use super::finding::{Finding, failure, warning};
+use crate::cli::doctor::finding::{Finding, failure, warning};
 use crate::store::redis::{Denied, Need};
 
 const SUBJECT: &str = "rights";
@@ -42,7 +42,7 @@ pub(super) fn grant(user: &str, rights: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::doctor::finding::Level;
+    use crate::cli::doctor::finding::Level;
 
     fn denied(need: Need, right: &str) -> Denied {
         Denied {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::finding::{Finding, failure, note, ok, warning};
-use super::proof;
+use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
+use crate::cli::doctor::self_test;
 use crate::config::{Config, Location};
 use crate::session::{Clock, Sessions};
 use crate::store;
@@ -83,7 +83,7 @@ async fn open(config: &Config, location: &Location) -> Vec<Finding> {
                     SUBJECT,
                     format!("Sessions are kept in {location}, for one process."),
                 ),
-                proof::prove(&sessions).await,
+                self_test::prove(&sessions).await,
             ]
         }
     }
@@ -94,7 +94,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::operator::doctor::finding::Level;
+    use crate::cli::doctor::finding::Level;
 
     fn there(mode: u32, is_ours: bool) -> Place {
         Place::There { mode, is_ours }
