@@ -3,8 +3,8 @@
 use rocket::http::ContentType;
 use rocket::{State, get};
 
-use crate::web::openapi::{Document, Reference};
-use crate::web::pages::HtmlPage;
+use crate::web::answers::page::HtmlPage;
+use crate::web::stage::openapi::{Document, Reference};
 
 /// Describes all this as `OpenAPI` 3.1.
 #[utoipa::path(

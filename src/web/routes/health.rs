@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
-use crate::web::audit::Audit;
-use crate::web::shutdown::Ending;
+use crate::web::observe::audit::Audit;
+use crate::web::stage::shutdown::Ending;
 
 /// Never says more than this: whoever asks need not be signed in.
 #[derive(Serialize, ToSchema)]

@@ -3,9 +3,9 @@
 use rocket::get;
 use rocket::response::Redirect;
 
-use crate::web::current_session::CurrentSession;
-use crate::web::openapi::OpenToAll;
-use crate::web::refusal::Refusal;
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::stage::openapi::OpenToAll;
 
 /// Goes on to the profile or the sign-in.
 #[utoipa::path(

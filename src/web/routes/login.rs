@@ -9,18 +9,18 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::session::{NameError, Sessions, UserName, Visitor};
-use crate::web::audit::Audit;
-use crate::web::body::Body;
-use crate::web::cookie::{Presented, SessionCookie};
-use crate::web::current_session::CurrentSession;
-use crate::web::ended_session::EndedSession;
-use crate::web::explanation::{Explanation, explain};
-use crate::web::negotiate::{SeeOther, answer};
-use crate::web::next::Next;
-use crate::web::openapi::{LoginForm, LoginRequest, OpenToAll, SigningIn};
-use crate::web::pages::HtmlPage;
-use crate::web::refusal::{Invalid, Refusal};
-use crate::web::same_origin::SameOrigin;
+use crate::web::answers::negotiate::{SeeOther, answer};
+use crate::web::answers::page::HtmlPage;
+use crate::web::answers::refusal::{Invalid, Refusal};
+use crate::web::guards::body::Body;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::same_origin::SameOrigin;
+use crate::web::observe::audit::Audit;
+use crate::web::request::cookie::{Presented, SessionCookie};
+use crate::web::request::next::Next;
+use crate::web::stage::openapi::{LoginForm, LoginRequest, OpenToAll, SigningIn};
+use crate::web::views::end_notice::{Explanation, explain};
 
 /// What the form shows.
 #[derive(Serialize)]

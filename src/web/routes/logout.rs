@@ -5,15 +5,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::{Sessions, Visitor};
-use crate::web::audit::Audit;
-use crate::web::cookie::{Presented, SessionCookie};
-use crate::web::current_session::CurrentSession;
-use crate::web::negotiate::SeeOther;
-use crate::web::openapi::{OpenToAll, SigningOut};
-use crate::web::pages::HtmlPage;
-use crate::web::refusal::Refusal;
-use crate::web::same_origin::SameOrigin;
-use crate::web::watch::Watch;
+use crate::web::answers::negotiate::SeeOther;
+use crate::web::answers::page::HtmlPage;
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::guards::same_origin::SameOrigin;
+use crate::web::observe::audit::Audit;
+use crate::web::request::cookie::{Presented, SessionCookie};
+use crate::web::stage::openapi::{OpenToAll, SigningOut};
+use crate::web::views::countdown::Watch;
 
 /// Who is about to sign out, if anybody.
 #[derive(Serialize)]

@@ -8,12 +8,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::session::Session;
-use crate::web::current_session::CurrentSession;
-use crate::web::moment::{Moment, in_words};
-use crate::web::negotiate::{Format, Page};
-use crate::web::openapi::Reading;
-use crate::web::refusal::Refusal;
-use crate::web::watch::Watch;
+use crate::web::answers::negotiate::{Format, Page};
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::stage::openapi::Reading;
+use crate::web::views::countdown::Watch;
+use crate::web::views::timestamp::{Moment, in_words};
 
 /// What a program reads.
 #[derive(Serialize, ToSchema)]

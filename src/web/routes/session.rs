@@ -8,14 +8,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
-use crate::web::audit::Audit;
-use crate::web::cookie::SessionCookie;
-use crate::web::ended_session::EndedSession;
-use crate::web::explanation::explain;
-use crate::web::negotiate::Format;
-use crate::web::openapi::Reading;
-use crate::web::passive_session::PassiveSession;
-use crate::web::refusal::Refusal;
+use crate::web::answers::negotiate::Format;
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::passive_session::PassiveSession;
+use crate::web::observe::audit::Audit;
+use crate::web::request::cookie::SessionCookie;
+use crate::web::stage::openapi::Reading;
+use crate::web::views::end_notice::explain;
 
 /// What a program, or a page's script, reads.
 #[derive(Serialize, ToSchema)]

@@ -9,15 +9,15 @@ use utoipa::ToSchema;
 use crate::session::{
     EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Visitor, Which, rfc3339,
 };
-use crate::web::audit::Audit;
-use crate::web::cookie::SessionCookie;
-use crate::web::current_session::CurrentSession;
-use crate::web::device::device;
-use crate::web::moment::{Moment, ago};
-use crate::web::negotiate::{Format, Page, SeeOther};
-use crate::web::openapi::{Ending, EndingOne, Reading};
-use crate::web::refusal::Refusal;
-use crate::web::watch::Watch;
+use crate::web::answers::negotiate::{Format, Page, SeeOther};
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::observe::audit::Audit;
+use crate::web::request::cookie::SessionCookie;
+use crate::web::request::user_agent::device;
+use crate::web::stage::openapi::{Ending, EndingOne, Reading};
+use crate::web::views::countdown::Watch;
+use crate::web::views::timestamp::{Moment, ago};
 
 /// What a program reads.
 #[derive(Serialize, ToSchema)]

@@ -1,0 +1,172 @@
+//! The answer to what no handler answered.
+
+use std::collections::BTreeSet;
+
+use rocket::catcher::{BoxFuture, Handler};
+use rocket::http::{Method, Status};
+use rocket::request::Request;
+use rocket::response::{Responder, Response};
+use rocket::{Build, Catcher, Rocket, Route};
+
+use crate::web::answers::headers::harden;
+use crate::web::answers::negotiate::answer;
+use crate::web::answers::page::ErrorPage;
+use crate::web::answers::refusal::{Detail, REFUSED, Refusal};
+use crate::web::guards::host::Hosts;
+use crate::web::observe::audit::Audit;
+use crate::web::observe::logging::RequestLog;
+use crate::web::observe::request_record::Trace;
+
+/// Ours are known by it, as an application's are by the names of its functions.
+const NAME: &str = "Innkeeper";
+
+/// Gives the application our catchers. One for all errors, unless it has one itself, and those for what guards refuse.
+pub(in crate::web) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
+    let root = |catcher: &Catcher| catcher.base == "/" && catcher.code.is_none();
+    let has_default = rocket.catchers().any(root);
+    // Rocket prefers a catcher of a longer base, whatever its status.
+    let bases = rocket.catchers().map(|catcher| catcher.base.to_string());
+    let bases: BTreeSet<_> = bases.chain(["/".to_owned()]).collect();
+    let rocket = bases.iter().fold(rocket, |rocket, base| {
+        rocket.register(base.as_str(), vec![named(REFUSED.code, refused)])
+    });
+    if has_default {
+        rocket
+    } else {
+        rocket.register("/", vec![named(None, default)])
+    }
+}
+
+fn named<H: Handler>(code: impl Into<Option<u16>>, handler: H) -> Catcher {
+    let mut catcher = Catcher::new(code, handler);
+    catcher.name = Some(NAME.into());
+    catcher
+}
+
+fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
+    Box::pin(async move {
+        // Routes are asked by whoever answers them; this is about an address that nobody has.
+        let other_host = match request.route() {
+            None => Hosts::check(request).err(),
+            Some(_) => None,
+        };
+        let response = match other_host {
+            Some(refusal) => refusal.respond_to(request)?,
+            None => respond(status, request),
+        };
+        Ok(finished(request, response))
+    })
+}
+
+/// Answers what a guard has refused that no handler took as `Result`.
+fn refused<'r>(_: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
+    Box::pin(async move {
+        let refusal = Refusal::of_failed_guard(request).ok_or(Status::InternalServerError)?;
+        let status = refusal.status();
+        if let Some(own) = catcher_of_application(status, request) {
+            Audit::of(request).refused(&refusal);
+            return own.handler.handle(status, request).await;
+        }
+        Ok(finished(request, refusal.respond_to(request)?))
+    })
+}
+
+/// The application's catcher for a status, if Rocket would choose that and not ours.
+fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Option<&'r Catcher> {
+    let base = |catcher: &'r Catcher| catcher.base.path().segments();
+    let chosen = request
+        .rocket()
+        .catchers()
+        .filter(|catcher| catcher.code.is_none_or(|code| code == status.code))
+        .filter(|catcher| base(catcher).prefix_of(request.uri().path().segments()))
+        .max_by_key(|catcher| (base(catcher).len(), catcher.code.is_some()))?;
+    (chosen.name.as_deref() != Some(NAME)).then_some(chosen)
+}
+
+/// Does what the fairings do: a request of which Rocket cannot make anything comes to a catcher and to none of them.
+fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
+    let trace = Trace::of(request);
+    trace.set_own();
+    // Where the fairings follow, the headers are theirs to set: Rocket's `Shield` would complain of ours.
+    if !trace.is_by_fairings() {
+        harden(request, &mut response);
+        RequestLog::catch(request, &mut response);
+    }
+    response
+}
+
+/// The answer to a status that nobody has put into words. Never fails: what cannot be rendered is plain text.
+fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
+    let allowed = match status {
+        // What a route has answered, it has answered.
+        _ if request.route().is_some() => BTreeSet::new(),
+        Status::NotFound => other_methods(request, Some(request.method())),
+        // What Rocket gives up before it looks for a route has a method that it does not know.
+        Status::BadRequest => other_methods(request, None),
+        _ => BTreeSet::new(),
+    };
+    let status = if allowed.is_empty() {
+        status
+    } else {
+        Status::MethodNotAllowed
+    };
+    let page = ErrorPage::of(status);
+    let plain = page.plain(status);
+    let body = Detail {
+        detail: status.reason().unwrap_or("Error"),
+    };
+    let mut response = answer(request, status, "error", page, &body).unwrap_or(plain);
+    if !allowed.is_empty() {
+        let list: Vec<_> = allowed.into_iter().collect();
+        response.set_raw_header("Allow", list.join(", "));
+    }
+    response
+}
+
+/// The methods that the path answers to, if the request's own is not among them.
+///
+/// Rocket answers 404 to a wrong method; what it matches by is not public, so the paths are compared here.
+/// A path that stands in a route as it is counts as no other route's parameter.
+fn other_methods(request: &Request<'_>, own: Option<Method>) -> BTreeSet<&'static str> {
+    let mut routes: Vec<&Route> = request
+        .rocket()
+        .routes()
+        .filter(|route| matches_path(route, request))
+        .collect();
+    let verbatim = |route: &&Route| !route.uri.path().contains('<');
+    if routes.iter().any(verbatim) {
+        routes.retain(verbatim);
+    }
+    if routes.iter().any(|route| Some(route.method) == own) {
+        return BTreeSet::new();
+    }
+    let head = routes
+        .iter()
+        .any(|route| route.method == Method::Get)
+        .then_some("HEAD");
+    routes
+        .iter()
+        .map(|route| route.method.as_str())
+        .chain(head)
+        .collect()
+}
+
+fn matches_path(route: &Route, request: &Request<'_>) -> bool {
+    let mut wanted = request.uri().path().segments();
+    for segment in route
+        .uri
+        .path()
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+    {
+        if segment.starts_with('<') && segment.ends_with("..>") {
+            return true;
+        }
+        match wanted.next() {
+            Some(_) if segment.starts_with('<') => {}
+            Some(text) if text == segment => {}
+            _ => return false,
+        }
+    }
+    wanted.next().is_none()
+}

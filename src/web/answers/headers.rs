@@ -1,0 +1,121 @@
+//! The security headers, on every answer of ours.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::{Request, Response, async_trait};
+
+use crate::web::observe::request_record::Trace;
+
+/// What every answer of ours has (OWASP secure headers, and its REST cheat sheet).
+const EVERYWHERE: [Entry; 3] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+];
+
+/// And a page besides.
+const PAGE: [Entry; 4] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// And what is no page: JSON, redirects, files.
+const NO_PAGE: [Entry; 1] = [(
+    "Content-Security-Policy",
+    "default-src 'none'; frame-ancestors 'none'",
+)];
+
+/// What Rocket's own `Shield` sets if nobody has told it otherwise: weaker than ours, and nobody's choice.
+const SHIELD_DEFAULTS: [Entry; 2] = [
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("Permissions-Policy", "interest-cohort=()"),
+];
+
+const NO_STORE: Entry = ("Cache-Control", "no-store");
+
+type Entry = (&'static str, &'static str);
+
+/// One year; browsers then refuse to reach the site without TLS (RFC 6797).
+const HSTS: Entry = ("Strict-Transport-Security", "max-age=31536000");
+
+/// What depends on the settings, managed by Rocket.
+#[derive(Clone, Copy)]
+pub(in crate::web) struct HeaderPolicy {
+    pub(in crate::web) hsts: bool,
+}
+
+impl HeaderPolicy {
+    /// An answer that brings a header itself keeps it.
+    fn apply(self, response: &mut Response<'_>) {
+        let is_page = response.content_type().is_some_and(|kind| kind.is_html());
+        let special: &[Entry] = if is_page { &PAGE } else { &NO_PAGE };
+        let hsts = self.hsts.then_some(HSTS);
+        let ours = || {
+            let always = EVERYWHERE.iter().chain(special).copied();
+            always.chain([NO_STORE]).chain(hsts)
+        };
+        // Compared one by one: an answer has few headers before ours, and to look one up costs more than that.
+        let mut brought = [false; EVERYWHERE.len() + PAGE.len() + 2];
+        let mut server = false;
+        for header in response.headers().iter() {
+            let name = header.name();
+            server |= name == "Server";
+            let is_default = |entry: &Entry| name == entry.0 && header.value() == entry.1;
+            if SHIELD_DEFAULTS.iter().any(is_default) {
+                continue;
+            }
+            for ((ours, _), brought) in ours().zip(&mut brought) {
+                *brought |= name == ours;
+            }
+        }
+        for ((name, value), brought) in ours().zip(brought) {
+            if !brought {
+                response.set_raw_header(name, value);
+            }
+        }
+        if server {
+            response.remove_header("Server");
+        }
+    }
+}
+
+/// Sets the headers; for a response fairing and for the catcher.
+///
+/// The catcher needs it too: a request of which Rocket cannot make anything (an unknown method, say) goes there and
+/// nowhere else. What hyper refuses before (a request line that is none) is beyond both.
+pub(in crate::web) fn harden(request: &Request<'_>, response: &mut Response<'_>) {
+    if let Some(policy) = request.rocket().state::<HeaderPolicy>() {
+        policy.apply(response);
+    }
+}
+
+/// Sets the headers on the answers that are ours, and of an application's those that must not be kept.
+pub(in crate::web) struct SecurityHeaders;
+
+#[async_trait]
+impl Fairing for SecurityHeaders {
+    fn info(&self) -> Info {
+        Info {
+            name: "Security headers",
+            kind: Kind::Response,
+        }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let trace = Trace::of(request);
+        if trace.is_own() {
+            harden(request, response);
+        } else if trace.is_session_asked() && !response.headers().contains(NO_STORE.0) {
+            // It may be another one tomorrow, and another visitor's.
+            response.set_raw_header(NO_STORE.0, NO_STORE.1);
+        }
+    }
+}

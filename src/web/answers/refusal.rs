@@ -1,0 +1,342 @@
+//! Why a visitor is not served, and the answer that says so.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rocket::Request;
+use rocket::http::{Method, Status};
+use rocket::request::Outcome;
+use rocket::response::{self, Responder};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::session::{FieldError, StoreError};
+use crate::web::answers::negotiate::{Format, answer, see_other};
+use crate::web::answers::page::ErrorPage;
+use crate::web::observe::audit::Audit;
+use crate::web::observe::request_record::Trace;
+use crate::web::request::cookie::{Presented, SessionCookie};
+use crate::web::request::next::Next;
+
+/// In how many seconds it may be worth asking again: a server that has come back is found within two.
+const RETRY_AFTER: u8 = 2;
+
+/// The status with which a guard of ours fails, and nobody else does.
+///
+/// A status is all that Rocket hands from a guard to a catcher, and `Result<guard, _>` runs the guard in the same way: by
+/// the status of the answer, the 404 of a handler that went on without a session would look like the guard's. It never
+/// reaches a visitor: `catchers` puts the refusal, or an application's own catcher, in its place.
+pub(in crate::web) const REFUSED: Status = Status::new(479);
+
+/// The last refusal of a guard; lives in the request's local cache.
+#[derive(Default)]
+struct LastRefusal(Mutex<Option<Refusal>>);
+
+impl LastRefusal {
+    fn of<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Option<Refusal>> {
+        let last: &Self = request.local_cache(Self::default);
+        // A panic while the lock was held cannot leave it half changed.
+        last.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody is signed in: 403, or for a page a redirect to the sign-in.
+    NoSession,
+    /// The session has ended, or there never was one: 404 or a redirect, and the cookie is removed.
+    SessionEnded,
+    /// The request brought several session cookies: 400.
+    AmbiguousCookie,
+    /// Another site made the browser send the request: 403.
+    CrossSite,
+    /// The request is meant for another host than this machine, and `public_url` names none: 421.
+    WrongHost,
+    /// The body is not declared as JSON or as a form: 415.
+    UnsupportedMediaType,
+    /// The body is over 8 KiB: 413.
+    TooLarge,
+    /// The body does not say what it must: 422.
+    Invalid(Invalid),
+    /// A handle that names none of the user's sessions: 404.
+    NoSuchSession,
+    /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
+    /// stands in the request's line in the log, and the visitor reads only that he may try again.
+    StoreDown(Arc<str>),
+    /// A part of the store did not answer, so some of the sessions that were to end may be alive: 503, and the cookie
+    /// stays as it is.
+    NotAllEnded {
+        /// How many have ended.
+        ended: usize,
+        /// Why the others have not, for the operator.
+        problem: Arc<str>,
+    },
+    /// The application asked for something that cannot be: 500. The reason is for the operator.
+    Internal(Arc<str>),
+}
+
+/// What is wrong with a sign-in's user name, in the words of FastAPI's validation errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Pydantic's name of the error, for programs.
+    pub kind: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl Invalid {
+    pub(in crate::web) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    pub(in crate::web) fn detail(&self) -> HTTPValidationError {
+        HTTPValidationError {
+            detail: [ValidationError {
+                kind: self.kind,
+                loc: ["body", "username"],
+                msg: self.message.clone(),
+            }],
+        }
+    }
+}
+
+/// The body of every JSON error, as FastAPI writes it.
+#[derive(Serialize, ToSchema)]
+pub(in crate::web) struct Detail {
+    pub(in crate::web) detail: &'static str,
+}
+
+/// The body of a sign-in's mistake, as FastAPI writes it, and under its name in the document.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "detail": [{ "type": "missing", "loc": ["body", "username"], "msg": "Field required" }]
+})))]
+pub(in crate::web) struct HTTPValidationError {
+    detail: [ValidationError; 1],
+}
+
+/// One entry of FastAPI's validation errors, in its order.
+#[derive(Serialize, ToSchema)]
+pub(in crate::web) struct ValidationError {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    loc: [&'static str; 2],
+    msg: String,
+}
+
+impl Refusal {
+    /// Every reason there is, by name.
+    pub(in crate::web) const REASONS: [&str; 12] = [
+        "no_session",
+        "session_ended",
+        "ambiguous_cookie",
+        "cross_site",
+        "wrong_host",
+        "unsupported_media_type",
+        "too_large",
+        "invalid",
+        "no_such_session",
+        "store_down",
+        "not_all_ended",
+        "internal",
+    ];
+
+    /// Its name, for the log and the metrics.
+    pub(in crate::web) fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSession => "no_session",
+            Self::SessionEnded => "session_ended",
+            Self::AmbiguousCookie => "ambiguous_cookie",
+            Self::CrossSite => "cross_site",
+            Self::WrongHost => "wrong_host",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::TooLarge => "too_large",
+            Self::Invalid(_) => "invalid",
+            Self::NoSuchSession => "no_such_session",
+            Self::StoreDown(_) => "store_down",
+            Self::NotAllEnded { .. } => "not_all_ended",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Sentinels keep an application without our stage from launching; where none looks, this is the answer.
+    pub(in crate::web) fn without_stage() -> Self {
+        Self::StoreDown("Innkeeper's stage is not attached".into())
+    }
+
+    /// The status of the JSON answer.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NoSession | Self::CrossSite => Status::Forbidden,
+            Self::SessionEnded | Self::NoSuchSession => Status::NotFound,
+            Self::AmbiguousCookie => Status::BadRequest,
+            Self::WrongHost => Status::MisdirectedRequest,
+            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::TooLarge => Status::PayloadTooLarge,
+            Self::Invalid(_) => Status::UnprocessableEntity,
+            Self::StoreDown(_) | Self::NotAllEnded { .. } => Status::ServiceUnavailable,
+            Self::Internal(_) => Status::InternalServerError,
+        }
+    }
+
+    /// What the JSON answer says; [`Invalid`] has a form of its own.
+    pub(in crate::web) fn detail(&self) -> &'static str {
+        match self {
+            Self::NoSession => "No session cookie found",
+            Self::SessionEnded => "Session expired",
+            Self::AmbiguousCookie => "More than one session cookie found",
+            Self::CrossSite => "Cross-site request refused",
+            Self::WrongHost => {
+                "Only this machine is a host here, unless `public_url` names another"
+            }
+            Self::UnsupportedMediaType => {
+                "Body must be application/json or application/x-www-form-urlencoded"
+            }
+            Self::TooLarge => "Body must be at most 8 KiB",
+            Self::Invalid(_) => "Unprocessable Entity",
+            Self::NoSuchSession => "No such session",
+            Self::Internal(_) => "Internal Server Error",
+            Self::StoreDown(_) => "Sessions are unavailable at the moment, please try again",
+            Self::NotAllEnded { .. } => {
+                "Not all of these sessions could be ended: some may still be alive, please try again"
+            }
+        }
+    }
+
+    fn page(&self, request: &Request<'_>) -> ErrorPage {
+        let page = ErrorPage::of(self.status());
+        // What asks again by itself asks by GET, which is not what a form was sent by.
+        let page = if matches!(self, Self::StoreDown(_)) && request.method() == Method::Get {
+            page.retrying()
+        } else {
+            page
+        };
+        match self {
+            // Only to those who came with a session, or may have: of others it would be untrue.
+            Self::StoreDown(_) if Presented::of(request).id().is_some() => page.saying(
+                "You are still signed in: only the place where sessions are kept does not answer at the moment.",
+            ),
+            Self::AmbiguousCookie => page.saying(
+                "Your browser sent two different session cookies, so we cannot tell which one is yours. \
+                 Delete the cookies of this site, then sign in again.",
+            ),
+            Self::CrossSite => page.saying(
+                "This request came from another site, so we did not follow it. Nothing has changed.",
+            ),
+            Self::Invalid(invalid) => page.saying(&invalid.message),
+            Self::NotAllEnded { ended, .. } => page.saying(&format!(
+                "Not all of your sessions could be ended: {ended} {} over, and some may still be alive, because a part of \
+                 the place where sessions are kept does not answer. You are still signed in here: please try again in a \
+                 moment.",
+                if *ended == 1 { "is" } else { "are" }
+            )),
+            Self::NoSuchSession => page.saying("You have no such session. It may have ended already."),
+            Self::Internal(_)
+            | Self::NoSession
+            | Self::SessionEnded
+            | Self::WrongHost
+            | Self::UnsupportedMediaType
+            | Self::TooLarge
+            | Self::StoreDown(_) => page,
+        }
+    }
+
+    /// The outcome of a guard that asks for a session.
+    pub(in crate::web) fn outcome<'r, T>(
+        request: &'r Request<'_>,
+        result: &'r Result<T, Self>,
+    ) -> Outcome<&'r T, Self> {
+        match result {
+            Ok(found) => Outcome::Success(found),
+            Err(refusal) => refusal.clone().stop(request),
+        }
+    }
+
+    /// A guard's refusal. Where no handler takes it as `Result`, Rocket hands its status to the catchers.
+    pub(in crate::web) fn stop<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
+        // Without our stage there is no catcher of ours either.
+        let staged = request.rocket().state::<SessionCookie>().is_some();
+        let status = if staged { REFUSED } else { self.status() };
+        *LastRefusal::of(request) = Some(self.clone());
+        Outcome::Error((status, self))
+    }
+
+    /// What the guard that failed with [`REFUSED`] has refused: it was the last one to run.
+    pub(in crate::web) fn of_failed_guard(request: &Request<'_>) -> Option<Self> {
+        LastRefusal::of(request).take()
+    }
+
+    /// Whether a browser is shown the sign-in, and not an error.
+    pub(in crate::web) fn sends_to_sign_in(&self) -> bool {
+        matches!(self, Self::NoSession | Self::SessionEnded)
+    }
+
+    /// Where a browser goes to sign in, and from there back here if this was a page.
+    fn sign_in(&self, request: &Request<'_>) -> String {
+        let next = (request.method() == Method::Get)
+            .then(|| Next::parse(&request.uri().to_string()))
+            .flatten()
+            .map(|next| format!("next={}", next.in_query()));
+        let ended = (*self == Self::SessionEnded).then(|| "ended=1".to_owned());
+        let query: Vec<_> = next.into_iter().chain(ended).collect();
+        if query.is_empty() {
+            return "/login/".to_owned();
+        }
+        format!("/login/?{}", query.join("&"))
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Refusal {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        Audit::of(request).refused(&self);
+        Trace::of(request).set_own();
+        let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
+        let mut response = if to_sign_in {
+            see_other(&self.sign_in(request))
+        } else {
+            let (status, page) = (self.status(), self.page(request));
+            let answered = if let Self::Invalid(invalid) = &self {
+                answer(request, status, "error", &page, &invalid.detail())
+            } else {
+                let detail = self.detail();
+                answer(request, status, "error", &page, &Detail { detail })
+            };
+            // The listener of the metrics has no pages.
+            answered.unwrap_or_else(|_| page.plain(status))
+        };
+        // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.
+        if self == Self::SessionEnded
+            && !to_sign_in
+            && let Some(cookie) = request.rocket().state::<SessionCookie>()
+        {
+            response.adjoin_header(cookie.removal());
+        }
+        if matches!(self, Self::StoreDown(_) | Self::NotAllEnded { .. }) {
+            response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
+        }
+        Ok(response)
+    }
+}
+
+impl From<FieldError> for Refusal {
+    fn from(error: FieldError) -> Self {
+        match error {
+            FieldError::Ended => Self::SessionEnded,
+            FieldError::Store(error) => Self::from(error),
+            FieldError::Name(_)
+            | FieldError::TooLarge(_)
+            | FieldError::TooMany
+            | FieldError::Form { .. } => Self::Internal(error.to_string().into()),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::StoreDown(error.to_string().into())
+    }
+}

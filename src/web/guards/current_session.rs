@@ -1,0 +1,213 @@
+//! The request guard that resolves the session cookie against the store.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::same_origin::SameOrigin;
+use crate::web::guards::sessions;
+use crate::web::observe::request_record::Trace;
+use crate::web::request::cookie::{Presented, SessionCookie};
+
+/// The live session of this request: a request guard.
+///
+/// Asking for it slides the session's end, once per request however many guards ask.
+/// For an unsafe method (anything but GET, HEAD, OPTIONS and TRACE) it first refuses a request that another
+/// site made the browser send, as [`SameOrigin`] does.
+///
+/// Take it as a `Result` and use `?`: the [`Refusal`] then answers, in HTML or JSON, 403 where there is no
+/// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Taken without `Result` it
+/// answers the same, unless the application has a catcher for that status. Never take it as an
+/// `Option`: that makes a store that is down look like a visitor who is not signed in.
+///
+/// A guard of the application's own that asks for this one hands its error on as it is, with `try_outcome!`. The status in
+/// that outcome is one that Innkeeper's guards alone have, by which their refusals are known; what a visitor gets is
+/// [`Refusal::status`].
+///
+/// The application's own data goes into fields of the session, each read and written by itself
+/// ([`get`](Self::get), [`set`](Self::set), [`remove`](Self::remove)). `examples/basket.rs` is a whole program.
+///
+/// ```
+/// use innkeeper::{CurrentSession, Refusal};
+/// use rocket::get;
+///
+/// #[get("/orders")]
+/// fn orders(current: Result<&CurrentSession, Refusal>) -> Result<String, Refusal> {
+///     let current = current?;
+///     Ok(format!("Orders of {}", current.user()))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct CurrentSession {
+    id: SessionId,
+    resumed: Resumed,
+    sessions: Sessions,
+    /// The session with what this request has written; `None` until it writes.
+    written: Mutex<Option<Session>>,
+}
+
+impl CurrentSession {
+    /// Who is signed in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.resumed.session.user
+    }
+
+    /// All that is remembered.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.resumed.session
+    }
+
+    /// The session's id. It is the key to the session: keep it out of pages and logs.
+    #[must_use]
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// When the session ends if it is not used again.
+    #[must_use]
+    pub fn ends_at(&self) -> SystemTime {
+        self.resumed.ends_at
+    }
+
+    /// How far away that is.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.resumed.left
+    }
+
+    /// The present, by the clock that measures sessions.
+    pub(in crate::web) fn used_at(&self) -> SystemTime {
+        self.resumed.ends_at - self.resumed.left
+    }
+
+    pub(in crate::web) fn idle_timeout(&self) -> Duration {
+        self.sessions.lifetimes().idle
+    }
+
+    /// Reads one of the application's fields, as it was when the request began or as this request has written it;
+    /// `None` where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError::Form`]: what is there is not of this type.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        match self.written().as_ref() {
+            Some(session) => session.field(name),
+            None => self.session().field(name),
+        }
+    }
+
+    /// Writes one of the application's fields, and no other: requests that write different fields at the same time
+    /// all keep their change; of two that write the same field the later one counts.
+    ///
+    /// A name has up to 64 characters, does not begin with `_` and is neither `user` nor `status`; a value has up to
+    /// 4096 bytes as JSON; a session has up to 32 fields. The user sees his fields in `session_data`.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was written, because of one of these limits or because the session is over
+    /// ([`FieldError::Ended`]: it does not come back); or the store failed.
+    pub async fn set<T: Serialize>(&self, name: &str, value: &T) -> Result<(), FieldError> {
+        let text = self.sessions.write(&self.id, name, Some(value)).await?;
+        self.keep(name, text);
+        Ok(())
+    }
+
+    /// Removes one of the application's fields; one that is not there is fine.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`](Self::set).
+    pub async fn remove(&self, name: &str) -> Result<(), FieldError> {
+        self.sessions.write(&self.id, name, None::<&()>).await?;
+        self.keep(name, None);
+        Ok(())
+    }
+
+    fn keep(&self, name: &str, text: Option<String>) {
+        let mut written = self.written();
+        let session = written.get_or_insert_with(|| self.session().clone());
+        match text {
+            Some(text) => session.data.insert(name.to_owned(), text),
+            None => session.data.remove(name),
+        };
+    }
+
+    // A panic while the lock was held cannot leave a map half changed.
+    fn written(&self) -> MutexGuard<'_, Option<Session>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for &'r CurrentSession {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
+        let resolved = request.local_cache_async(async {
+            let (id, resumed, sessions) = resolve(request, Look::Active).await?;
+            Ok(CurrentSession {
+                id,
+                resumed,
+                sessions: sessions.clone(),
+                written: Mutex::default(),
+            })
+        });
+        Refusal::outcome(request, resolved.await)
+    }
+}
+
+/// Whether looking at a session counts as using it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::web) enum Look {
+    Active,
+    Passive,
+}
+
+pub(in crate::web) async fn resolve<'r>(
+    request: &'r Request<'_>,
+    look: Look,
+) -> Result<(SessionId, Resumed, &'r Sessions), Refusal> {
+    let trace = Trace::of(request);
+    trace.set_session_asked();
+    SameOrigin::check(request)?;
+    let (Some(cookie), Some(sessions)) = (
+        request.rocket().state::<SessionCookie>(),
+        sessions::of(request),
+    ) else {
+        // The sentinel below keeps such an application from launching.
+        return Err(Refusal::without_stage());
+    };
+    let id = match cookie.presented(request) {
+        Presented::Nothing | Presented::Empty => return Err(Refusal::NoSession),
+        Presented::Ambiguous => return Err(Refusal::AmbiguousCookie),
+        Presented::Malformed => return Err(Refusal::SessionEnded),
+        Presented::Id(id) => id,
+    };
+    let found = match look {
+        Look::Active => sessions.resume(&id).await?,
+        Look::Passive => sessions.peek(&id).await?,
+    };
+    let Some(resumed) = found else {
+        EndedSession::look_up(request, sessions, &id).await;
+        return Err(Refusal::SessionEnded);
+    };
+    trace.set_guest(&resumed.session.user, &id);
+    Ok((id, resumed, sessions))
+}
+
+/// An application that asks for the guard and does not attach [`stage()`](crate::web::stage()) does not launch.
+impl Sentinel for &CurrentSession {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        <&State<Sessions> as Sentinel>::abort(rocket)
+    }
+}

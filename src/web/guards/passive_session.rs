@@ -1,0 +1,65 @@
+//! The request guard that looks at a session and leaves it alone.
+
+use std::time::Duration;
+
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+
+use crate::session::{Resumed, Session, Sessions};
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::{Look, resolve};
+
+/// The session of this request, looked at without moving its end: a request guard.
+///
+/// For what a page asks by itself: polling with [`CurrentSession`](crate::web::CurrentSession) would keep an idle
+/// visitor signed in for ever. It refuses as that guard does.
+#[derive(Debug)]
+pub struct PassiveSession {
+    resumed: Resumed,
+}
+
+impl PassiveSession {
+    /// Who is signed in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.resumed.session.user
+    }
+
+    /// All that is remembered.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.resumed.session
+    }
+
+    /// How far away the session's end is if it is not used.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.resumed.left
+    }
+
+    /// How far away its absolute limit is; `None` where it has none.
+    #[must_use]
+    pub fn absolute_left(&self) -> Option<Duration> {
+        self.resumed.absolute_left
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for &'r PassiveSession {
+    type Error = Refusal;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
+        let looked = request.local_cache_async(async {
+            let (_, resumed, _) = resolve(request, Look::Passive).await?;
+            Ok(PassiveSession { resumed })
+        });
+        Refusal::outcome(request, looked.await)
+    }
+}
+
+/// An application that asks for the guard and does not attach [`stage()`](crate::web::stage()) does not launch.
+impl Sentinel for &PassiveSession {
+    fn abort(rocket: &Rocket<Ignite>) -> bool {
+        <&State<Sessions> as Sentinel>::abort(rocket)
+    }
+}

@@ -1,0 +1,176 @@
+//! Who came, who went and who was refused: in the log, and counted.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, async_trait};
+
+use crate::session::{Handle, Reason, SessionId, Started, StoreError, UserName, Which};
+use crate::web::answers::refusal::Refusal;
+use crate::web::guards::current_session::CurrentSession;
+use crate::web::observe::metrics::Metrics;
+use crate::web::observe::request_record::Trace;
+
+/// Where handlers report what they did: a request guard.
+pub(in crate::web) struct Audit<'r> {
+    trace: &'r Trace,
+    ip: Option<IpAddr>,
+    metrics: Option<&'r Metrics>,
+}
+
+/// What one end of sessions was about.
+struct Ended<'a> {
+    user: &'a str,
+    sessions: &'a [Handle],
+    /// The session that asked for it.
+    by: Handle,
+    /// Which of the user's sessions, seen from that one.
+    which: &'static str,
+    reason: Reason,
+}
+
+impl<'r> Audit<'r> {
+    pub(in crate::web) fn of(request: &'r Request<'_>) -> Self {
+        Self {
+            trace: Trace::of(request),
+            ip: request.client_ip(),
+            metrics: request.rocket().state::<Arc<Metrics>>().map(|it| &**it),
+        }
+    }
+
+    /// `presented`: the session that the visitor came with.
+    pub(in crate::web) fn signed_in(
+        &self,
+        user: &UserName,
+        started: &Started,
+        presented: Option<&SessionId>,
+    ) {
+        let user = user.as_str();
+        let session = Handle::from(&started.id);
+        self.trace.set_guest(user, &started.id);
+        if let Some(metrics) = self.metrics {
+            metrics.signed_in();
+        }
+        tracing::info!(
+            request_id = %self.trace.id(),
+            user,
+            session = %session.prefix(),
+            ip = self.ip.map(tracing::field::display),
+            "signed in"
+        );
+        if let (Some(user), Some(replaced)) = (&started.displaced.replaced, presented) {
+            self.ended(&Ended {
+                user,
+                sessions: &[Handle::from(replaced)],
+                by: session,
+                which: "one",
+                reason: Reason::SignedInAgain,
+            });
+        }
+        self.ended(&Ended {
+            user,
+            sessions: &started.displaced.oldest,
+            by: session,
+            which: "oldest",
+            reason: Reason::TooMany,
+        });
+    }
+
+    pub(in crate::web) fn signed_out(&self, user: &str, id: &SessionId) {
+        self.trace.set_guest(user, id);
+        if let Some(metrics) = self.metrics {
+            metrics.signed_out();
+        }
+        tracing::info!(
+            request_id = %self.trace.id(),
+            user,
+            session = %Handle::from(id).prefix(),
+            ip = self.ip.map(tracing::field::display),
+            "signed out"
+        );
+    }
+
+    /// A user ended some of his sessions.
+    pub(in crate::web) fn ended_own(
+        &self,
+        current: &CurrentSession,
+        which: Which,
+        sessions: &[Handle],
+    ) {
+        self.ended(&Ended {
+            user: current.user(),
+            sessions,
+            by: Handle::from(current.id()),
+            which: match which {
+                Which::One(_) => "one",
+                Which::Others(_) => "others",
+                Which::All => "all",
+            },
+            reason: Reason::Ended,
+        });
+    }
+
+    fn ended(&self, ended: &Ended<'_>) {
+        if let Some(metrics) = self.metrics {
+            metrics.ended(ended.reason, ended.sessions.len());
+        }
+        for session in ended.sessions {
+            tracing::info!(
+                request_id = %self.trace.id(),
+                user = ended.user,
+                session = %session.prefix(),
+                by = %ended.by.prefix(),
+                which = ended.which,
+                reason = ended.reason.as_str(),
+                ip = self.ip.map(tracing::field::display),
+                "session ended"
+            );
+        }
+    }
+
+    /// The store failed, and the answer is none of a [`Refusal`]'s.
+    pub(in crate::web) fn store_failed(&self, error: &StoreError) {
+        self.trace.set_problem(error.to_string().into());
+    }
+
+    /// A request is refused, whoever answers it; only its first refusal counts.
+    pub(in crate::web) fn refused(&self, refusal: &Refusal) {
+        if !self.trace.refuse() {
+            return;
+        }
+        if let Some(metrics) = self.metrics {
+            metrics.refused(refusal.reason());
+        }
+        match refusal {
+            Refusal::StoreDown(problem)
+            | Refusal::NotAllEnded { problem, .. }
+            | Refusal::Internal(problem) => {
+                self.trace.set_problem(Arc::clone(problem));
+            }
+            // What only an attack or a broken client does.
+            Refusal::CrossSite | Refusal::WrongHost | Refusal::AmbiguousCookie => tracing::warn!(
+                request_id = %self.trace.id(),
+                reason = refusal.reason(),
+                ip = self.ip.map(tracing::field::display),
+                "refused"
+            ),
+            Refusal::NoSession
+            | Refusal::SessionEnded
+            | Refusal::UnsupportedMediaType
+            | Refusal::TooLarge
+            | Refusal::Invalid(_)
+            | Refusal::NoSuchSession => {}
+        }
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for Audit<'r> {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
+        Outcome::Success(Self::of(request))
+    }
+}

@@ -1,0 +1,180 @@
+//! Where the lines of the log go: into a bounded buffer, and from there by a thread to standard error.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::mem;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing::dispatcher;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The most bytes that wait to be written: about 10,000 lines.
+const MAX_WAITING: usize = 2 << 20;
+/// How much memory an empty buffer keeps after a rush.
+const MAX_KEPT: usize = 64 << 10;
+/// How long to wait where standard error does not block and has no room at the moment.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
+
+/// Takes the lines of the log. It never waits for their reader, and never fails: what cannot be written is dropped
+/// and counted.
+///
+/// Lines are written in the order in which they came, as many at once as there are.
+#[derive(Clone, Debug)]
+pub(in crate::web) struct LogWriter(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    buffer: Mutex<Buffer>,
+    /// Told to the thread: there are lines.
+    filled: Condvar,
+    /// Told by the thread: there are none left.
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    waiting: Vec<u8>,
+    /// Whether the thread is writing what waited before.
+    writing: bool,
+    dropped: u64,
+}
+
+impl LogWriter {
+    /// Starts the thread. It ends with the process.
+    pub(in crate::web) fn to_stderr() -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let writer = Arc::clone(&shared);
+        // Not `io::Stderr`: its lock would be held while a reader is stuck, and a panic's message waits for it.
+        let output = Output {
+            file: File::from(io::stderr().as_fd().try_clone_to_owned()?),
+            torn: false,
+        };
+        thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || writer.run(output))?;
+        Ok(Self(shared))
+    }
+
+    /// Waits until everything is written, or so long.
+    pub(in crate::web) fn finish(&self, timeout: Duration) {
+        let buffer = self.0.lock();
+        let busy = |buffer: &mut Buffer| buffer.writing || !buffer.waiting.is_empty();
+        drop(self.0.emptied.wait_timeout_while(buffer, timeout, busy));
+    }
+
+    /// How many lines the process' log has lost; none where it has no log of ours.
+    pub(in crate::web) fn dropped_lines() -> u64 {
+        dispatcher::get_default(|log| {
+            let writer = log.downcast_ref::<Self>();
+            writer.map_or(0, |writer| writer.0.lock().dropped)
+        })
+    }
+}
+
+impl Write for &LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut buffer = self.0.lock();
+        if buffer.waiting.len() + line.len() > MAX_WAITING {
+            buffer.dropped += lines(line);
+        } else {
+            // To wake a thread costs more than to copy a line, and one that writes looks again by itself.
+            let is_asleep = buffer.waiting.is_empty() && !buffer.writing;
+            buffer.waiting.extend_from_slice(line);
+            drop(buffer);
+            if is_asleep {
+                self.0.filled.notify_one();
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Shared {
+    // A panic while the lock was held cannot leave a buffer half changed.
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, mut output: Output) {
+        let mut batch = Vec::new();
+        loop {
+            self.take(&mut batch);
+            let lost = output.write(&batch);
+            batch.clear();
+            batch.shrink_to(MAX_KEPT);
+            let mut buffer = self.lock();
+            buffer.writing = false;
+            buffer.dropped += lost;
+        }
+    }
+
+    /// Waits for lines, and takes all there are.
+    fn take(&self, batch: &mut Vec<u8>) {
+        let mut buffer = self.lock();
+        while buffer.waiting.is_empty() {
+            self.emptied.notify_all();
+            let filled = self.filled.wait(buffer);
+            buffer = filled.unwrap_or_else(PoisonError::into_inner);
+        }
+        mem::swap(batch, &mut buffer.waiting);
+        buffer.writing = true;
+    }
+}
+
+/// Standard error.
+struct Output {
+    file: File,
+    /// Whether the last line was cut short.
+    torn: bool,
+}
+
+impl Output {
+    /// Writes these lines, and says how many of them could not be written whole.
+    fn write(&mut self, batch: &[u8]) -> u64 {
+        // What comes behind a line that was cut short is a line of its own.
+        if self.torn && self.write_all(b"\n").is_err() {
+            return lines(batch);
+        }
+        let Err(written) = self.write_all(batch) else {
+            self.torn = false;
+            return 0;
+        };
+        let (done, lost) = batch.split_at(written);
+        self.torn = done.last().is_some_and(|last| *last != b'\n');
+        lines(lost)
+    }
+
+    /// Fails with the number of bytes that were written.
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_AFTER),
+                Ok(_) | Err(_) => return Err(bytes.len() - rest.len()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    let pieces = bytes.split(|byte| *byte == b'\n').count();
+    (pieces - 1).try_into().unwrap_or(u64::MAX)
+}

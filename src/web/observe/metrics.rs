@@ -1,0 +1,199 @@
+//! What is counted, and how it is written for Prometheus.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::session::{Reason, Vitals};
+use crate::store::DURATIONS;
+use crate::web::answers::refusal::Refusal;
+use crate::web::observe::log_writer::LogWriter;
+
+/// The counters of one instance, managed by Rocket only where they are served.
+///
+/// What can be known beforehand begins at 0: a counter that appears with its first event hides that event from
+/// Prometheus' `rate()`.
+pub(in crate::web) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    sign_ins: IntCounter,
+    sign_outs: IntCounter,
+    ended: IntCounterVec,
+    refusals: IntCounterVec,
+}
+
+impl Metrics {
+    pub(in crate::web) fn new() -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            registry: Registry::new(),
+            requests: IntCounterVec::new(
+                Opts::new(
+                    "innkeeper_http_requests_total",
+                    "Requests answered, by the route's template; - is none.",
+                ),
+                &["route", "method", "status"],
+            )?,
+            durations: HistogramVec::new(
+                HistogramOpts::new(
+                    "innkeeper_http_request_duration_seconds",
+                    "How long it took until an answer began.",
+                )
+                .buckets(DURATIONS.to_vec()),
+                &["route", "method"],
+            )?,
+            sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions begun.")?,
+            sign_outs: IntCounter::new(
+                "innkeeper_sign_outs_total",
+                "Live sessions that their own visitor ended.",
+            )?,
+            ended: IntCounterVec::new(
+                Opts::new(
+                    "innkeeper_sessions_ended_total",
+                    "Live sessions that somebody ended. One that ran out of time is not among them.",
+                ),
+                &["reason"],
+            )?,
+            refusals: IntCounterVec::new(
+                Opts::new("innkeeper_refusals_total", "Requests that were refused."),
+                &["reason"],
+            )?,
+        };
+        for reason in Reason::OF_THE_SERVER {
+            metrics.ended.with_label_values(&[reason.as_str()]);
+        }
+        for reason in Refusal::REASONS {
+            metrics.refusals.with_label_values(&[reason]);
+        }
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.durations.clone()))?;
+        registry.register(Box::new(metrics.sign_ins.clone()))?;
+        registry.register(Box::new(metrics.sign_outs.clone()))?;
+        registry.register(Box::new(metrics.ended.clone()))?;
+        registry.register(Box::new(metrics.refusals.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new(
+                "innkeeper_build_info",
+                "Always 1; says which version this is.",
+            ),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(metrics)
+    }
+
+    /// For whoever counts something of his own.
+    pub(in crate::web) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(in crate::web) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.requests
+            .with_label_values(&[route, method, &status.to_string()])
+            .inc();
+        self.durations
+            .with_label_values(&[route, method])
+            .observe(took.as_secs_f64());
+    }
+
+    pub(in crate::web) fn signed_in(&self) {
+        self.sign_ins.inc();
+    }
+
+    pub(in crate::web) fn signed_out(&self) {
+        self.sign_outs.inc();
+        self.ended(Reason::SignedOut, 1);
+    }
+
+    pub(in crate::web) fn ended(&self, reason: Reason, number: usize) {
+        self.ended
+            .with_label_values(&[reason.as_str()])
+            .inc_by(number.try_into().unwrap_or(u64::MAX));
+    }
+
+    pub(in crate::web) fn refused(&self, reason: &str) {
+        self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// All of it in the text format, with how the store is at this moment.
+    pub(in crate::web) fn text(&self, vitals: &Vitals) -> Result<String, prometheus::Error> {
+        let mut families = self.registry.gather();
+        families.extend(dropped_lines()?.collect());
+        families.extend(registry_of(vitals)?.gather());
+        TextEncoder::new().encode_to_string(&families)
+    }
+}
+
+/// For one scrape, because the log is the process', which may have several instances.
+fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(
+        "innkeeper_log_lines_dropped_total",
+        "Lines of the log that could not be written, or not in time.",
+    )?;
+    counter.inc_by(LogWriter::dropped_lines());
+    Ok(counter)
+}
+
+/// For one scrape: what the store cannot say must be absent, and not stand at its last value.
+fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
+    let registry = Registry::new();
+    let gauge = |name, help, value: Option<i64>| {
+        let Some(value) = value else {
+            return Ok(());
+        };
+        let gauge = IntGauge::new(name, help)?;
+        gauge.set(value);
+        registry.register(Box::new(gauge))
+    };
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    gauge(
+        "innkeeper_sessions_live",
+        "Sessions alive in the store, which instances may share. On Redis an estimate: \
+         innkeeper_sessions_live_error says how far it may be from the truth.",
+        vitals
+            .live
+            .map(|live| i64::try_from(live).unwrap_or(i64::MAX)),
+    )?;
+    gauge(
+        "innkeeper_sessions_live_error",
+        "How far innkeeper_sessions_live may be from the truth (three standard deviations), where it is an estimate.",
+        vitals
+            .live_error
+            .map(|error| i64::try_from(error).unwrap_or(i64::MAX)),
+    )?;
+    gauge(
+        "innkeeper_store_breaker_open",
+        "1 while the store is taken for away and requests do not wait for it, else 0.",
+        vitals.breaker_open.map(i64::from),
+    )?;
+    gauge(
+        "innkeeper_store_full",
+        "1 while the disk is full and nobody can sign in, else 0; only of the embedded store.",
+        vitals.full.map(i64::from),
+    )?;
+    gauge(
+        "innkeeper_store_connections",
+        "Connections to the store's server that are open; in a cluster those to all of its nodes.",
+        vitals
+            .connections
+            .map(|connections| count(connections.open)),
+    )?;
+    gauge(
+        "innkeeper_store_connections_max",
+        "The most connections to the store's server.",
+        vitals
+            .connections
+            .map(|connections| count(connections.most)),
+    )?;
+    Ok(registry)
+}

@@ -1,0 +1,40 @@
+//! The name of one request, in its answer and in the log.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names requests, managed by Rocket.
+///
+/// A name is the number of the request, hashed with a secret key (SipHash): it tells neither how many requests there were
+/// nor what the next one will be called.
+///
+/// Always our own. A name that a visitor chose (`X-Request-Id`) could be a text of any length, and another request's.
+pub(in crate::web) struct RequestIds {
+    key: RandomState,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(in crate::web) fn new() -> Self {
+        Self {
+            key: RandomState::new(),
+            next: AtomicU64::new(0),
+        }
+    }
+
+    pub(in crate::web) fn next(&self) -> RequestId {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        RequestId(self.key.hash_one(number))
+    }
+}
+
+/// The name of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::web) struct RequestId(u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

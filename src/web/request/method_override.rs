@@ -1,0 +1,42 @@
+//! Keeps a POST a POST.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::form::Form;
+use rocket::http::Method;
+use rocket::{Data, Request, async_trait};
+
+/// As much of a form as Rocket looks at.
+const LOOKED_AT: usize = "_method=delete".len();
+
+/// Takes back what Rocket does to a POST whose form begins with the field `_method`.
+///
+/// Such a form could come from another site and would pass as a GET where only unsafe methods are checked.
+/// Rocket does it before any fairing runs, and only to a POST: a request whose method is the one that its form
+/// names was one. (Or it was sent with that method and that form, which no browser does.)
+pub(in crate::web) struct PostStaysPost;
+
+#[async_trait]
+impl Fairing for PostStaysPost {
+    fn info(&self) -> Info {
+        Info {
+            name: "POST stays POST",
+            kind: Kind::Request,
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        let form = request.content_type().is_some_and(|kind| kind.is_form());
+        if form && named_method(data.peek(LOOKED_AT).await) == Some(request.method()) {
+            request.set_method(Method::Post);
+        }
+    }
+}
+
+/// The method that Rocket reads out of a form, by the same call: it skips empty fields, and takes `_method.=get` and
+/// `_method[]=get` for the field too.
+fn named_method(form: &[u8]) -> Option<Method> {
+    let form = std::str::from_utf8(form).ok()?;
+    let field = Form::values(form).next()?;
+    let named = field.name == "_method";
+    named.then(|| field.value.parse().ok()).flatten()
+}

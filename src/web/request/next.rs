@@ -1,0 +1,148 @@
+//! The page that a visitor wanted before he had to sign in.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use rocket::form::{self, FromFormField, ValueField};
+
+/// A path of our own to go on to after signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::web) struct Next(String);
+
+/// The most bytes of a path, as a `Location` header writes it. It also travels in the query of the sign-in's address,
+/// where it may take three times as much, and many proxies refuse an answer with over 4 KiB of headers.
+const MAX_BYTES: usize = 1024;
+
+/// What may not stand in a `Location` header. `%` may: the text is encoded already.
+const NOT_IN_URI: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// What would end the value, or be decoded with it, where the path stands in a query.
+const NOT_IN_QUERY: &AsciiSet = &NOT_IN_URI
+    .add(b'%')
+    .add(b'&')
+    .add(b'#')
+    .add(b'+')
+    .add(b'=')
+    .add(b'?');
+
+impl Next {
+    /// Takes only what every browser reads as a path on this site; `None` for anything else.
+    ///
+    /// `//host` and `/\host` lead to another site, and so does a form that becomes one of them when somebody on
+    /// the way decodes it or drops a tab or a line break, as browsers do.
+    ///
+    /// One of over [`MAX_BYTES`] is dropped too: the visitor then goes to his profile.
+    pub(in crate::web) fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            return None;
+        }
+        let mut form = text.to_owned();
+        for _ in 0..8 {
+            if !is_own_path(&form) {
+                return None;
+            }
+            let decoded = percent_decode_str(&form).decode_utf8().ok()?.into_owned();
+            if decoded == form {
+                let encoded = utf8_percent_encode(text, NOT_IN_URI).to_string();
+                return (encoded.len() <= MAX_BYTES).then_some(Self(encoded));
+            }
+            form = decoded;
+        }
+        None
+    }
+
+    /// The path, for a `Location` header.
+    pub(in crate::web) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path, as the value of a query field.
+    pub(in crate::web) fn in_query(&self) -> String {
+        utf8_percent_encode(&self.0, NOT_IN_QUERY).to_string()
+    }
+}
+
+fn is_own_path(text: &str) -> bool {
+    text.strip_prefix('/')
+        .is_some_and(|rest| !rest.starts_with(['/', '\\']))
+        && !text.chars().any(char::is_control)
+}
+
+#[rocket::async_trait]
+impl<'v> FromFormField<'v> for Next {
+    fn from_value(field: ValueField<'v>) -> form::Result<'v, Self> {
+        Self::parse(field.value).ok_or_else(|| form::Error::validation("not a path of ours").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Next;
+
+    #[test]
+    fn a_path_of_ours_is_followed() {
+        for path in [
+            "/",
+            "/profile/",
+            "/orders?page=2&sort=a%20b",
+            "/a//b",
+            "/caf%C3%A9",
+        ] {
+            assert_eq!(Next::parse(path).as_ref().map(Next::as_str), Some(path));
+        }
+        assert_eq!(
+            Next::parse("/caf\u{e9} 1").as_ref().map(Next::as_str),
+            Some("/caf%C3%A9%201")
+        );
+    }
+
+    #[test]
+    fn nothing_leads_to_another_site() {
+        for elsewhere in [
+            "",
+            "profile",
+            "//evil.example",
+            "/\\evil.example",
+            "/%2Fevil.example",
+            "/%2f/evil.example",
+            "/%5Cevil.example",
+            "/%252Fevil.example",
+            "/\t/evil.example",
+            "/%09/evil.example",
+            "/%0d%0aSet-Cookie:a=b",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "\\\\evil.example",
+            " //evil.example",
+            "/%ff",
+        ] {
+            assert_eq!(Next::parse(elsewhere), None, "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_is_dropped() {
+        let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+        assert!(Next::parse(&path(1024)).is_some());
+        assert_eq!(Next::parse(&path(1025)), None);
+        let longer_when_encoded = format!("/{}", "\u{e9}".repeat(400));
+        assert_eq!(Next::parse(&longer_when_encoded), None);
+    }
+
+    #[test]
+    fn a_path_in_a_query_comes_back_whole() {
+        let next = Next::parse("/orders?a=1&b=%26#c").unwrap();
+        let query = format!("next={}&ended=1", next.in_query());
+        let back: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        assert_eq!(back[0].1, next.as_str());
+        assert_eq!(Next::parse("/profile/").unwrap().in_query(), "/profile/");
+    }
+}

@@ -1,0 +1,65 @@
+//! What the log says at the launch: where the program listens, and whether its store can be used.
+
+use std::net::SocketAddr;
+
+use rocket::fairing::AdHoc;
+
+use crate::config::{Config, StoreChoice};
+use crate::session::{Sessions, StoreError};
+use crate::store;
+use crate::store::embedded;
+
+pub(in crate::web) fn announcement(config: &Config) -> AdHoc {
+    let place = store::place(config);
+    let choice = config.store.clone();
+    let doubt = config.doubt();
+    AdHoc::on_liftoff("Innkeeper is ready", move |rocket| {
+        Box::pin(async move {
+            let config = rocket.config();
+            let at = SocketAddr::new(config.address, config.port);
+            let scheme = if config.tls_enabled() {
+                "https"
+            } else {
+                "http"
+            };
+            tracing::info!("listening on {scheme}://{at}, sessions are kept in {place}");
+            if let Some(doubt) = doubt {
+                tracing::warn!("{doubt}");
+            }
+            match choice {
+                StoreChoice::Embedded(location) => {
+                    for problem in embedded::exposed(&location) {
+                        tracing::warn!("{problem}");
+                    }
+                }
+                StoreChoice::Redis { .. } => {
+                    if let Some(sessions) = rocket.state::<Sessions>().cloned() {
+                        // Nobody waits for it: Innkeeper starts before its Redis does.
+                        tokio::spawn(async move { tell_whether_usable(&sessions, &place).await });
+                    }
+                }
+            }
+        })
+    })
+}
+
+/// An operator who starts it should not have to wait for the first visitor to learn that a password is wrong.
+async fn tell_whether_usable(sessions: &Sessions, place: &str) {
+    let outcome = match sessions.check().await {
+        // To make the first connection may take longer than a request waits.
+        Err(StoreError::Timeout(_)) => sessions.check().await,
+        outcome => outcome,
+    };
+    match outcome {
+        Ok(()) => tracing::info!("{place} can be used"),
+        Err(error) => {
+            let problem = match &error {
+                StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
+                StoreError::Timeout(_) | StoreError::Unreadable(_) => error.to_string(),
+            };
+            tracing::warn!(
+                "{place} cannot be used yet, and what needs a session is answered with 503: {problem}"
+            );
+        }
+    }
+}

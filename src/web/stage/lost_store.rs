@@ -1,0 +1,78 @@
+//! An end for a process whose store can never work again.
+
+use std::time::Duration;
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::{Orbit, Rocket, Shutdown, async_trait};
+use tokio::time::timeout;
+
+use crate::session::Sessions;
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Shuts Rocket down when only a restart can help, so that a supervisor restarts the program: requests in flight
+/// finish, and the program answers its supervisor with a failure.
+///
+/// For the program alone. Another application that uses Innkeeper has more to do than sign-in, and decides itself:
+/// `/readyz` tells, and [`Sessions::is_lost`].
+pub(in crate::web) struct EndWithTheStore;
+
+#[async_trait]
+impl Fairing for EndWithTheStore {
+    fn info(&self) -> Info {
+        Info {
+            name: "End with the store",
+            kind: Kind::Liftoff,
+        }
+    }
+
+    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        if let Some(sessions) = rocket.state::<Sessions>().cloned() {
+            tokio::spawn(watch(sessions, rocket.shutdown()));
+        }
+    }
+}
+
+async fn watch(sessions: Sessions, shutdown: Shutdown) {
+    while !sessions.is_lost() {
+        if timeout(EVERY, shutdown.clone()).await.is_ok() {
+            return;
+        }
+    }
+    tracing::error!("the session store can never work again in this process, which ends");
+    shutdown.notify();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Location;
+    use crate::session::{Clock, Lifetimes};
+    use crate::store::EmbeddedStore;
+
+    #[tokio::test]
+    async fn a_store_that_is_lost_shuts_rocket_down() {
+        let clock = Clock::start();
+        let lifetimes = Lifetimes {
+            idle: Duration::from_secs(900),
+            absolute: None,
+        };
+        let store = EmbeddedStore::open(&Location::Memory, lifetimes, clock.clone()).unwrap();
+        let store = Arc::new(store);
+        let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 1, clock);
+        let config = rocket::Config {
+            log_level: rocket::config::LogLevel::Off,
+            ..rocket::Config::default()
+        };
+        let rocket = rocket::custom(config).ignite().await.unwrap();
+        tokio::spawn(watch(sessions, rocket.shutdown()));
+
+        let soon = Duration::from_millis(1500);
+        assert!(timeout(soon, rocket.shutdown()).await.is_err());
+        store.lose().await;
+        timeout(10 * soon, rocket.shutdown()).await.unwrap();
+    }
+}

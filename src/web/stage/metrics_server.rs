@@ -1,0 +1,186 @@
+//! Where the metrics are served: an address of their own, that visitors need not reach.
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rocket::config::{Ident, Shutdown as ShutdownConfig};
+use rocket::fairing::{AdHoc, Fairing, Info, Kind};
+use rocket::http::{ContentType, Status};
+use rocket::shield::Shield;
+use rocket::{Orbit, Rocket, Shutdown, State, async_trait, get};
+use tokio::sync::oneshot;
+
+use crate::config::MetricsAddress;
+use crate::session::Sessions;
+use crate::web::answers::catcher;
+use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
+use crate::web::guards::host::Hosts;
+use crate::web::guards::sessions::Patience;
+use crate::web::observe::metrics::Metrics;
+use crate::web::request::method_override::PostStaysPost;
+use crate::web::routes::health;
+use crate::web::stage::own_route::own;
+use crate::web::stage::shutdown::Ending;
+
+/// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
+///
+/// It goes with its value, too: Rocket's local client, which tests use, has no shutdown.
+pub(in crate::web) struct MetricsListener {
+    /// Bound before the launch, so that a port that cannot be had stops it. Rocket takes no listener that is bound
+    /// already: this one is closed in the moment in which Rocket opens its own.
+    reserved: Mutex<Option<TcpListener>>,
+    metrics: Arc<Metrics>,
+    shutdown: OnceLock<Shutdown>,
+}
+
+impl MetricsListener {
+    pub(in crate::web) fn reserve(setting: &MetricsAddress) -> Result<Self, String> {
+        let MetricsAddress { address, source } = setting;
+        let reserved = TcpListener::bind(address)
+            .map_err(|error| format!("{source}: {address} cannot be had ({error})"))?;
+        Ok(Self {
+            reserved: Mutex::new(Some(reserved)),
+            metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
+            shutdown: OnceLock::new(),
+        })
+    }
+
+    pub(in crate::web) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Returns when it is served.
+    async fn serve(&self, address: SocketAddr, first: &Rocket<Orbit>) -> Result<(), String> {
+        let config = rocket::Config {
+            address: address.ip(),
+            port: address.port(),
+            ident: Ident::none(),
+            ip_header: None,
+            // Rocket has one logger for all instances, and each sets its level.
+            log_level: first.config().log_level,
+            cli_colors: first.config().cli_colors,
+            shutdown: ShutdownConfig {
+                ctrlc: false,
+                signals: HashSet::new(),
+                force: false,
+                ..ShutdownConfig::default()
+            },
+            ..rocket::Config::default()
+        };
+        let (up, served) = oneshot::channel();
+        let mut second = rocket::custom(config)
+            .manage(Arc::clone(&self.metrics))
+            .manage(HeaderPolicy { hsts: false })
+            .manage(Hosts::of(address.ip()))
+            .attach(Shield::new())
+            .attach(PostStaysPost)
+            .attach(SecurityHeaders)
+            .attach(AdHoc::on_liftoff("Metrics are served", |_| {
+                Box::pin(async move {
+                    // Nobody waits any more only if the launch has been given up.
+                    let _waiting = up.send(());
+                })
+            }))
+            .mount(
+                "/",
+                own(rocket::routes![scrape, health::alive, health::ready]),
+            );
+        second = catcher::register(second);
+        if let Some(sessions) = first.state::<Sessions>() {
+            second = second.manage::<Sessions>(sessions.clone());
+        }
+        if let Some(patience) = first.state::<Patience>() {
+            second = second.manage::<Patience>(*patience);
+        }
+        if let Some(ending) = first.state::<Ending>() {
+            second = second.manage::<Ending>(ending.clone());
+        }
+        let second = second.ignite().await.map_err(|error| sentence(&error))?;
+        self.shutdown.get_or_init(|| second.shutdown());
+        let launch = tokio::spawn(async {
+            let ended = second.launch().await;
+            ended.map(drop).map_err(|error| sentence(&error))
+        });
+        if served.await.is_ok() {
+            return Ok(());
+        }
+        launch
+            .await
+            .unwrap_or_else(|_| Err("its server panicked".to_owned()))
+    }
+
+    fn take_reserved(&self) -> Option<TcpListener> {
+        self.reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn end(&self) {
+        if let Some(shutdown) = self.shutdown.get() {
+            shutdown.clone().notify();
+        }
+    }
+}
+
+/// An error of Rocket's panics if nobody has looked at it.
+fn sentence(error: &rocket::Error) -> String {
+    error.kind().to_string()
+}
+
+#[async_trait]
+impl Fairing for MetricsListener {
+    fn info(&self) -> Info {
+        Info {
+            name: "Metrics",
+            kind: Kind::Liftoff | Kind::Shutdown,
+        }
+    }
+
+    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        let Some(reserved) = self.take_reserved() else {
+            return;
+        };
+        let address = reserved.local_addr();
+        drop(reserved);
+        let served = match address {
+            Ok(address) => self.serve(address, rocket).await.map(|()| address),
+            Err(error) => Err(error.to_string()),
+        };
+        match served {
+            Ok(address) => tracing::info!("metrics are at http://{address}/metrics"),
+            // Sign-in goes on: whoever watches sees that nothing can be scraped.
+            Err(problem) => tracing::error!(problem, "the metrics cannot be served"),
+        }
+    }
+
+    async fn on_shutdown(&self, _: &Rocket<Orbit>) {
+        self.end();
+    }
+}
+
+impl Drop for MetricsListener {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[get("/metrics")]
+async fn scrape(
+    metrics: &State<Arc<Metrics>>,
+    sessions: &Sessions,
+) -> Result<(ContentType, String), Status> {
+    match metrics.text(&sessions.vitals().await) {
+        Ok(text) => Ok((text_format(), text)),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            Err(Status::InternalServerError)
+        }
+    }
+}
+
+/// Prometheus' text format, as its documentation spells it.
+fn text_format() -> ContentType {
+    ContentType::new("text", "plain").with_params([("version", "0.0.4"), ("charset", "utf-8")])
+}

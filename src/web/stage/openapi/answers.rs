@@ -1,0 +1,188 @@
+//! What the answers that many handlers share look like in the document.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rocket::http::ContentType;
+use serde_json::json;
+use utoipa::openapi::example::Example;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::{
+    Content, ContentBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Type,
+};
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::web::answers::negotiate::{Page, SeeOther};
+use crate::web::answers::page::HtmlPage;
+use crate::web::answers::refusal::Refusal::{
+    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
+    UnsupportedMediaType, WrongHost,
+};
+use crate::web::answers::refusal::{Detail, HTTPValidationError, Refusal};
+use crate::web::routes::login::Mistake;
+use crate::web::stage::openapi::media_type;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// For [`SeeOther`] and for refusals, which `Set-Cookie` tells apart: where both are, `SeeOther` comes last.
+const TO_PAGE: &str = "To a browser: on to the page in `Location`.";
+
+impl<V, B: ToSchema> IntoResponses for Page<V, B> {
+    fn responses() -> Responses {
+        let response = negotiated("Done.").content(json_type(), body::<B>());
+        one(200, response.content(html_type(), html()))
+    }
+}
+
+impl<B: ToSchema> IntoResponses for SeeOther<B> {
+    fn responses() -> Responses {
+        let done = negotiated("Done.").content(json_type(), body::<B>());
+        let mut responses = one(200, done.header("Set-Cookie", cookie()));
+        responses.extend(one(303, to_page().header("Set-Cookie", cookie())));
+        responses
+    }
+}
+
+impl<V> IntoResponses for HtmlPage<V> {
+    fn responses() -> Responses {
+        let page = ResponseBuilder::new().description("The page.");
+        one(200, page.content(html_type(), html()))
+    }
+}
+
+impl IntoResponses for Mistake {
+    fn responses() -> Responses {
+        let response =
+            negotiated("The body does not say what it must; to a browser the form again.")
+                .content(json_type(), body::<HTTPValidationError>());
+        one(422, response.content(html_type(), html()))
+    }
+}
+
+/// Each names the refusals of some handlers.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident: $($refusal:expr),+;)+) => {
+        $($(#[$doc])*
+        pub(in crate::web) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> Responses {
+                refused(&[$($refusal),+])
+            }
+        })+
+    };
+}
+
+/// Without a reason: that is for the operator alone.
+fn down() -> Refusal {
+    Refusal::StoreDown(Arc::from(""))
+}
+
+fn not_all() -> Refusal {
+    Refusal::NotAllEnded {
+        ended: 0,
+        problem: Arc::from(""),
+    }
+}
+
+refusals! {
+    /// A page that is there for everybody.
+    OpenToAll: AmbiguousCookie, down();
+    SigningOut: AmbiguousCookie, CrossSite, down();
+    SigningIn: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
+    /// A safe method that asks for the session.
+    Reading: NoSession, SessionEnded, AmbiguousCookie, down();
+    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
+    EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
+}
+
+/// For a request that is meant for another host.
+pub(super) fn wrong_host() -> Responses {
+    refused(&[WrongHost])
+}
+
+/// By status, in the words of the refusals themselves.
+fn refused(refusals: &[Refusal]) -> Responses {
+    let mut by_status: BTreeMap<u16, Vec<&Refusal>> = BTreeMap::new();
+    for refusal in refusals {
+        by_status
+            .entry(refusal.status().code)
+            .or_default()
+            .push(refusal);
+    }
+    let mut responses: Responses = by_status
+        .into_iter()
+        .flat_map(|(status, refusals)| one(status, refusal(&refusals)))
+        .collect();
+    if refusals.iter().any(Refusal::sends_to_sign_in) {
+        responses.extend(one(303, to_page()));
+    }
+    responses
+}
+
+fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
+    let words: Vec<_> = refusals.iter().map(|refusal| refusal.detail()).collect();
+    let examples = refusals.iter().map(|refusal| {
+        let example = Example::builder().value(Some(json!({ "detail": refusal.detail() })));
+        (refusal.reason(), example)
+    });
+    let detail = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(Detail::name())))
+        .examples_from_iter(examples);
+    let mut response =
+        negotiated(&format!("{}.", words.join(", or: "))).content(json_type(), detail);
+    if !refusals.iter().all(|refusal| refusal.sends_to_sign_in()) {
+        response = response.content(html_type(), html());
+    }
+    if refusals.contains(&&SessionEnded) {
+        response = response.header("Set-Cookie", cookie());
+    }
+    if refusals.contains(&&down()) {
+        response = response.header("Retry-After", header(Type::Integer, "Seconds"));
+    }
+    response
+}
+
+fn one(status: u16, response: ResponseBuilder) -> Responses {
+    BTreeMap::from([(status.to_string(), response.into())])
+}
+
+fn negotiated(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description(description)
+        .header("Vary", header(Type::String, "`Accept`"))
+}
+
+fn to_page() -> ResponseBuilder {
+    negotiated(TO_PAGE).header("Location", header(Type::String, "A path of this site"))
+}
+
+fn cookie() -> Header {
+    header(
+        Type::String,
+        "The session cookie, set or removed, where that is due",
+    )
+}
+
+fn header(kind: Type, description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(Object::with_type(kind)))
+        .description(Some(description))
+        .build()
+}
+
+fn body<B: ToSchema>() -> Content {
+    Content::new(Some(Ref::from_schema_name(B::name())))
+}
+
+fn html() -> Content {
+    Content::new(Some(Object::with_type(Type::String)))
+}
+
+fn json_type() -> String {
+    media_type(&ContentType::JSON)
+}
+
+fn html_type() -> String {
+    media_type(&ContentType::HTML)
+}

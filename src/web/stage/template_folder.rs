@@ -1,0 +1,138 @@
+//! The folder with templates that stand beside ours, or in their place.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use rocket::figment::Figment;
+use rocket::figment::value::magic::RelativePathBuf;
+use rocket::{Build, Rocket};
+use rocket_dyn_templates::tera::{self, Tera};
+
+use crate::web::answers::page;
+
+const KEY: &str = "template_dir";
+
+/// The folder that the engine reads where none is set, and those of its templates that can only be meant for us. All
+/// others may be another program's, which happens to be kept in the same working directory.
+const DEFAULT: &str = "templates";
+const OURS: &str = "templates/innkeeper";
+
+/// Templates, and what the engine is to call them.
+pub(in crate::web) type Named = Vec<(PathBuf, String)>;
+
+/// The program's folder: the one that `template_dir` names; where none is set, the pages of ours that are replaced in
+/// the working directory, for the engine to be given.
+///
+/// # Errors
+///
+/// A sentence for the operator: a template cannot be used. (The engine would tell it to Rocket's own log, which is off.)
+pub(in crate::web) fn of_the_program(figment: Figment) -> Result<(Figment, Named), String> {
+    match figment.extract_inner::<RelativePathBuf>(KEY) {
+        Ok(folder) => {
+            let folder = folder.relative();
+            check(&folder, &folder, |tera, files| {
+                add(tera, files)?;
+                page::add(tera)
+            })
+            .map_err(|problem| format!("`{KEY}`: {problem}"))?;
+            Ok((figment, Named::new()))
+        }
+        Err(error) if error.missing() => {
+            let ours = Path::new(OURS);
+            let replaced = if ours.is_dir() {
+                check(Path::new(DEFAULT), ours, |tera, files| {
+                    page::add(tera)?;
+                    add(tera, files)
+                })?
+            } else {
+                Named::new()
+            };
+            Ok((without(figment), replaced))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The application's own folder, or none.
+pub(in crate::web) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
+    let figment = rocket.figment().clone();
+    match figment.extract_inner::<RelativePathBuf>(KEY) {
+        Err(error) if error.missing() && !Path::new(DEFAULT).is_dir() => {
+            rocket.configure(without(figment))
+        }
+        _ => rocket,
+    }
+}
+
+/// `rocket_dyn_templates` does not start unless `template_dir` exists. Our pages are compiled in, so it is given our own
+/// executable: a path that exists and contains no template.
+fn without(figment: Figment) -> Figment {
+    match env::current_exe() {
+        Ok(executable) => figment.merge((KEY, executable)),
+        Err(_) => figment,
+    }
+}
+
+/// Finds the templates that stand in a part of the folder, and loads them and ours in the order in which the engine will
+/// have them: what one extends must be there before.
+fn check(
+    folder: &Path,
+    part: &Path,
+    load: impl FnOnce(&mut Tera, &Named) -> Result<(), tera::Error>,
+) -> Result<Named, String> {
+    let problem = |problem: String| {
+        let part = part.display();
+        format!("the templates in {part} cannot be used: {problem}")
+    };
+    let mut paths = Vec::new();
+    collect(part, &mut paths).map_err(|error| problem(error.to_string()))?;
+    let named: Named = paths
+        .into_iter()
+        .filter_map(|path| {
+            let name = name(folder, &path)?;
+            Some((path, name))
+        })
+        .collect();
+    load(&mut Tera::default(), &named).map_err(|error| problem(with_causes(&error)))?;
+    Ok(named)
+}
+
+/// Gives the engine the templates, whose files it reads now, also in the place of those that it has.
+pub(in crate::web) fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
+    tera.add_template_files(named.iter().map(|(path, name)| (path, Some(name))))
+}
+
+/// All files that the engine takes for templates.
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, found)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "tera")
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// As `rocket_dyn_templates` names them: `innkeeper/login.html.tera` is `innkeeper/login`.
+fn name(folder: &Path, path: &Path) -> Option<String> {
+    let path = path.strip_prefix(folder).ok()?;
+    let name = path.with_extension("").with_extension("");
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// The engine names the file, its causes the line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut told = vec![error.to_string().trim().to_owned()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push(error.to_string().trim().to_owned());
+        cause = error.source();
+    }
+    told.join(": ")
+}
