@@ -1,31 +1,10 @@
 //! Sessions in Redis: shared by any number of instances, and with the tutorial's own server.
 
-mod address;
-mod answers;
-mod authorities;
-mod breaker;
-mod budget;
-mod cluster;
 mod connection;
-mod connections;
-mod connector;
-mod faults;
-mod identity;
-mod layout;
-mod list;
-mod nodes;
-mod one;
-mod pool;
-mod reach;
-mod record;
-mod relisting;
+mod inspect;
+mod keys;
 mod rights;
-mod scan;
-mod search;
-mod server_time;
-mod slots;
-mod survey;
-mod vitals;
+mod sessions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,17 +13,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_redis::redis::TlsCertificates;
 
-pub use address::AddressError;
-pub(crate) use faults::{
+pub use connection::address::AddressError;
+pub(crate) use connection::address::endpoint::{By, Reach, Tls, reach};
+pub(crate) use connection::error::{
     NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
-pub(crate) use reach::{By, Reach, Tls, reach};
+pub(crate) use inspect::{Clocks, Info, Server, Survey};
 pub(crate) use rights::{Denied, Need};
-pub(crate) use survey::{Clocks, Info, Server, Survey};
 
-use self::connections::Connections;
-use self::relisting::Relisting;
-use self::server_time::ServerTime;
+use self::connection::Connections;
+use self::connection::address::{self, ca, client_certificate};
+use self::sessions::relisting::Relisting;
+use self::sessions::server_time::ServerTime;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
     Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
@@ -112,11 +92,11 @@ impl RedisStore {
             ca_file,
             client,
         } = options;
-        let own = ca_file.as_deref().map(authorities::with).transpose()?;
-        let client_tls = client.as_ref().map(identity::read).transpose()?;
+        let own = ca_file.as_deref().map(ca::with).transpose()?;
+        let client_tls = client.as_ref().map(client_certificate::read).transpose()?;
         let mut server = address::resolve(address)?;
         if server.is_tls() {
-            let authorities = own.unwrap_or_else(authorities::of_the_system);
+            let authorities = own.unwrap_or_else(ca::of_the_system);
             server = server.trusting(&TlsCertificates {
                 client_tls,
                 ..authorities

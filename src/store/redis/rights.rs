@@ -4,10 +4,10 @@ use deadpool_redis::redis::{Cmd, Value, cmd};
 use futures_util::future::try_join_all;
 
 use super::RedisStore;
-use super::faults::{NO_COMMAND, NO_KEY};
-use super::layout::{ending_key, list_key, session_key};
-use super::nodes::Node;
 use crate::session::{SessionId, StoreError};
+use crate::store::redis::connection::error::{NO_COMMAND, NO_KEY};
+use crate::store::redis::connection::nodes::Node;
+use crate::store::redis::keys::{ending_key, list_key, session_key};
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! The connections to one server, each shared by many requests and taken in turn.
 
+pub(in crate::store::redis) mod connection;
+pub(in crate::store::redis) mod connector;
+
 use std::iter::once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,10 +13,10 @@ use deadpool_redis::Runtime;
 use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use futures_util::future::{BoxFuture, FutureExt, Shared, ready, select_ok};
 
-use super::connection::{Connection, Siblings, State};
-use super::connector::Connector;
-use super::faults::is_lost;
+use self::connection::{Connection, Siblings, State};
+use self::connector::Connector;
 use crate::session::ConnectionCount;
+use crate::store::redis::connection::error::is_lost;
 
 /// A connection that is being made; all who need it wait for the same one.
 type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
@@ -23,7 +26,7 @@ type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 ///
 /// Lending a connection to one request at a time would cost a check before each loan and let requests wait
 /// for one another over a distant network.
-pub(super) struct SharedPool {
+pub(in crate::store::redis) struct SharedPool {
     pool: Pool<Connector>,
     siblings: Arc<Siblings>,
     /// Each holds one connection of the pool for as long as it serves.
@@ -49,7 +52,7 @@ enum Offer {
 
 impl SharedPool {
     /// `connecting`: how long making a connection may take, TLS and password included; no request waits that long.
-    pub(super) fn new(
+    pub(in crate::store::redis) fn new(
         connector: Connector,
         connections: usize,
         connecting: Duration,
@@ -74,7 +77,7 @@ impl SharedPool {
         }))
     }
 
-    pub(super) fn count(&self) -> ConnectionCount {
+    pub(in crate::store::redis) fn count(&self) -> ConnectionCount {
         let status = self.pool.status();
         ConnectionCount {
             open: status.size,
@@ -83,17 +86,17 @@ impl SharedPool {
     }
 
     /// Whether the last that was heard of the server is bad.
-    pub(super) fn is_troubled(&self) -> bool {
+    pub(in crate::store::redis) fn is_troubled(&self) -> bool {
         self.siblings.is_troubled()
     }
 
     /// Whether there is a connection, and nothing bad is known of it.
-    pub(super) fn is_well(&self) -> bool {
+    pub(in crate::store::redis) fn is_well(&self) -> bool {
         !self.is_troubled() && (0..self.places.len()).any(|place| self.well(place).is_some())
     }
 
     /// Makes a connection if there is none.
-    pub(super) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
+    pub(in crate::store::redis) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
         self.connection().await.map(drop)
     }
 
@@ -101,7 +104,10 @@ impl SharedPool {
     ///
     /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
     /// they were done.
-    pub(super) async fn send(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(in crate::store::redis) async fn send(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
         match self.once(commands).await {
             Err(error) if is_lost(&error) => self.once(commands).await,
             outcome => outcome,

@@ -1,5 +1,14 @@
 //! The connections, and how commands are sent over them.
 
+pub(in crate::store::redis) mod address;
+pub(in crate::store::redis) mod budget;
+pub(in crate::store::redis) mod circuit_breaker;
+pub(in crate::store::redis) mod cluster;
+pub(in crate::store::redis) mod error;
+pub(in crate::store::redis) mod nodes;
+pub(in crate::store::redis) mod pool;
+pub(in crate::store::redis) mod reply;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +16,17 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
 use futures_util::future::{FutureExt, select_ok, try_join_all};
 
-use super::AddressError;
-use super::address::Server;
-use super::answers::read;
-use super::breaker::Breaker;
-use super::cluster::Cluster;
-use super::connector::Connector;
-use super::faults::into_store_error;
-use super::layout::session_key;
-use super::pool::SharedPool;
-use super::record::Fields;
+use self::address::Server;
+use self::circuit_breaker::Breaker;
+use self::cluster::Cluster;
+use self::error::into_store_error;
+use self::pool::SharedPool;
+use self::pool::connector::Connector;
+use self::reply::read;
 use crate::session::{ConnectionCount, SessionId, StoreError};
+use crate::store::redis::AddressError;
+use crate::store::redis::keys::session_key;
+use crate::store::redis::sessions::record::Fields;
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECTING: Duration = Duration::from_secs(5);

@@ -1,5 +1,9 @@
 //! From the configured address to what the Redis client connects with.
 
+pub(in crate::store::redis) mod ca;
+pub(in crate::store::redis) mod client_certificate;
+pub(in crate::store::redis) mod endpoint;
+
 use deadpool_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     TlsCertificates,
@@ -56,7 +60,7 @@ pub enum AddressError {
 }
 
 /// Whom to connect to.
-pub(super) enum Server {
+pub(in crate::store::redis) enum Server {
     /// One server.
     One(ConnectionInfo),
     /// A cluster, by some of its nodes.
@@ -66,21 +70,21 @@ pub(super) enum Server {
 }
 
 /// The Sentinels, and what they are asked for.
-pub(super) struct Sentinels {
-    pub(super) addresses: Vec<ConnectionAddr>,
-    pub(super) service: String,
-    pub(super) tls: bool,
+pub(in crate::store::redis) struct Sentinels {
+    pub(in crate::store::redis) addresses: Vec<ConnectionAddr>,
+    pub(in crate::store::redis) service: String,
+    pub(in crate::store::redis) tls: bool,
     /// Whom to trust, where TLS is used.
-    pub(super) authorities: Option<TlsCertificates>,
+    pub(in crate::store::redis) authorities: Option<TlsCertificates>,
     /// The user, password and database on the primary.
-    pub(super) primary: RedisConnectionInfo,
+    pub(in crate::store::redis) primary: RedisConnectionInfo,
     /// The user and password on the Sentinels themselves.
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+    pub(in crate::store::redis) user: Option<String>,
+    pub(in crate::store::redis) password: Option<String>,
 }
 
 impl Server {
-    pub(super) fn is_tls(&self) -> bool {
+    pub(in crate::store::redis) fn is_tls(&self) -> bool {
         match self {
             Self::One(info) => is_tls(info),
             Self::Cluster(nodes) => nodes.iter().any(is_tls),
@@ -89,7 +93,10 @@ impl Server {
     }
 
     /// The same, reached by TLS with only these authorities trusted.
-    pub(super) fn trusting(self, authorities: &TlsCertificates) -> Result<Self, AddressError> {
+    pub(in crate::store::redis) fn trusting(
+        self,
+        authorities: &TlsCertificates,
+    ) -> Result<Self, AddressError> {
         Ok(match self {
             Self::One(info) => Self::One(trusting(info, authorities)?),
             Self::Cluster(nodes) => {
@@ -118,7 +125,7 @@ fn trusting(
 }
 
 /// Reads the address, and looks nothing up.
-pub(super) fn resolve(address: &RedisAddress) -> Result<Server, AddressError> {
+pub(in crate::store::redis) fn resolve(address: &RedisAddress) -> Result<Server, AddressError> {
     Ok(Server::One(match address {
         RedisAddress::Url(url) => {
             refuse_unescaped(url.reveal())?;

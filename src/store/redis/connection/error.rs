@@ -5,11 +5,11 @@ use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 use crate::session::StoreError;
 
 /// The connection broke: another one may work at once.
-pub(super) fn is_lost(error: &RedisError) -> bool {
+pub(in crate::store::redis) fn is_lost(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_connection_refusal()
 }
 
-pub(super) fn into_store_error(error: RedisError) -> StoreError {
+pub(in crate::store::redis) fn into_store_error(error: RedisError) -> StoreError {
     if is_away(&error) {
         StoreError::Unreachable(describe(error))
     } else {
@@ -37,12 +37,12 @@ fn is_away(error: &RedisError) -> bool {
 }
 
 /// The connection is of no use any more.
-pub(super) fn is_broken(error: &RedisError) -> bool {
+pub(in crate::store::redis) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error()
 }
 
 /// The connection leads to a server that is starting, or no longer the primary.
-pub(super) fn is_unhealthy(error: &RedisError) -> bool {
+pub(in crate::store::redis) fn is_unhealthy(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Server(

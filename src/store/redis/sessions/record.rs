@@ -9,11 +9,11 @@ use crate::session::{Session, Visitor, at_unix_time};
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(in crate::store::redis) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// A hash without `user` is none.
-    pub(super) fn are_a_session(&self) -> bool {
+    pub(in crate::store::redis) fn are_a_session(&self) -> bool {
         self.0.iter().any(|(name, _)| name == USER)
     }
 }
@@ -34,7 +34,7 @@ impl FromRedisValue for Fields {
     }
 }
 
-pub(super) const USER: &str = "user";
+pub(in crate::store::redis) const USER: &str = "user";
 const STATUS: &str = "status";
 /// Written by a script, by Redis' clock; `_created` stands there too.
 const CREATED: &str = "_created";
@@ -42,7 +42,7 @@ const IP: &str = "_ip";
 const AGENT: &str = "_agent";
 
 /// A hash without `user` is no session.
-pub(super) fn session(Fields(fields): Fields) -> Option<Session> {
+pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session> {
     let (mut user, mut status, mut created_at) = (None, String::new(), None);
     let mut visitor = Visitor::default();
     let mut data = BTreeMap::new();
@@ -73,7 +73,7 @@ fn moment(text: &str) -> Option<SystemTime> {
 }
 
 /// All but its beginning.
-pub(super) fn pairs(session: &Session) -> Vec<(String, String)> {
+pub(in crate::store::redis) fn pairs(session: &Session) -> Vec<(String, String)> {
     let ours = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),

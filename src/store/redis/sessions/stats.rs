@@ -2,10 +2,10 @@
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value, cmd};
 
-use super::RedisStore;
-use super::answers::read;
-use super::layout::id_in;
 use crate::session::{StoreError, Vitals};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::read;
+use crate::store::redis::keys::id_in;
 
 /// How many keys are drawn; in a cluster the primaries are asked in turn. Of a million keys,
 /// half of them sessions, the estimate is then within 48,000 of the truth (three standard deviations); a scrape costs
@@ -13,7 +13,7 @@ use crate::session::{StoreError, Vitals};
 const DRAWN: usize = 1000;
 
 impl RedisStore {
-    pub(super) async fn do_vitals(&self) -> Vitals {
+    pub(in crate::store::redis) async fn do_vitals(&self) -> Vitals {
         let sample = self.connections.within_budget(self.draw()).await.ok();
         Vitals {
             live: sample.as_ref().map(Sample::estimate),

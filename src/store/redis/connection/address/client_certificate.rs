@@ -10,11 +10,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::AddressError;
 use crate::config::ClientCertificate;
+use crate::store::redis::AddressError;
 
 /// Reads a certificate (with those that lead to its authority, if any) and its key, and tries whether they can be used.
-pub(super) fn read(files: &ClientCertificate) -> Result<ClientTlsConfig, AddressError> {
+pub(in crate::store::redis) fn read(
+    files: &ClientCertificate,
+) -> Result<ClientTlsConfig, AddressError> {
     let ClientCertificate { certificate, key } = files;
     let no_certificate = |problem: &str| {
         AddressError::ClientCertificate(format!("{}: {problem}", certificate.display()))

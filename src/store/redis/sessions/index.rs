@@ -7,13 +7,13 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::RedisStore;
-use super::answers::{read, row};
-use super::layout::{ending_key, list_key, seconds, session_key};
-use super::one::GONE;
 use crate::session::{
     EndOutcome, Ending, Handle, Listing, Live, NewSession, SessionId, StoreError, Which,
 };
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::{read, row};
+use crate::store::redis::keys::{ending_key, list_key, seconds, session_key};
+use crate::store::redis::sessions::hash::GONE;
 
 /// Sessions by what is known of them; the order stays.
 #[derive(Default)]
@@ -27,16 +27,16 @@ struct Parted {
 
 /// What became of sessions that were to be removed.
 #[derive(Default)]
-pub(super) struct Removed {
+pub(in crate::store::redis) struct Removed {
     /// Those of them that this call ended.
-    pub(super) ended: Vec<SessionId>,
+    pub(in crate::store::redis) ended: Vec<SessionId>,
     /// Those that may be alive, and why.
     left: Vec<SessionId>,
-    pub(super) failure: Option<StoreError>,
+    pub(in crate::store::redis) failure: Option<StoreError>,
 }
 
 impl RedisStore {
-    pub(super) async fn do_list(
+    pub(in crate::store::redis) async fn do_list(
         &self,
         user: &str,
         reader: Option<&SessionId>,
@@ -79,7 +79,7 @@ impl RedisStore {
         Ok(listing)
     }
 
-    pub(super) async fn do_end(
+    pub(in crate::store::redis) async fn do_end(
         &self,
         user: &str,
         which: Which,
@@ -99,7 +99,10 @@ impl RedisStore {
     }
 
     /// A user's list, the oldest first. It may hold sessions that are over.
-    pub(super) async fn listed(&self, user: &str) -> Result<Vec<SessionId>, StoreError> {
+    pub(in crate::store::redis) async fn listed(
+        &self,
+        user: &str,
+    ) -> Result<Vec<SessionId>, StoreError> {
         let (names,): (Vec<String>,) = self
             .run_dated(Pipeline::with_capacity(2).zrange(list_key(user), 0, -1))
             .await?;
@@ -113,7 +116,7 @@ impl RedisStore {
     ///
     /// A server answers all or nothing. In a cluster a node that does not answer costs its own keys' answers and nobody
     /// else's: it gets a quarter of the time that the whole operation has.
-    pub(super) async fn ask_apart(
+    pub(in crate::store::redis) async fn ask_apart(
         &self,
         of_each: Vec<Vec<Cmd>>,
     ) -> Result<Vec<Result<Vec<Value>, StoreError>>, StoreError> {
@@ -161,7 +164,10 @@ impl RedisStore {
     /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
     /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
     /// Says which it ended. One whose node does not answer is left to the next sign-in.
-    pub(super) async fn trim(&self, new: &NewSession<'_>) -> Result<Vec<Handle>, StoreError> {
+    pub(in crate::store::redis) async fn trim(
+        &self,
+        new: &NewSession<'_>,
+    ) -> Result<Vec<Handle>, StoreError> {
         let user = &new.session.user;
         let mut ids = self.listed(user).await?;
         let Parted { alive, over, .. } = self.part(ids.clone()).await?;
@@ -179,7 +185,11 @@ impl RedisStore {
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
     ///
     /// With full memory it stays unlisted for the time being: its visitor should not suffer for it.
-    pub(super) async fn enlist(&self, id: &SessionId, user: &str) -> Result<bool, StoreError> {
+    pub(in crate::store::redis) async fn enlist(
+        &self,
+        id: &SessionId,
+        user: &str,
+    ) -> Result<bool, StoreError> {
         let listed = list_key(user);
         let mut look = Pipeline::with_capacity(2);
         look.zscore(&listed, id.to_string())
@@ -205,7 +215,10 @@ impl RedisStore {
         Ok(alive)
     }
 
-    pub(super) async fn is_alive(&self, id: &SessionId) -> Result<bool, StoreError> {
+    pub(in crate::store::redis) async fn is_alive(
+        &self,
+        id: &SessionId,
+    ) -> Result<bool, StoreError> {
         let (alive,) = self
             .connections
             .run(Pipeline::with_capacity(1).exists(session_key(id)))
@@ -213,7 +226,7 @@ impl RedisStore {
         Ok(alive)
     }
 
-    pub(super) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
+    pub(in crate::store::redis) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
         let mut command = cmd("EVAL");
         command
             .arg([LIST, LENGTHEN, "return listed"].concat())
@@ -225,7 +238,7 @@ impl RedisStore {
     }
 
     /// Lets a user's list live at least as long as this instance lets its sessions live.
-    pub(super) fn lengthen_command(&self, user: &str) -> Cmd {
+    pub(in crate::store::redis) fn lengthen_command(&self, user: &str) -> Cmd {
         let mut command = cmd("EVAL");
         command
             .arg(LENGTHEN)
@@ -265,7 +278,7 @@ impl RedisStore {
     /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
     /// list that its next reader drops; in a cluster one that may be alive stays listed. Why it ended is the least
     /// important: where there is no memory for it, it is left out.
-    pub(super) async fn remove(
+    pub(in crate::store::redis) async fn remove(
         &self,
         user: &str,
         ids: &[SessionId],
@@ -355,7 +368,7 @@ const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
 /// counts. It touches only the first of its keys. To be followed by [`LENGTHEN`].
-pub(super) const LIST: &str = r"
+pub(in crate::store::redis) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
 local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
@@ -366,7 +379,7 @@ local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2
 
 /// Lets a list live at least so many seconds. Another instance may let its sessions live longer, so a list never ends
 /// earlier than before. (`EXPIRE .. GT` needs Redis 7.)
-pub(super) const LENGTHEN: &str = r"
+pub(in crate::store::redis) const LENGTHEN: &str = r"
 if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 ";
 

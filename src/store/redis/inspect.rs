@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 
-use super::RedisStore;
-use super::nodes::Node;
-use super::rights::Denied;
 use crate::session::{StoreError, since_1970};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::nodes::Node;
+use crate::store::redis::rights::Denied;
 
 /// What was found out, for the judgement.
 #[derive(Debug)]

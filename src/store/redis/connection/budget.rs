@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::connections::Connections;
 use crate::session::StoreError;
+use crate::store::redis::connection::Connections;
 
 /// How often a server that is away is looked for.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
@@ -14,7 +14,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(100);
 impl Connections {
     /// Gives the whole of a store's operation, however many round trips it has, no more than the budget; and no time
     /// at all while it is known that the server does not answer.
-    pub(super) async fn within_budget<T>(
+    pub(in crate::store::redis) async fn within_budget<T>(
         self: &Arc<Self>,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -35,7 +35,7 @@ impl Connections {
     }
 
     /// Whether it is known that the server does not answer.
-    pub(super) fn are_out(&self) -> bool {
+    pub(in crate::store::redis) fn are_out(&self) -> bool {
         self.breaker.is_open()
     }
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline};
 
-use super::answers::read;
-use super::connections::{Connections, Topology};
-use super::faults::into_store_error;
-use super::slots::NodeAddress;
 use crate::session::StoreError;
+use crate::store::redis::connection::cluster::slots::NodeAddress;
+use crate::store::redis::connection::error::into_store_error;
+use crate::store::redis::connection::reply::read;
+use crate::store::redis::connection::{Connections, Topology};
 
 /// A server that holds sessions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Node {
+pub(in crate::store::redis) enum Node {
     /// There is one.
     Only,
     /// One of a cluster's primaries.
@@ -21,7 +21,7 @@ pub(super) enum Node {
 
 impl Node {
     /// Host and port, where there are several.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(in crate::store::redis) fn name(&self) -> Option<String> {
         match self {
             Self::Only => None,
             Self::Primary(address) => Some(address.to_string()),
@@ -31,7 +31,7 @@ impl Node {
 
 impl Connections {
     /// All of them, in the order of their names.
-    pub(super) async fn nodes(self: &Arc<Self>) -> Result<Vec<Node>, StoreError> {
+    pub(in crate::store::redis) async fn nodes(self: &Arc<Self>) -> Result<Vec<Node>, StoreError> {
         match &self.to {
             Topology::Standalone(pool) => {
                 // What keeps it from being connected to is no answer to the question that comes next.
@@ -46,7 +46,7 @@ impl Connections {
     }
 
     /// Asks one of them.
-    pub(super) async fn ask<T: FromRedisValue>(
+    pub(in crate::store::redis) async fn ask<T: FromRedisValue>(
         self: &Arc<Self>,
         node: &Node,
         question: &Cmd,

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use deadpool_redis::redis::Cmd;
 use futures_util::future::join_all;
 
-use super::RedisStore;
-use super::answers::{owner, row};
-use super::layout::session_key;
-use super::list::Removed;
-use super::record::USER;
 use crate::session::{EndOutcome, Ending, Handle, HandlePrefix, Live, SessionId, StoreError};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::{owner, row};
+use crate::store::redis::keys::session_key;
+use crate::store::redis::sessions::index::Removed;
+use crate::store::redis::sessions::record::USER;
 
 impl RedisStore {
-    pub(super) async fn do_list_all(
+    pub(in crate::store::redis) async fn do_list_all(
         &self,
         found: &mut (dyn FnMut(Handle, Live) + Send),
     ) -> Result<(), StoreError> {
@@ -30,7 +30,7 @@ impl RedisStore {
         scan.finish()
     }
 
-    pub(super) async fn do_find(
+    pub(in crate::store::redis) async fn do_find(
         &self,
         prefix: HandlePrefix,
     ) -> Result<Vec<(Handle, Live)>, StoreError> {
@@ -48,7 +48,10 @@ impl RedisStore {
         Ok(live.map(|(id, live)| (Handle::from(&id), live)).collect())
     }
 
-    pub(super) async fn do_delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+    pub(in crate::store::redis) async fn do_delete_all(
+        &self,
+        why: &Ending,
+    ) -> Result<EndOutcome, StoreError> {
         let mut ended = Vec::new();
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
@@ -108,7 +111,10 @@ impl RedisStore {
         Ok(alive)
     }
 
-    pub(super) async fn do_restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+    pub(in crate::store::redis) async fn do_restore_lists(
+        &self,
+        users: &[String],
+    ) -> Result<(), StoreError> {
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
             let restore = self.restore(users, ids);
@@ -140,7 +146,7 @@ impl RedisStore {
         Ok(answers.map(|answers| answers.and_then(owner)).collect())
     }
 
-    pub(super) async fn do_end_handle(
+    pub(in crate::store::redis) async fn do_end_handle(
         &self,
         handle: Handle,
         why: &Ending,

@@ -2,9 +2,9 @@
 
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 
-use super::AddressError;
-use super::address::{Server, resolve};
 use crate::config::{RedisAddress, is_loopback};
+use crate::store::redis::AddressError;
+use crate::store::redis::connection::address::{Server, resolve};
 
 /// What the configured address says, for the judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]

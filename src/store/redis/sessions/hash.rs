@@ -4,17 +4,21 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
-use super::RedisStore;
-use super::answers::{owner, read};
-use super::layout::{ending_key, list_key, seconds, session_key};
-use super::list::{LENGTHEN, LIST, Removed};
-use super::record::{self, Fields};
 use crate::session::{
     Displaced, Ending, Live, NewSession, Session, SessionId, StoreError, Written,
 };
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::{owner, read};
+use crate::store::redis::keys::{ending_key, list_key, seconds, session_key};
+use crate::store::redis::sessions::index::{LENGTHEN, LIST, Removed};
+use crate::store::redis::sessions::record;
+use crate::store::redis::sessions::record::Fields;
 
 impl RedisStore {
-    pub(super) async fn do_create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
+    pub(in crate::store::redis) async fn do_create(
+        &self,
+        new: &NewSession<'_>,
+    ) -> Result<Displaced, StoreError> {
         let now = self.clock.now();
         let NewSession { id, session, .. } = *new;
         let left = self
@@ -84,7 +88,10 @@ impl RedisStore {
         Ok(listed)
     }
 
-    pub(super) async fn do_touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+    pub(in crate::store::redis) async fn do_touch(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<Session>, StoreError> {
         let now = self.clock.now();
         let key = session_key(id);
         let mut pipeline = Pipeline::with_capacity(3);
@@ -118,7 +125,7 @@ impl RedisStore {
     /// The rest of a touch that the first round trip could not do, because it did not know the session yet.
     ///
     /// Says whether the session is alive.
-    pub(super) async fn settle(
+    pub(in crate::store::redis) async fn settle(
         &self,
         id: &SessionId,
         session: &Session,
@@ -154,7 +161,10 @@ impl RedisStore {
         }
     }
 
-    pub(super) async fn do_peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+    pub(in crate::store::redis) async fn do_peek(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<Live>, StoreError> {
         let now = self.clock.now();
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.hgetall(session_key(id)).pttl(session_key(id));
@@ -188,7 +198,12 @@ impl RedisStore {
     }
 
     /// A session as it was read with the milliseconds that its key has left.
-    pub(super) fn live(&self, fields: Fields, left: i64, now: SystemTime) -> Option<Live> {
+    pub(in crate::store::redis) fn live(
+        &self,
+        fields: Fields,
+        left: i64,
+        now: SystemTime,
+    ) -> Option<Live> {
         let session = self.session(fields)?;
         let longest = self.lifetimes.left(session.created_at, now)?;
         if left == GONE {
@@ -202,7 +217,7 @@ impl RedisStore {
         Some(Live { session, left })
     }
 
-    pub(super) async fn do_delete(
+    pub(in crate::store::redis) async fn do_delete(
         &self,
         id: &SessionId,
         why: &Ending,
@@ -220,12 +235,18 @@ impl RedisStore {
     }
 
     /// Whose session it is; `None` where there is none, or a key that holds something else.
-    pub(super) async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
+    pub(in crate::store::redis) async fn user_of(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<String>, StoreError> {
         let look = Cmd::hget(session_key(id), record::USER);
         owner(self.connections.run_each([vec![look]]).await?)
     }
 
-    pub(super) async fn do_ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+    pub(in crate::store::redis) async fn do_ending(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<Ending>, StoreError> {
         let (text,): (Option<String>,) = self
             .connections
             .run(Pipeline::new().get(ending_key(id)))
@@ -235,7 +256,7 @@ impl RedisStore {
             .map_err(|error| StoreError::Unreadable(Box::new(error)))
     }
 
-    pub(super) async fn do_write(
+    pub(in crate::store::redis) async fn do_write(
         &self,
         id: &SessionId,
         field: &str,
@@ -264,7 +285,7 @@ impl RedisStore {
 
 /// Whether a touch has found the session in its user's list.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum InList {
+pub(in crate::store::redis) enum InList {
     Yes,
     No,
     /// It did not know whose session it is.
@@ -272,7 +293,7 @@ pub(super) enum InList {
 }
 
 /// What `PTTL` answers where there is no key.
-pub(super) const GONE: i64 = -2;
+pub(in crate::store::redis) const GONE: i64 = -2;
 
 /// How far in the future a session may begin without being dated anew: more than instances' readings of Redis' clock
 /// can be apart.

@@ -2,10 +2,10 @@
 
 use deadpool_redis::redis::{Pipeline, cmd};
 
-use super::RedisStore;
-use super::layout::{id_in, session_key};
-use super::nodes::Node;
 use crate::session::{SessionId, StoreError};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::nodes::Node;
+use crate::store::redis::keys::{id_in, session_key};
 
 /// How many keys Redis looks at in one step, which it does not interrupt for others.
 const AT_ONCE: usize = 1000;
@@ -14,7 +14,7 @@ const AT_ONCE: usize = 1000;
 ///
 /// A server that does not answer is left out, so that the others are seen all the same; [`finish`](Self::finish) tells
 /// of it.
-pub(super) struct Scan<'a> {
+pub(in crate::store::redis) struct Scan<'a> {
     store: &'a RedisStore,
     /// Those that are still to come, and behind them the one under way with the cursor that it gave.
     nodes: Vec<(Node, u64)>,
@@ -22,7 +22,7 @@ pub(super) struct Scan<'a> {
 }
 
 impl RedisStore {
-    pub(super) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
+    pub(in crate::store::redis) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
         let nodes = self.connections.nodes();
         let nodes = self.connections.within_budget(nodes).await?;
         // What is read of the sessions is dated by Redis' clock. Where that does not answer, the walk tells of it.
@@ -40,7 +40,7 @@ impl RedisStore {
 
 impl Scan<'_> {
     /// The next ids, perhaps none this time and perhaps some for a second time; `None` at the end.
-    pub(super) async fn next(&mut self) -> Option<Vec<SessionId>> {
+    pub(in crate::store::redis) async fn next(&mut self) -> Option<Vec<SessionId>> {
         while let Some((node, cursor)) = self.nodes.pop() {
             match self.step(&node, cursor).await {
                 Ok((next, ids)) => {
@@ -66,7 +66,7 @@ impl Scan<'_> {
     }
 
     /// Something went wrong with what the last step found: its server is left out from here on.
-    pub(super) fn give_up(&mut self, error: StoreError) {
+    pub(in crate::store::redis) fn give_up(&mut self, error: StoreError) {
         // A server whose walk has begun stands last, with a cursor.
         self.nodes.pop_if(|(_, cursor)| *cursor != 0);
         self.note(error);
@@ -77,7 +77,7 @@ impl Scan<'_> {
     }
 
     /// Fails where a server was left out.
-    pub(super) fn finish(self) -> Result<(), StoreError> {
+    pub(in crate::store::redis) fn finish(self) -> Result<(), StoreError> {
         self.failure.map_or(Ok(()), Err)
     }
 }

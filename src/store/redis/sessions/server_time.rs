@@ -5,19 +5,19 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
 
-use super::RedisStore;
-use super::answers::read;
 use crate::session::{StoreError, at_unix_time, since_1970};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::read;
 
 /// How long an answer of `TIME` counts. By the process' clock, so after a jump of that clock Redis is asked at once.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 
 /// What `TIME` answers: seconds since 1970, and microseconds.
-pub(super) type Time = (u64, u64);
+pub(in crate::store::redis) type Time = (u64, u64);
 
 /// How far Redis' clock is ahead of the process' clock, in whole seconds; a difference of one second is none.
 #[derive(Debug, Default)]
-pub(super) struct ServerTime {
+pub(in crate::store::redis) struct ServerTime {
     ahead: AtomicI64,
     /// When it was last heard, in milliseconds since 1970 by the process' clock; 0: never.
     heard_at: AtomicU64,
@@ -30,7 +30,12 @@ impl ServerTime {
     }
 
     /// Takes an answer that was asked for at one moment of the process' clock and came at another.
-    pub(super) fn heard(&self, (seconds, micros): Time, asked_at: SystemTime, now: SystemTime) {
+    pub(in crate::store::redis) fn heard(
+        &self,
+        (seconds, micros): Time,
+        asked_at: SystemTime,
+        now: SystemTime,
+    ) {
         let there = Duration::from_secs(seconds) + Duration::from_micros(micros);
         let here = since_1970(asked_at) + now.duration_since(asked_at).unwrap_or_default() / 2;
         let seconds = |apart: Duration| {
@@ -48,7 +53,7 @@ impl ServerTime {
     }
 
     /// A moment of Redis' clock, as the process' clock told it.
-    pub(super) fn to_ours(&self, theirs: SystemTime) -> SystemTime {
+    pub(in crate::store::redis) fn to_ours(&self, theirs: SystemTime) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let apart = Duration::from_secs(ahead.unsigned_abs());
         let ours = if ahead >= 0 {
@@ -63,7 +68,7 @@ impl ServerTime {
 
 impl RedisStore {
     /// Runs commands of one key in one round trip, with `TIME` behind them when that has not been asked lately.
-    pub(super) async fn run_dated<T: FromRedisValue>(
+    pub(in crate::store::redis) async fn run_dated<T: FromRedisValue>(
         &self,
         commands: &mut Pipeline,
     ) -> Result<T, StoreError> {
@@ -71,7 +76,7 @@ impl RedisStore {
     }
 
     /// The same with the answer of each, errors among them.
-    pub(super) async fn send_dated(
+    pub(in crate::store::redis) async fn send_dated(
         &self,
         commands: &mut Pipeline,
     ) -> Result<Vec<Value>, StoreError> {

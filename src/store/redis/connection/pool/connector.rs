@@ -13,8 +13,8 @@ use deadpool_redis::redis::{
 };
 use tokio::sync::Mutex;
 
-use super::address::Sentinels;
-use super::connection::{Connection, Siblings};
+use crate::store::redis::connection::address::Sentinels;
+use crate::store::redis::connection::pool::connection::{Connection, Siblings};
 
 /// So many requests may wait for their turn to be sent; more of them first wait for a place in that queue, and each is
 /// woken twice.
@@ -33,7 +33,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pool's manager.
 ///
 /// deadpool-redis' own checks a connection before each loan (`UNWATCH`, `PING`), which would double the round trips.
-pub(super) struct Connector {
+pub(in crate::store::redis) struct Connector {
     to: To,
     config: AsyncConnectionConfig,
     siblings: Arc<Siblings>,
@@ -47,12 +47,18 @@ enum To {
 
 impl Connector {
     /// `connecting`: how long making a connection may take.
-    pub(super) fn to_server(server: ConnectionInfo, connecting: Duration) -> RedisResult<Self> {
+    pub(in crate::store::redis) fn to_server(
+        server: ConnectionInfo,
+        connecting: Duration,
+    ) -> RedisResult<Self> {
         Self::to(server, connecting, Siblings::new())
     }
 
     /// To a node of a cluster, whose refusals are about the cluster and not about the connection.
-    pub(super) fn to_node(node: ConnectionInfo, connecting: Duration) -> RedisResult<Self> {
+    pub(in crate::store::redis) fn to_node(
+        node: ConnectionInfo,
+        connecting: Duration,
+    ) -> RedisResult<Self> {
         Self::to(node, connecting, Siblings::of_node())
     }
 
@@ -71,7 +77,10 @@ impl Connector {
         })
     }
 
-    pub(super) fn to_primary(sentinels: Sentinels, connecting: Duration) -> RedisResult<Self> {
+    pub(in crate::store::redis) fn to_primary(
+        sentinels: Sentinels,
+        connecting: Duration,
+    ) -> RedisResult<Self> {
         Ok(Self {
             to: To::Sentinels(Mutex::new(sentinel_client(sentinels)?)),
             config: config(connecting),
@@ -80,7 +89,7 @@ impl Connector {
     }
 
     /// What its connections know of one another.
-    pub(super) fn siblings(&self) -> Arc<Siblings> {
+    pub(in crate::store::redis) fn siblings(&self) -> Arc<Siblings> {
         Arc::clone(&self.siblings)
     }
 }

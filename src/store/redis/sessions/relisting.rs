@@ -14,10 +14,10 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::RedisStore;
-use super::answers::read;
-use super::layout::list_key;
 use crate::session::{SessionId, StoreError};
+use crate::store::redis::RedisStore;
+use crate::store::redis::connection::reply::read;
+use crate::store::redis::keys::list_key;
 
 /// How long sessions are gathered before they are looked up together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// What one process knows of its sessions' lists.
 #[derive(Debug, Default)]
-pub(super) struct Relisting(Mutex<State>);
+pub(in crate::store::redis) struct Relisting(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -78,14 +78,14 @@ impl Relisting {
     }
 
     /// Whose session it is, if it has been used in this process.
-    pub(super) fn user_of(&self, id: &SessionId) -> Option<Arc<str>> {
+    pub(in crate::store::redis) fn user_of(&self, id: &SessionId) -> Option<Arc<str>> {
         let state = self.state();
         let known = state.users.get(id).or_else(|| state.older_users.get(id));
         known.cloned()
     }
 
     /// Remembers whose session it is. Says whether it is certainly seen for the first time.
-    pub(super) fn remember(&self, id: &SessionId, user: &str) -> bool {
+    pub(in crate::store::redis) fn remember(&self, id: &SessionId, user: &str) -> bool {
         let mut state = self.state();
         if state.users.len() >= REMEMBERED {
             state.has_forgotten |= !state.older_users.is_empty();
@@ -96,7 +96,7 @@ impl Relisting {
     }
 
     /// A session was found in its user's list, or put there.
-    pub(super) fn is_listed(&self, id: &SessionId) {
+    pub(in crate::store::redis) fn is_listed(&self, id: &SessionId) {
         let mut state = self.state();
         state.turn();
         state.recent.insert(*id);
@@ -132,7 +132,7 @@ impl Drop for OnTheWay<'_> {
 
 impl RedisStore {
     /// Sees to it that a session that is used is in its user's list soon, if it is not.
-    pub(super) fn see_to_list(&self, id: &SessionId, user: &str) {
+    pub(in crate::store::redis) fn see_to_list(&self, id: &SessionId, user: &str) {
         if self.relisting.note(id, user) {
             let store = self.clone();
             tokio::spawn(async move { store.look_up_gathered().await });
@@ -141,7 +141,7 @@ impl RedisStore {
 
     /// The same for one whose user was not known. At once, if this is the first time: where a process sees more sessions
     /// than it can remember, no request should cost two round trips for that.
-    pub(super) async fn see_to_list_first(&self, id: &SessionId, user: &str) {
+    pub(in crate::store::redis) async fn see_to_list_first(&self, id: &SessionId, user: &str) {
         let is_first = self.relisting.remember(id, user);
         if !is_first || self.connections.is_cluster() {
             self.see_to_list(id, user);

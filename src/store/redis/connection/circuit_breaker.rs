@@ -11,7 +11,7 @@ const COARSE: u64 = 10;
 
 /// Closed: operations go to the server. Open: they fail at once, until a probe has found the server again.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(in crate::store::redis) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
     begun: Instant,
@@ -20,7 +20,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(in crate::store::redis) fn new() -> Self {
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
@@ -29,12 +29,12 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::store::redis) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
     }
 
     /// The server answered, whatever it was.
-    pub(super) fn answered(&self) {
+    pub(in crate::store::redis) fn answered(&self) {
         // Read first: a write by every request would send the line from core to core.
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
@@ -57,7 +57,7 @@ impl Breaker {
     ///
     /// One that was begun before the last answer says nothing that the answer does not disprove: when a connection is
     /// lost under load, many operations fail that were under way on it, while a new one already serves.
-    pub(super) fn failed(&self, begun: Instant) -> bool {
+    pub(in crate::store::redis) fn failed(&self, begun: Instant) -> bool {
         let answered_at = self.answered_at.load(Ordering::Relaxed);
         if answered_at > 0 && self.at(begun) <= answered_at.saturating_add(COARSE) {
             return false;
@@ -67,7 +67,7 @@ impl Breaker {
     }
 
     /// The server was found again: whatever was begun before is over.
-    pub(super) fn close(&self) {
+    pub(in crate::store::redis) fn close(&self) {
         let now = self.at(Instant::now());
         self.answered_at.store(now, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);

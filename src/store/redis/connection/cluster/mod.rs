@@ -4,6 +4,8 @@
 //! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops everybody (T36).
 //! Here a node that does not answer costs only those whose keys it has.
 
+pub(in crate::store::redis) mod slots;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,11 +20,11 @@ use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::connector::Connector;
-use super::layout::session_key;
-use super::pool::SharedPool;
-use super::slots::{NodeAddress, Route, SlotRange, parse_slots, route};
+use self::slots::{NodeAddress, Route, SlotRange, parse_slots, route};
 use crate::session::{ConnectionCount, SessionId};
+use crate::store::redis::connection::pool::SharedPool;
+use crate::store::redis::connection::pool::connector::Connector;
+use crate::store::redis::keys::session_key;
 
 /// How long a connection to one node may take to be made.
 const CONNECTING: Duration = Duration::from_secs(2);
@@ -39,7 +41,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// How often one request follows a redirect.
 const MAX_REDIRECTS: usize = 3;
 
-pub(super) struct Cluster {
+pub(in crate::store::redis) struct Cluster {
     seeds: Vec<NodeAddress>,
     /// How every node is reached, its host and port aside.
     like: ConnectionInfo,
@@ -74,7 +76,10 @@ struct View {
 }
 
 impl Cluster {
-    pub(super) fn new(seeds: &[ConnectionInfo], patience: Duration) -> RedisResult<Arc<Self>> {
+    pub(in crate::store::redis) fn new(
+        seeds: &[ConnectionInfo],
+        patience: Duration,
+    ) -> RedisResult<Arc<Self>> {
         let no_seed = || RedisError::from((ErrorKind::InvalidClientConfig, "no node is named"));
         let like = seeds.first().ok_or_else(no_seed)?.clone();
         Ok(Arc::new(Self {
@@ -89,7 +94,7 @@ impl Cluster {
     }
 
     /// The connections to all nodes together.
-    pub(super) fn count(&self) -> ConnectionCount {
+    pub(in crate::store::redis) fn count(&self) -> ConnectionCount {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let counts = nodes.values().map(|node| node.pool.count());
         counts.fold(ConnectionCount { open: 0, most: 0 }, |all, one| {
@@ -100,13 +105,16 @@ impl Cluster {
         })
     }
 
-    pub(super) fn some_node_is_well(&self) -> bool {
+    pub(in crate::store::redis) fn some_node_is_well(&self) -> bool {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         nodes.values().any(|node| node.pool.is_well())
     }
 
     /// Sends commands of one key, or a single one of none, and returns the answer of each.
-    pub(super) async fn send(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(in crate::store::redis) async fn send(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
         match route(commands) {
             Route::Slot(slot) => self.send_to_owner(slot, commands).await,
             Route::Any => {
@@ -120,7 +128,7 @@ impl Cluster {
     }
 
     /// Sends commands to one of the primaries.
-    pub(super) async fn send_to(
+    pub(in crate::store::redis) async fn send_to(
         self: &Arc<Self>,
         node: &NodeAddress,
         commands: &Pipeline,
@@ -129,7 +137,9 @@ impl Cluster {
     }
 
     /// Host and port of each primary, in order.
-    pub(super) async fn addresses(self: &Arc<Self>) -> RedisResult<Vec<NodeAddress>> {
+    pub(in crate::store::redis) async fn addresses(
+        self: &Arc<Self>,
+    ) -> RedisResult<Vec<NodeAddress>> {
         let nodes = self.primaries().await?;
         Ok(nodes.iter().map(|node| node.address.clone()).collect())
     }

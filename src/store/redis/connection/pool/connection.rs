@@ -8,7 +8,7 @@ use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
 use deadpool_redis::redis::{Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use tokio::time::timeout;
 
-use super::faults::{is_broken, is_unhealthy};
+use crate::store::redis::connection::error::{is_broken, is_unhealthy};
 
 /// How exactly it is remembered when a connection answered last, in microseconds: each request would otherwise write
 /// what all others read.
@@ -19,7 +19,7 @@ const RESOLUTION: u64 = 10_000;
 const REPLACE_EVERY: u64 = 500_000;
 
 /// What the connections to one server know of one another.
-pub(super) struct Siblings {
+pub(in crate::store::redis) struct Siblings {
     epoch: Instant,
     /// Since when one of them has been silent or lost: those that have not answered since then may be, too.
     doubted_at: AtomicU64,
@@ -34,12 +34,12 @@ pub(super) struct Siblings {
 }
 
 impl Siblings {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::store::redis) fn new() -> Arc<Self> {
         Self::with(true)
     }
 
     /// To a node of a cluster: a new connection leads to the same node again.
-    pub(super) fn of_node() -> Arc<Self> {
+    pub(in crate::store::redis) fn of_node() -> Arc<Self> {
         Self::with(false)
     }
 
@@ -60,17 +60,17 @@ impl Siblings {
         u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    pub(super) fn is_troubled(&self) -> bool {
+    pub(in crate::store::redis) fn is_troubled(&self) -> bool {
         self.troubled.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_troubled(&self, troubled: bool) {
+    pub(in crate::store::redis) fn set_troubled(&self, troubled: bool) {
         if self.is_troubled() != troubled {
             self.troubled.store(troubled, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn set_unreachable(&self) {
+    pub(in crate::store::redis) fn set_unreachable(&self) {
         let now = self.at(Instant::now());
         self.failed_at.store(now, Ordering::Relaxed);
         self.set_troubled(true);
@@ -79,7 +79,7 @@ impl Siblings {
     /// Whether no connection is to be made yet, because a moment ago it was in vain.
     ///
     /// Only at a node of a cluster: where a whole store does not answer, the breaker keeps requests from it.
-    pub(super) fn is_resting(&self) -> bool {
+    pub(in crate::store::redis) fn is_resting(&self) -> bool {
         let failed_at = self.failed_at.load(Ordering::Relaxed);
         !self.replaceable
             && failed_at > 0
@@ -87,7 +87,7 @@ impl Siblings {
     }
 
     /// Whether a connection may be replaced because of its server's answers; if so, it must be.
-    pub(super) fn may_replace(&self) -> bool {
+    pub(in crate::store::redis) fn may_replace(&self) -> bool {
         let now = self.at(Instant::now());
         let last = self.replaced_at.load(Ordering::Relaxed);
         (last == 0 || now >= last.saturating_add(REPLACE_EVERY))
@@ -103,7 +103,7 @@ const CONNECT_EVERY: u64 = 100_000;
 
 /// Clones share the connection. Ends with the last of them.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(in crate::store::redis) struct Connection {
     link: MultiplexedConnection,
     health: Arc<Health>,
 }
@@ -119,7 +119,7 @@ struct Health {
 
 /// Whether a connection should be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(in crate::store::redis) enum State {
     Well,
     /// Another one to the same server was silent or lost, and this one has not answered since.
     Doubtful,
@@ -130,7 +130,10 @@ pub(super) enum State {
 
 impl Connection {
     /// A connection that was made at this moment.
-    pub(super) fn new(link: MultiplexedConnection, siblings: Arc<Siblings>) -> Self {
+    pub(in crate::store::redis) fn new(
+        link: MultiplexedConnection,
+        siblings: Arc<Siblings>,
+    ) -> Self {
         let now = siblings.at(Instant::now());
         siblings.set_troubled(false);
         Self {
@@ -144,7 +147,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(in crate::store::redis) fn state(&self) -> State {
         let health = &*self.health;
         if health.broken.load(Ordering::Relaxed) {
             State::Broken
@@ -162,7 +165,7 @@ impl Connection {
     /// Sends commands in one piece, and returns the answer of each, errors among them.
     ///
     /// Without an answer within `patience` the connection is broken.
-    pub(super) async fn send(
+    pub(in crate::store::redis) async fn send(
         mut self,
         commands: &Pipeline,
         patience: Duration,
@@ -183,7 +186,7 @@ impl Connection {
     /// Whether the server answers in time.
     ///
     /// By `TIME`, to which Innkeeper's user needs the right for other reasons; a refusal is an answer, too.
-    pub(super) async fn look(&self, patience: Duration) -> bool {
+    pub(in crate::store::redis) async fn look(&self, patience: Duration) -> bool {
         let question = Pipeline::with_capacity(1).add_command(cmd("TIME")).clone();
         let answer = self.clone().send(&question, patience);
         matches!(timeout(patience, answer).await, Ok(Ok(_))) && {

@@ -8,10 +8,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::AddressError;
+use crate::store::redis::AddressError;
 
 /// The system's roots and what is in this PEM file: the client would take the file alone.
-pub(super) fn with(file: &Path) -> Result<TlsCertificates, AddressError> {
+pub(in crate::store::redis) fn with(file: &Path) -> Result<TlsCertificates, AddressError> {
     let refuse =
         |problem: String| AddressError::Authorities(format!("{}: {problem}", file.display()));
     let text = fs::read(file).map_err(|error| refuse(error.to_string()))?;
@@ -28,7 +28,7 @@ pub(super) fn with(file: &Path) -> Result<TlsCertificates, AddressError> {
 }
 
 /// The system's roots, read once: the client itself would read them for each connection.
-pub(super) fn of_the_system() -> TlsCertificates {
+pub(in crate::store::redis) fn of_the_system() -> TlsCertificates {
     besides_the_systems(Vec::new())
 }
 

@@ -2,12 +2,14 @@
 
 use deadpool_redis::redis::{FromRedisValue, RedisError, Value};
 
-use super::faults::into_store_error;
-use super::record::Fields;
 use crate::session::StoreError;
+use crate::store::redis::connection::error::into_store_error;
+use crate::store::redis::sessions::record::Fields;
 
 /// Reads the answers to several commands together, as a tuple or a list; an error among them is the error of all.
-pub(super) fn read<T: FromRedisValue>(answers: Vec<Value>) -> Result<T, StoreError> {
+pub(in crate::store::redis) fn read<T: FromRedisValue>(
+    answers: Vec<Value>,
+) -> Result<T, StoreError> {
     for answer in &answers {
         if let Value::ServerError(error) = answer {
             return Err(into_store_error(RedisError::from(error.clone())));
@@ -17,7 +19,7 @@ pub(super) fn read<T: FromRedisValue>(answers: Vec<Value>) -> Result<T, StoreErr
 }
 
 /// The answer to `HGET` for a session's user; a key that holds something else has none.
-pub(super) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
+pub(in crate::store::redis) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
     if answers.iter().any(is_wrong_type) {
         return Ok(None);
     }
@@ -26,7 +28,7 @@ pub(super) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
 }
 
 /// The answers to `HGETALL` and `PTTL`; a key that holds something else has no fields.
-pub(super) fn row(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
+pub(in crate::store::redis) fn row(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
     if answers.first().is_some_and(is_wrong_type) {
         let (left,) = read(answers.split_off(1))?;
         return Ok((Fields::default(), left));
