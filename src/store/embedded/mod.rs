@@ -1,15 +1,10 @@
 //! The default store: one file in a folder, nothing to install.
 
 mod backoff;
+mod changes;
 mod condition;
-mod disk;
-mod file;
-mod folder;
-mod overlay;
-mod record;
-mod shrink;
-mod survey;
-mod tables;
+mod database;
+mod inspect;
 mod writer;
 
 use std::ops::{Bound, RangeBounds};
@@ -21,15 +16,15 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-pub use file::OpenError;
-pub(crate) use folder::Exposed;
-pub(crate) use survey::{Place, exposed, survey};
+pub use database::OpenError;
+pub(crate) use database::folder::Exposed;
+pub(crate) use inspect::{Place, exposed, survey};
 
+use self::changes::pending_expiry::Overlay;
+use self::changes::record::Record;
+use self::changes::{Applied, Change, Creation, ENDINGS, USERS};
 use self::condition::Condition;
-use self::file::Storage;
-use self::overlay::Overlay;
-use self::record::Record;
-use self::tables::{Applied, Change, Creation, ENDINGS, USERS};
+use self::database::Storage;
 use self::writer::{FEW_ROWS, Writer};
 use crate::config::Location;
 use crate::session::{
@@ -257,7 +252,7 @@ impl SessionStore for EmbeddedStore {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
         let keys = self.storage.look(|open| {
-            tables::keys_of(&open.snapshot.open_table(USERS).map_err(failed)?, user)
+            changes::keys_of(&open.snapshot.open_table(USERS).map_err(failed)?, user)
         })?;
         let mut listed = Vec::new();
         for key in keys {

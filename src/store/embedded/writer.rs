@@ -12,17 +12,17 @@ use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
 use super::condition::Condition;
-use super::file::{Storage, words};
-use super::overlay::Overlay;
-use super::tables::{Applied, Change, ENDINGS, SESSIONS, Tables};
 use super::{Key, failed, millis};
 use crate::session::{Clock, StoreError};
+use crate::store::embedded::changes::pending_expiry::Overlay;
+use crate::store::embedded::changes::{Applied, Change, ENDINGS, SESSIONS, Tables};
+use crate::store::embedded::database::{Storage, words};
 
 /// How long a slid end may stay in memory only.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The most changes, and the most swept rows, in one commit: nobody waits long behind them.
 const MOST_AT_ONCE: usize = 10_000;
-/// The same while the disk is full: a commit must fit into what [`disk::RESERVE`](super::disk::RESERVE) keeps.
+/// The same while the disk is full: a commit must fit into what [`disk::RESERVE`](crate::store::embedded::database::disk::RESERVE) keeps.
 const FEW_CHANGES: usize = 16;
 pub(super) const FEW_ROWS: usize = 100;
 /// So long sliding is then written at once, in many small commits, before those are looked at who wait meanwhile.

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process;
 
-use super::folder::{self, Access, Exposed, FILE};
 use crate::config::Location;
+use crate::store::embedded::database::folder;
+use crate::store::embedded::database::folder::{Access, Exposed, FILE};
 
 /// Where the embedded store is, for the judgement.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::{Session, StoreError, Visitor, at_unix_time, since_1970};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(in crate::store::embedded) struct Record {
     /// Microseconds since 1970: the order of a user's sessions, finer than `created`.
     #[serde(default)]
     born: u64,
@@ -25,17 +25,17 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(in crate::store::embedded) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         serde_json::from_slice(bytes).map_err(|error| StoreError::Unreadable(error.into()))
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
+    pub(in crate::store::embedded) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec(self).map_err(|error| StoreError::Unreadable(error.into()))
     }
 }
 
 impl Record {
-    pub(super) fn of(session: &Session, born: SystemTime) -> Self {
+    pub(in crate::store::embedded) fn of(session: &Session, born: SystemTime) -> Self {
         Self {
             born: u64::try_from(since_1970(born).as_micros()).unwrap_or(u64::MAX),
             user: session.user.clone(),
@@ -49,22 +49,27 @@ impl Record {
         }
     }
 
-    pub(super) fn user(&self) -> &str {
+    pub(in crate::store::embedded) fn user(&self) -> &str {
         &self.user
     }
 
-    pub(super) fn born(&self) -> u64 {
+    pub(in crate::store::embedded) fn born(&self) -> u64 {
         self.born
     }
 
     /// Lets the session begin no later than this.
-    pub(super) fn begin_by(&mut self, now: SystemTime) {
+    pub(in crate::store::embedded) fn begin_by(&mut self, now: SystemTime) {
         let now = since_1970(now).as_secs();
         self.created = self.created.map(|created| created.min(now));
     }
 
     /// Says whether there was room.
-    pub(super) fn write(&mut self, field: &str, value: Option<String>, most: usize) -> bool {
+    pub(in crate::store::embedded) fn write(
+        &mut self,
+        field: &str,
+        value: Option<String>,
+        most: usize,
+    ) -> bool {
         let Some(value) = value else {
             self.data.remove(field);
             return true;

@@ -1,15 +1,17 @@
 //! The tables of the file, and what changes them.
 
+pub(in crate::store::embedded) mod pending_expiry;
+pub(in crate::store::embedded) mod record;
 #[cfg(test)]
 use std::sync::{Mutex, mpsc::Receiver};
 use std::time::{Duration, SystemTime};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use super::overlay::Overlay;
-use super::record::Record;
-use super::{Key, failed, millis};
+use self::pending_expiry::Overlay;
+use self::record::Record;
 use crate::session::{Displaced, Ending, Handle, StoreError, Which, Written};
+use crate::store::embedded::{Key, failed, millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
 pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =

@@ -1,5 +1,9 @@
 //! The embedded store's file, and how it is opened.
 
+pub(in crate::store::embedded) mod compact;
+pub(in crate::store::embedded) mod disk;
+pub(in crate::store::embedded) mod folder;
+
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -15,12 +19,13 @@ use std::time::Duration;
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use super::disk::{Backend, Disk};
-use super::folder::{self, FILE};
-use super::tables::{self, SESSIONS};
-use super::{Key, failed};
+use self::disk::{Backend, Disk};
+use self::folder::FILE;
 use crate::config::Location;
 use crate::session::StoreError;
+use crate::store::embedded::changes;
+use crate::store::embedded::changes::SESSIONS;
+use crate::store::embedded::{Key, failed};
 
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
@@ -347,7 +352,7 @@ fn open_at(location: &Location, cache_bytes: usize) -> Result<Arc<Open>, OpenErr
     let opened = match location {
         Location::Memory => without_panic(|| {
             let database = create(InMemoryBackend::new(), cache_bytes, false)?;
-            tables::make(&database)?;
+            changes::make(&database)?;
             Open::new(Arc::new(database), None).map_err(Failure::from)
         }),
         Location::Folder(folder) => folder::make_private(folder)
@@ -392,7 +397,7 @@ pub(super) fn open_file(path: &Path, cache_bytes: usize) -> Result<OpenFile, Fai
     let disk = Disk::new(file)?;
     without_panic(|| {
         let database = create(Backend(Arc::clone(&disk)), cache_bytes, is_small)?;
-        tables::make(&database)?;
+        changes::make(&database)?;
         check(&disk)?;
         Ok(OpenFile { database, disk })
     })

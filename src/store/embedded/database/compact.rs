@@ -8,12 +8,12 @@ use redb::{
     ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
 };
 
-use super::file::{Failure, OpenFile, Storage, open_file};
-use super::folder::FRESH;
-use super::tables::{ENDINGS, SESSIONS, USERS};
-use super::{Key, failed};
 use crate::config::Location;
 use crate::session::StoreError;
+use crate::store::embedded::changes::{ENDINGS, SESSIONS, USERS};
+use crate::store::embedded::database::folder::FRESH;
+use crate::store::embedded::database::{Failure, OpenFile, Storage, open_file};
+use crate::store::embedded::{Key, failed};
 
 /// A file up to this size is left as it is.
 const SMALL: u64 = 8 << 20;
@@ -27,7 +27,7 @@ impl Storage {
     /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
     ///
     /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
-    pub(super) fn shrink(&self) -> Result<(), StoreError> {
+    pub(in crate::store::embedded) fn shrink(&self) -> Result<(), StoreError> {
         let Location::Folder(folder) = self.location() else {
             return Ok(());
         };
