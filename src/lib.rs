@@ -48,22 +48,28 @@
 //! - `config` holds the settings, read by `store`, `web` and `cli`.
 
 mod cli;
+mod client;
+mod clock;
 mod config;
 mod session;
 mod store;
+mod user_name;
 mod web;
 
-pub use crate::cli::Command;
+pub use crate::session::{
+    ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix, Lifetimes,
+    Listed, Listing, Live, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions,
+    Started, StoreError, Vitals, Which, Written,
+};
+pub use cli::Command;
+pub use client::Visitor;
+pub use clock::Clock;
 pub use config::{
     ClientCertificate, Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl,
     RedisAddress, Secret, StoreChoice,
 };
-pub use session::{
-    Clock, ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix,
-    Lifetimes, Listed, Listing, Live, NameError, NewSession, Reason, Resumed, Session, SessionId,
-    SessionStore, Sessions, Started, StoreError, UserName, Visitor, Vitals, Which, Written,
-};
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
+pub use user_name::{NameError, UserName};
 pub use web::{
     CurrentSession, Log, PassiveSession, Refusal, SameOrigin, launch, rocket, stage,
     stage_with_own_templates, templates,

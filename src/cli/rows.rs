@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::session::{Handle, Listed, is_forbidden, rfc3339};
+use crate::clock::rfc3339;
+use crate::session::{Handle, Listed};
+use crate::user_name::is_forbidden;
 
 /// A session without the power to use it. What another program's sign-in did not record is `null`.
 #[derive(Clone, Debug, Serialize)]
@@ -176,7 +178,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::session::{Session, SessionId, Visitor};
+    use crate::client::Visitor;
+    use crate::session::{Session, SessionId};
 
     fn used(at: u64, id: &SessionId) -> Listed {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(at);

@@ -9,12 +9,14 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::cli::rows::{Rows, visible};
 use crate::cli::{print, remark};
+use crate::clock::Clock;
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    Clock, EndOutcome, Handle, HandlePrefix, Listed, SessionStore, Sessions, StoreError, UserName,
+    EndOutcome, Handle, HandlePrefix, Listed, SessionStore, Sessions, StoreError,
 };
 use crate::store;
 use crate::store::embedded::{Place, survey};
+use crate::user_name::UserName;
 
 /// What an operator does with sessions.
 #[derive(Clone, Debug, Subcommand)]

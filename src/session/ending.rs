@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Visitor, since_1970};
+use crate::client::Visitor;
+use crate::clock::since_1970;
 
 /// Why somebody ended a session, when, and from where.
 ///

@@ -1,7 +1,6 @@
 //! The domain: what a session is, how long it lives, and where it may be kept.
 //! Knows nothing of HTTP, of Redis or of Rocket.
 
-mod clock;
 mod ending;
 mod field;
 mod handle;
@@ -9,7 +8,6 @@ mod id;
 mod lifetimes;
 mod sessions;
 mod store;
-mod user_name;
 mod vitals;
 
 use std::collections::BTreeMap;
@@ -17,8 +15,8 @@ use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 
-pub use clock::Clock;
-pub(crate) use clock::{at_unix_time, rfc3339, since_1970};
+use crate::client::Visitor;
+
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
 pub use handle::{Handle, HandlePrefix};
@@ -28,8 +26,6 @@ pub use sessions::{Listed, Resumed, Sessions, Started};
 pub use store::{
     Displaced, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
 };
-pub(crate) use user_name::is_forbidden;
-pub use user_name::{NameError, UserName};
 pub use vitals::{ConnectionCount, Vitals};
 
 /// What the server remembers about one visitor.
@@ -60,13 +56,4 @@ impl Session {
             .map(|text| field::from_text(name, text))
             .transpose()
     }
-}
-
-/// Where a sign-in came from, as far as the request told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Visitor {
-    /// The client's address.
-    pub ip: Option<String>,
-    /// What the `User-Agent` header says; the sign-in keeps at most 64 bytes of it.
-    pub agent: Option<String>,
 }

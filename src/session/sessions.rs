@@ -9,11 +9,13 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
-use super::{
-    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
-    NewSession, Reason, Session, SessionId, SessionStore, StoreError, UserName, Visitor, Vitals,
-    Which, Written, since_1970,
+use crate::client::Visitor;
+use crate::clock::{Clock, since_1970};
+use crate::session::{
+    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Reason, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
+use crate::user_name::UserName;
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
 ///

@@ -11,8 +11,9 @@ pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use measured::{DURATIONS, Measured};
 pub use redis::{AddressError, RedisOptions, RedisStore};
 
+use crate::clock::Clock;
 use crate::config::{Config, Location, RedisAddress, StoreChoice};
-use crate::session::{Clock, SessionStore};
+use crate::session::SessionStore;
 
 /// Opens the store that the configuration asks for.
 ///

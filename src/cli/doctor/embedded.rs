@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::self_test;
+use crate::clock::Clock;
 use crate::config::{Config, Location};
-use crate::session::{Clock, Sessions};
+use crate::session::Sessions;
 use crate::store;
 use crate::store::embedded::{Exposed, Place, exposed, survey};
 

@@ -8,8 +8,9 @@ use crate::cli::doctor::denied::grant;
 use crate::cli::doctor::finding::{Finding, Level, failure};
 use crate::cli::doctor::server::Client;
 use crate::cli::doctor::{problem, self_test, server, transport};
+use crate::clock::Clock;
 use crate::config::{Config, RedisAddress};
-use crate::session::{Clock, Sessions, StoreError};
+use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::redis::{
     NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD, Reach, Survey, reach,

@@ -2,7 +2,9 @@
 
 use crate::cli::doctor::finding::{Finding, failure, ok};
 use crate::cli::doctor::problem;
-use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError, UserName, Visitor};
+use crate::client::Visitor;
+use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError};
+use crate::user_name::UserName;
 
 const SUBJECT: &str = "trial";
 const USER: &str = "innkeeper doctor";

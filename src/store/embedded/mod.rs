@@ -26,10 +26,11 @@ use self::changes::{Applied, Change, Creation, ENDINGS, USERS};
 use self::condition::Condition;
 use self::database::Storage;
 use self::writer::{FEW_ROWS, Writer};
+use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
-    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
-    NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written, since_1970,
+    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// How many sessions are looked at in one step, when all are.
@@ -442,7 +443,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::session::{Reason, Visitor};
+    use crate::client::Visitor;
+    use crate::session::Reason;
 
     fn open(location: &Location) -> EmbeddedStore {
         open_within(location, EmbeddedLimits::default())

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 
-use crate::session::{StoreError, since_1970};
+use crate::clock::since_1970;
+use crate::session::StoreError;
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::nodes::Node;
 use crate::store::redis::rights::Denied;

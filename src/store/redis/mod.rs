@@ -25,10 +25,11 @@ use self::connection::Connections;
 use self::connection::address::{self, ca, client_certificate};
 use self::sessions::relisting::Relisting;
 use self::sessions::server_time::ServerTime;
+use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
-    Clock, Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live,
-    NewSession, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
 };
 
 /// How Redis is used, its address aside.

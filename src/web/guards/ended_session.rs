@@ -6,7 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::{Ending, Handle, SessionId, Sessions, rfc3339};
+use crate::clock::rfc3339;
+use crate::session::{Ending, Handle, SessionId, Sessions};
 use crate::web::observe::request_record::Trace;
 
 /// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.

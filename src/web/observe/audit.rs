@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::{Handle, Reason, SessionId, Started, StoreError, UserName, Which};
+use crate::session::{Handle, Reason, SessionId, Started, StoreError, Which};
+use crate::user_name::UserName;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
 use crate::web::observe::metrics::Metrics;

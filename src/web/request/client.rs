@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::Visitor;
+use crate::client::Visitor;
 use crate::web::request::user_agent::device;
 
 /// The most bytes that are kept of what a visitor says of himself: by default Redis keeps a hash compact only as long

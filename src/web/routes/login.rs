@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::session::{NameError, Sessions, UserName, Visitor};
+use crate::client::Visitor;
+use crate::session::Sessions;
+use crate::user_name::{NameError, UserName};
 use crate::web::answers::negotiate::{SeeOther, answer};
 use crate::web::answers::page::HtmlPage;
 use crate::web::answers::refusal::{Invalid, Refusal};

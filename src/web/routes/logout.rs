@@ -4,7 +4,8 @@ use rocket::{State, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::session::{Sessions, Visitor};
+use crate::client::Visitor;
+use crate::session::Sessions;
 use crate::web::answers::negotiate::SeeOther;
 use crate::web::answers::page::HtmlPage;
 use crate::web::answers::refusal::Refusal;

@@ -6,9 +6,9 @@ use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::session::{
-    EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Visitor, Which, rfc3339,
-};
+use crate::client::Visitor;
+use crate::clock::rfc3339;
+use crate::session::{EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Which};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;

@@ -49,8 +49,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::config::Location;
-    use crate::session::{Clock, Lifetimes};
+    use crate::session::Lifetimes;
     use crate::store::EmbeddedStore;
 
     #[tokio::test]

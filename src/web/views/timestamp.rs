@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use crate::session::rfc3339;
+use crate::clock::rfc3339;
 
 /// A moment for people, and for `<time datetime>`.
 #[derive(Serialize)]

@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::{Session, StoreError, Visitor, at_unix_time, since_1970};
+use crate::client::Visitor;
+use crate::clock::{at_unix_time, since_1970};
+use crate::session::{Session, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store::embedded) struct Record {

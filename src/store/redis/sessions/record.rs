@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
-use crate::session::{Session, Visitor, at_unix_time};
+use crate::client::Visitor;
+use crate::clock::at_unix_time;
+use crate::session::Session;
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
 #[derive(Default)]

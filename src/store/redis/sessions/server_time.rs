@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
 
-use crate::session::{StoreError, at_unix_time, since_1970};
+use crate::clock::{at_unix_time, since_1970};
+use crate::session::StoreError;
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::read;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use crate::session::UserName;
+use crate::user_name::UserName;
 
 /// Who signs in. Other fields are ignored.
 #[derive(ToSchema)]

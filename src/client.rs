@@ -1,0 +1,10 @@
+//! Where a request came from.
+
+/// Where a sign-in came from, as far as the request told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visitor {
+    /// The client's address.
+    pub ip: Option<String>,
+    /// What the `User-Agent` header says; the sign-in keeps at most 64 bytes of it.
+    pub agent: Option<String>,
+}
