@@ -263,17 +263,17 @@ fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
         ),
         (
             "",
-            &[("INNKEEPER_PUBLIC_URL", "inn.example")],
+            &[("INNKEEPER_PUBLIC_URL", "app.example")],
             &["INNKEEPER_PUBLIC_URL"],
         ),
         (
             "",
-            &[("INNKEEPER_PUBLIC_URL", "https://inn.example/path")],
+            &[("INNKEEPER_PUBLIC_URL", "https://app.example/path")],
             &["INNKEEPER_PUBLIC_URL", "without a path"],
         ),
         (
             "",
-            &[("INNKEEPER_PUBLIC_URL", "ftp://inn.example")],
+            &[("INNKEEPER_PUBLIC_URL", "ftp://app.example")],
             &["INNKEEPER_PUBLIC_URL"],
         ),
         (

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, Inn, Visitor};
+use crate::support::{Backend, TestApp, TestClient};
 
-async fn secure_inn() -> Inn {
-    let settings = [("public_url", json!("https://inn.example"))];
-    Inn::with(Backend::Embedded, &settings).await
+async fn secure_inn() -> TestApp {
+    let settings = [("public_url", json!("https://app.example"))];
+    TestApp::with(Backend::Embedded, &settings).await
 }
 
 /// T11, T13, T35: browsers ignore the removal of a `__Host-` cookie without `Secure`.
 #[rocket::async_test]
 async fn behind_https_the_cookie_is_bound_to_the_host() {
-    let inn = secure_inn().await;
-    let mut browser = inn.browser();
+    let app = secure_inn().await;
+    let mut browser = app.browser();
     let answer = browser.log_in_as("abdullah").await;
     let id = browser.id();
     assert_eq!(
@@ -33,8 +33,8 @@ async fn behind_https_the_cookie_is_bound_to_the_host() {
 
 #[rocket::async_test]
 async fn behind_https_only_the_bound_name_is_read() {
-    let inn = secure_inn().await;
-    let mut signed_in = inn.program();
+    let app = secure_inn().await;
+    let mut signed_in = app.program();
     signed_in.log_in_as("abdullah").await;
     assert_eq!(signed_in.profile().await.status.code, 200);
     // A browser enforces the prefix of the name as it is written: what only decodes to it could come from anybody.
@@ -47,7 +47,7 @@ async fn behind_https_only_the_bound_name_is_read() {
         "\u{2003}__Host-session_id",
         "__Host-session_id\u{85}",
     ] {
-        let mut other = inn.program().with_cookie(name, &signed_in.id());
+        let mut other = app.program().with_cookie(name, &signed_in.id());
         other
             .profile()
             .await
@@ -55,9 +55,9 @@ async fn behind_https_only_the_bound_name_is_read() {
     }
 }
 
-async fn with_header(cookies: &[&str]) -> (u16, Visitor) {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+async fn with_header(cookies: &[&str]) -> (u16, TestClient) {
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let other = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     let headers: Vec<_> = cookies
@@ -90,8 +90,8 @@ async fn two_different_session_cookies_are_refused() {
 
 #[rocket::async_test]
 async fn ambiguous_cookies_neither_sign_in_nor_out() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let both = format!("session_id={}; session_id=x", program.id());
     for path in ["/login/", "/logout/"] {

@@ -3,13 +3,13 @@
 use rocket::http::Method;
 use serde_json::json;
 
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 const HOST: (&str, &str) = ("Host", "localhost:8000");
 
-async fn inn(public_url: &str) -> Inn {
+async fn app(public_url: &str) -> TestApp {
     let settings = [("public_url", json!(public_url))];
-    Inn::with(Backend::Embedded, &settings).await
+    TestApp::with(Backend::Embedded, &settings).await
 }
 
 #[expect(clippy::too_many_lines, reason = "one table, a line a case")]
@@ -82,36 +82,36 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
         // T22: without one clear host there is no origin of ours.
         ("", &[("Origin", "http://localhost:8000")], false),
         (
-            "https://inn.example",
-            &[HOST, ("Origin", "https://inn.example")],
+            "https://app.example",
+            &[HOST, ("Origin", "https://app.example")],
             true,
         ),
         (
-            "https://inn.example:443",
-            &[HOST, ("Origin", "https://inn.example")],
+            "https://app.example:443",
+            &[HOST, ("Origin", "https://app.example")],
             true,
         ),
         (
-            "https://inn.example",
-            &[HOST, ("Origin", "http://inn.example")],
+            "https://app.example",
+            &[HOST, ("Origin", "http://app.example")],
             false,
         ),
         (
-            "https://inn.example",
+            "https://app.example",
             &[HOST, ("Origin", "http://localhost:8000")],
             false,
         ),
         (
-            "https://inn.example:8443",
-            &[HOST, ("Origin", "https://inn.example")],
+            "https://app.example:8443",
+            &[HOST, ("Origin", "https://app.example")],
             false,
         ),
     ] {
         for path in ["/login/", "/logout/"] {
-            let inn = inn(public_url).await;
+            let app = app(public_url).await;
             let mut headers = headers.to_vec();
             headers.push(("Content-Type", "application/json"));
-            let answer = inn
+            let answer = app
                 .program()
                 .send(Method::Post, path, &headers, r#"{"username":"a"}"#)
                 .await;
@@ -127,8 +127,8 @@ async fn who_may_post_is_decided_by_fetch_metadata_then_by_origin() {
 
 #[rocket::async_test]
 async fn a_refused_sign_out_leaves_the_visitor_signed_in() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let headers = [("Sec-Fetch-Site", "cross-site")];
     let answer = browser.send(Method::Post, "/logout/", &headers, "").await;
@@ -143,8 +143,8 @@ async fn a_refused_sign_out_leaves_the_visitor_signed_in() {
 
 #[rocket::async_test]
 async fn reading_is_not_refused() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let headers = [
         ("Sec-Fetch-Site", "cross-site"),

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// An inn whose paused clock is ahead of the wall clock, so that it alone is measured by, however slow the machine.
-async fn paused_inn(settings: &[(&str, Value)]) -> Inn {
-    let inn = Inn::with(Backend::Embedded, settings).await;
+/// An app whose paused clock is ahead of the wall clock, so that it alone is measured by, however slow the machine.
+async fn paused_inn(settings: &[(&str, Value)]) -> TestApp {
+    let app = TestApp::with(Backend::Embedded, settings).await;
     tokio::time::advance(24 * 60 * MINUTE).await;
-    inn
+    app
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_fifteen_minutes_after_its_last_request() {
-    let inn = paused_inn(&[]).await;
-    let mut program = inn.program();
+    let app = paused_inn(&[]).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     for _ in 0..4 {
         tokio::time::advance(14 * MINUTE).await;
@@ -32,8 +32,8 @@ async fn a_session_ends_fifteen_minutes_after_its_last_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_twelve_hours_after_sign_in_however_active() {
-    let inn = paused_inn(&[]).await;
-    let mut browser = inn.browser();
+    let app = paused_inn(&[]).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     for _ in 0..71 {
         tokio::time::advance(10 * MINUTE).await;
@@ -53,8 +53,8 @@ async fn the_limits_are_settings() {
         ("idle_timeout_secs", json!(60)),
         ("absolute_timeout_secs", json!(0)),
     ];
-    let inn = paused_inn(&settings).await;
-    let mut program = inn.program();
+    let app = paused_inn(&settings).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     for _ in 0..2000 {
         tokio::time::advance(Duration::from_secs(59)).await;
@@ -66,53 +66,53 @@ async fn the_limits_are_settings() {
 
 #[rocket::async_test]
 async fn on_redis_the_expiry_slides_with_each_request() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let key = format!("session:{}", program.id());
-    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+    assert_eq!(app.redis().run::<u64>(&format!("TTL {key}")), 900);
 
     for path in ["/profile/", "/login/", "/"] {
-        inn.redis().run::<u64>(&format!("EXPIRE {key} 100"));
+        app.redis().run::<u64>(&format!("EXPIRE {key} 100"));
         program.get(path).await;
-        assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900, "{path}");
+        assert_eq!(app.redis().run::<u64>(&format!("TTL {key}")), 900, "{path}");
     }
 }
 
 #[rocket::async_test]
 async fn on_redis_the_absolute_limit_cuts_the_expiry() {
     let settings = [("absolute_timeout_secs", json!(1000))];
-    let inn = Inn::with(Backend::Redis, &settings).await;
-    let mut program = inn.program();
+    let app = TestApp::with(Backend::Redis, &settings).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let key = format!("session:{}", program.id());
-    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+    assert_eq!(app.redis().run::<u64>(&format!("TTL {key}")), 900);
 
-    let born: u64 = inn.redis().run(&format!("HGET {key} _created"));
-    inn.redis()
+    let born: u64 = app.redis().run(&format!("HGET {key} _created"));
+    app.redis()
         .run::<u64>(&format!("HSET {key} _created {}", born - 400));
     assert_eq!(program.profile().await.status.code, 200);
-    let left = inn.redis().run::<u64>(&format!("TTL {key}"));
+    let left = app.redis().run::<u64>(&format!("TTL {key}"));
     assert!((590..=600).contains(&left), "{left}");
 
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET {key} _created {}", born - 1000));
     program
         .profile()
         .await
         .assert_detail(404, "Session expired");
-    assert_eq!(inn.redis().run::<u64>(&format!("EXISTS {key}")), 0);
+    assert_eq!(app.redis().run::<u64>(&format!("EXISTS {key}")), 0);
 }
 
 #[rocket::async_test]
 async fn on_redis_without_an_absolute_limit_the_list_lives_as_long_as_the_session() {
     let settings = [("absolute_timeout_secs", json!(0))];
-    let inn = Inn::with(Backend::Redis, &settings).await;
-    let mut program = inn.program();
+    let app = TestApp::with(Backend::Redis, &settings).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
-    inn.redis().run::<u64>("EXPIRE user_sessions:abdullah 100");
+    app.redis().run::<u64>("EXPIRE user_sessions:abdullah 100");
     program.profile().await;
-    assert_eq!(inn.redis().run::<u64>("TTL user_sessions:abdullah"), 900);
+    assert_eq!(app.redis().run::<u64>("TTL user_sessions:abdullah"), 900);
 }
 
 /// Moves every clock of this process ahead of Redis'.
@@ -124,14 +124,14 @@ async fn advance_ours(by: Duration) {
 
 #[tokio::test]
 async fn on_redis_an_instance_whose_clock_is_ahead_ends_nobodys_session() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     advance_ours(13 * 60 * MINUTE).await;
-    let other = inn.beside(&[]).await;
+    let other = app.second_instance(&[]).await;
     advance_ours(24 * 60 * MINUTE).await;
-    for inn in [&inn, &other] {
-        let mut program = inn.program().with_cookie("session_id", &program.id());
+    for app in [&app, &other] {
+        let mut program = app.program().with_cookie("session_id", &program.id());
         for path in ["/session/", "/profile/", "/session/"] {
             let answer = program.get(path).await;
             assert_eq!(answer.status.code, 200, "{path} {answer:?}");
@@ -143,29 +143,29 @@ async fn on_redis_an_instance_whose_clock_is_ahead_ends_nobodys_session() {
     // What it begins is not dated ahead, and would not outlive its limit elsewhere.
     program.log_in_as("abdullah").await;
     let key = format!("session:{}", program.id());
-    let (now, _): (u64, u64) = inn.redis().run("TIME");
-    let created: u64 = inn.redis().run(&format!("HGET {key} _created"));
+    let (now, _): (u64, u64) = app.redis().run("TIME");
+    let created: u64 = app.redis().run(&format!("HGET {key} _created"));
     assert!(created <= now && created + 60 > now, "{created} {now}");
-    assert_eq!(inn.redis().run::<u64>(&format!("TTL {key}")), 900);
+    assert_eq!(app.redis().run::<u64>(&format!("TTL {key}")), 900);
 }
 
 #[rocket::async_test]
 async fn on_redis_a_session_that_begins_in_the_future_begins_with_its_next_request() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let key = format!("session:{}", program.id());
-    let born: u64 = inn.redis().run(&format!("HGET {key} _created"));
+    let born: u64 = app.redis().run(&format!("HGET {key} _created"));
     for ahead in [60, 1_000_000, 200_000_000_000, u64::MAX - born] {
-        inn.redis()
+        app.redis()
             .run::<u64>(&format!("HSET {key} _created {}", born + ahead));
         assert_eq!(program.profile().await.status.code, 200);
-        let created: u64 = inn.redis().run(&format!("HGET {key} _created"));
+        let created: u64 = app.redis().run(&format!("HGET {key} _created"));
         assert!(created < born + 60, "{created} {born}");
     }
     // It has no room for the change, and goes on all the same.
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET {key} _created {}", born + 3600));
-    inn.redis().run::<()>("CONFIG SET maxmemory 1");
+    app.redis().run::<()>("CONFIG SET maxmemory 1");
     assert_eq!(program.profile().await.status.code, 200);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::http;
 use crate::support::program::Program;
-use crate::support::{Answer, Backend, Inn};
+use crate::support::{Answer, Backend, TestApp};
 
 const EVERYWHERE: [(&str, &str); 3] = [
     ("X-Content-Type-Options", "nosniff"),
@@ -48,10 +48,10 @@ fn assert_hardened(answer: &Answer) {
 
 #[rocket::async_test]
 async fn every_answer_has_them() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut signed_in = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut signed_in = app.browser();
     signed_in.submit_login_form("abdullah").await;
-    for mut visitor in [inn.program(), inn.browser(), signed_in] {
+    for mut client in [app.program(), app.browser(), signed_in] {
         for path in ["/", "/login/", "/profile/", "/logout/", "/nowhere"] {
             for method in [
                 Method::Get,
@@ -60,22 +60,22 @@ async fn every_answer_has_them() {
                 Method::Delete,
                 Method::Options,
             ] {
-                let answer = visitor.clone().send(method, path, &[], "").await;
+                let answer = client.clone().send(method, path, &[], "").await;
                 assert_hardened(&answer);
                 assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{path}");
                 assert_eq!(answer.header("Strict-Transport-Security"), None);
             }
         }
         let large = "x".repeat(20_000);
-        assert_hardened(&visitor.post("/login/", "application/json", &large).await);
-        assert_hardened(&visitor.post("/login/", "text/plain", "x").await);
-        assert_hardened(&visitor.post("/login/", "application/json", "{").await);
+        assert_hardened(&client.post("/login/", "application/json", &large).await);
+        assert_hardened(&client.post("/login/", "text/plain", "x").await);
+        assert_hardened(&client.post("/login/", "application/json", "{").await);
     }
 }
 
 #[rocket::async_test]
 async fn static_files_have_them_and_may_be_kept() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     for (file, kind) in [
         ("style.css", "text/css; charset=utf-8"),
         ("innkeeper.js", "text/javascript"),
@@ -83,36 +83,36 @@ async fn static_files_have_them_and_may_be_kept() {
         ("favicon.svg", "image/svg+xml"),
     ] {
         let path = format!("/static/innkeeper/{file}");
-        let answer = inn.browser().get(&path).await;
+        let answer = app.browser().get(&path).await;
         assert_hardened(&answer);
         assert_eq!(answer.header("Content-Type"), Some(kind));
         assert_eq!(answer.header("Cache-Control"), Some("public, no-cache"));
 
         let tag = answer.header("ETag").unwrap();
         let known = [("If-None-Match", tag)];
-        let again = inn.browser().send(Method::Get, &path, &known, "").await;
+        let again = app.browser().send(Method::Get, &path, &known, "").await;
         assert_eq!((again.status.code, again.body.as_str()), (304, ""));
         let other = [("If-None-Match", "\"other\"")];
-        let again = inn.browser().send(Method::Get, &path, &other, "").await;
+        let again = app.browser().send(Method::Get, &path, &other, "").await;
         assert_eq!(again.status.code, 200);
     }
 }
 
 #[rocket::async_test]
 async fn a_file_that_is_not_there_may_not_be_kept() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let answer = inn.browser().get("/static/innkeeper/nope.css").await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let answer = app.browser().get("/static/innkeeper/nope.css").await;
     assert_eq!(answer.status.code, 404);
     assert_eq!(answer.header("Cache-Control"), Some("no-store"));
 }
 
 #[rocket::async_test]
 async fn behind_https_browsers_are_told_to_stay_there() {
-    let settings = [("public_url", json!("https://inn.example"))];
-    let inn = Inn::with(Backend::Embedded, &settings).await;
+    let settings = [("public_url", json!("https://app.example"))];
+    let app = TestApp::with(Backend::Embedded, &settings).await;
     for path in ["/login/", "/nowhere", "/static/innkeeper/style.css"] {
         assert_eq!(
-            inn.browser()
+            app.browser()
                 .get(path)
                 .await
                 .header("Strict-Transport-Security"),

@@ -3,14 +3,14 @@
 use crate::support::http;
 use crate::support::program::Program;
 use crate::support::redis::RedisServer;
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 on_every_store!(a_healthy_inn_says_so_to_anybody);
 
 async fn a_healthy_inn_says_so_to_anybody(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     for (path, status) in [("/healthz", "alive"), ("/readyz", "ready")] {
-        let answer = inn.program().get(path).await;
+        let answer = app.program().get(path).await;
         answer.assert_json(200, &serde_json::json!({ "status": status }));
         answer.assert_leaves_cookie();
     }

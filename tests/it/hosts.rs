@@ -7,13 +7,13 @@ use rocket::uri;
 use serde_json::json;
 
 use crate::support::program::Program;
-use crate::support::{Backend, Inn, configured, http};
+use crate::support::{Backend, TestApp, configured, http};
 
 const OURS: [&str; 8] = [
     "localhost",
     "localhost:8000",
     "LocalHost:1",
-    "inn.localhost:8000",
+    "app.localhost:8000",
     "127.0.0.1:8000",
     "127.8.9.10",
     "[::1]",
@@ -37,8 +37,8 @@ const DETAIL: &str = "Only this machine is a host here, unless `public_url` name
 
 #[rocket::async_test]
 async fn on_loopback_only_this_machine_is_a_host() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     for host in OURS {
         let answer = program
@@ -84,10 +84,10 @@ async fn on_loopback_only_this_machine_is_a_host() {
 
 #[rocket::async_test]
 async fn a_browser_is_told_so_on_a_page() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     let host = [("Host", "evil.example:8000")];
     for path in ["/login/", "/nowhere"] {
-        let page = inn.browser().send(Method::Get, path, &host, "").await;
+        let page = app.browser().send(Method::Get, path, &host, "").await;
         page.assert_page(421, "Not at this address");
         assert!(page.text().contains("public_url"), "{}", page.text());
     }
@@ -95,10 +95,10 @@ async fn a_browser_is_told_so_on_a_page() {
 
 #[rocket::async_test]
 async fn where_the_site_has_a_name_the_proxy_may_use_any() {
-    let settings = [("public_url", json!("https://inn.example"))];
-    let inn = Inn::with(Backend::Embedded, &settings).await;
-    for host in ["inn.example", "innkeeper", "10.0.0.7:8000"] {
-        let answer = inn
+    let settings = [("public_url", json!("https://app.example"))];
+    let app = TestApp::with(Backend::Embedded, &settings).await;
+    for host in ["app.example", "innkeeper", "10.0.0.7:8000"] {
+        let answer = app
             .program()
             .send(Method::Get, "/login/", &[("Host", host)], "")
             .await;
@@ -166,6 +166,6 @@ fn beyond_loopback_the_operator_has_said_who_may_ask() {
         ("ROCKET_ADDRESS", "0.0.0.0"),
         ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),
     ]);
-    let request = b"GET /login/ HTTP/1.1\r\nHost: inn.example\r\nConnection: close\r\n\r\n";
+    let request = b"GET /login/ HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n\r\n";
     assert_eq!(http::status(&http::exchange(program.port(), request)), 200);
 }

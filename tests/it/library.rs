@@ -220,7 +220,7 @@ fn the_life_cycle_is_there_for_handlers() {
         sessions: &Sessions,
     ) -> Result<String, Refusal> {
         let current = current?;
-        sessions.end(current.id(), &visitor).await?;
+        sessions.end(current.id(), &client).await?;
         Ok(format!("{} is out", current.user()))
     }
 

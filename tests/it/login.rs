@@ -4,7 +4,7 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::program::Program;
-use crate::support::{Answer, Backend, Inn};
+use crate::support::{Answer, Backend, TestApp};
 
 on_every_store!(
     a_program_signs_in,
@@ -17,8 +17,8 @@ on_every_store!(
 );
 
 async fn a_program_signs_in(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut program = inn.program();
+    let app = TestApp::open(on).await;
+    let mut program = app.program();
     let answer = program.log_in_as("abdullah").await;
     let id = program.id();
     answer.assert_json(
@@ -36,8 +36,8 @@ async fn a_program_signs_in(on: Backend) {
 }
 
 async fn a_browser_signs_in(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     let answer = browser.submit_login_form("abdullah").await;
     answer.assert_sees_other("/profile/");
     assert_eq!(answer.header("Vary"), Some("Accept"));
@@ -48,9 +48,9 @@ async fn a_browser_signs_in(on: Backend) {
 }
 
 async fn both_spellings_of_the_address_work(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     for path in ["/login", "/login/"] {
-        let answer = inn
+        let answer = app
             .program()
             .post(path, "application/json", r#"{"username":"a"}"#)
             .await;
@@ -59,36 +59,33 @@ async fn both_spellings_of_the_address_work(on: Backend) {
 }
 
 async fn every_sign_in_gives_a_new_id(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..20 {
-        let mut program = inn.program();
+        let mut program = app.program();
         program.log_in_as("abdullah").await;
         assert!(ids.insert(program.id()));
     }
 }
 
 async fn signing_in_again_ends_the_session_before(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut visitor = inn.program();
-    visitor.log_in_as("abdullah").await;
-    let mut before = visitor.clone();
-    visitor.log_in_as("zoe").await;
-    assert_ne!(visitor.id(), before.id());
+    let app = TestApp::open(on).await;
+    let mut client = app.program();
+    client.log_in_as("abdullah").await;
+    let mut before = client.clone();
+    client.log_in_as("zoe").await;
+    assert_ne!(client.id(), before.id());
     before.profile().await.assert_detail(404, "Session expired");
-    assert_eq!(
-        visitor.profile().await.json()["session_data"]["user"],
-        "zoe"
-    );
+    assert_eq!(client.profile().await.json()["session_data"]["user"], "zoe");
 }
 
 async fn an_id_that_the_visitor_chose_is_not_taken(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     let chosen = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
-    let mut visitor = inn.program().with_cookie("session_id", chosen);
-    visitor.log_in_as("abdullah").await;
-    assert_ne!(visitor.id(), chosen);
-    let mut attacker = inn.program().with_cookie("session_id", chosen);
+    let mut client = app.program().with_cookie("session_id", chosen);
+    client.log_in_as("abdullah").await;
+    assert_ne!(client.id(), chosen);
+    let mut attacker = app.program().with_cookie("session_id", chosen);
     attacker
         .profile()
         .await
@@ -96,16 +93,16 @@ async fn an_id_that_the_visitor_chose_is_not_taken(on: Backend) {
 }
 
 async fn a_failed_sign_in_leaves_the_session_alone(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut visitor = inn.program();
-    visitor.log_in_as("abdullah").await;
-    visitor.log_in_as("").await.assert_leaves_cookie();
-    assert_eq!(visitor.profile().await.status.code, 200);
+    let app = TestApp::open(on).await;
+    let mut client = app.program();
+    client.log_in_as("abdullah").await;
+    client.log_in_as("").await.assert_leaves_cookie();
+    assert_eq!(client.profile().await.status.code, 200);
 }
 
 async fn post(content_type: &str, body: &str) -> Answer {
-    let inn = Inn::open(Backend::Embedded).await;
-    inn.program().post("/login/", content_type, body).await
+    let app = TestApp::open(Backend::Embedded).await;
+    app.program().post("/login/", content_type, body).await
 }
 
 fn mistake(kind: &str, msg: &str) -> Value {
@@ -165,9 +162,9 @@ async fn a_body_that_is_no_sign_in_is_answered_like_fastapi_does() {
 
 #[rocket::async_test]
 async fn bytes_that_are_no_text_are_a_mistake_too() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     let headers = [("Content-Type", "application/json")];
-    let answer = inn
+    let answer = app
         .program()
         .send(
             Method::Post,
@@ -178,7 +175,7 @@ async fn bytes_that_are_no_text_are_a_mistake_too() {
         .await;
     assert_eq!(answer.status.code, 422);
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-    let answer = inn
+    let answer = app
         .program()
         .send(Method::Post, "/login/", &headers, b"username=\xff")
         .await;
@@ -198,8 +195,8 @@ async fn forbidden_names_are_refused() {
         "a\u{fffd}b",
         too_long.as_str(),
     ] {
-        let inn = Inn::open(Backend::Embedded).await;
-        let answer = inn.program().log_in_as(name).await;
+        let app = TestApp::open(Backend::Embedded).await;
+        let answer = app.program().log_in_as(name).await;
         assert_eq!(answer.status.code, 422, "{name:?}");
         let detail = &answer.json()["detail"][0];
         assert_eq!(detail["loc"], json!(["body", "username"]));
@@ -225,8 +222,8 @@ async fn names_of_every_script_come_back_as_they_were_typed() {
         "{{ user }}",
         longest.as_str(),
     ] {
-        let inn = Inn::open(Backend::Embedded).await;
-        let mut program = inn.program();
+        let app = TestApp::open(Backend::Embedded).await;
+        let mut program = app.program();
         assert_eq!(program.log_in_as(name).await.status.code, 200, "{name}");
         assert_eq!(program.profile().await.json()["session_data"]["user"], name);
     }
@@ -234,8 +231,8 @@ async fn names_of_every_script_come_back_as_they_were_typed() {
 
 #[rocket::async_test]
 async fn names_are_normalized_so_that_one_name_is_one_user() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program.log_in_as("Zoe\u{308}").await;
     assert_eq!(
         program.profile().await.json()["session_data"]["user"],
@@ -265,13 +262,13 @@ async fn a_body_must_be_declared_as_json_or_form() {
         assert!(answer.json()["detail"].is_string());
         answer.assert_leaves_cookie();
     }
-    let inn = Inn::open(Backend::Embedded).await;
-    let undeclared = inn
+    let app = TestApp::open(Backend::Embedded).await;
+    let undeclared = app
         .program()
         .send(Method::Post, "/login/", &[], r#"{"username":"a"}"#)
         .await;
     assert_eq!(undeclared.status.code, 415);
-    let empty = inn.program().send(Method::Post, "/login/", &[], "").await;
+    let empty = app.program().send(Method::Post, "/login/", &[], "").await;
     empty.assert_json(422, &mistake("missing", "Field required"));
 }
 
@@ -289,8 +286,8 @@ async fn a_body_may_have_eight_kibibytes_and_no_more() {
     answer.assert_leaves_cookie();
 
     let form = format!("username=a&x={}", "x".repeat(8192));
-    let inn = Inn::open(Backend::Embedded).await;
-    let answer = inn
+    let app = TestApp::open(Backend::Embedded).await;
+    let answer = app
         .browser()
         .post("/login/", "application/x-www-form-urlencoded", &form)
         .await;
@@ -301,7 +298,7 @@ async fn a_body_may_have_eight_kibibytes_and_no_more() {
 #[rocket::async_test]
 async fn a_mistaken_form_comes_back_with_what_was_typed() {
     let form = "application/x-www-form-urlencoded";
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     for (body, kept) in [
         ("username=", ""),
         ("", ""),
@@ -313,7 +310,7 @@ async fn a_mistaken_form_comes_back_with_what_was_typed() {
         ("username=a%ff", "a\u{fffd}"),
         ("username=a&username=b", ""),
     ] {
-        let answer = inn.browser().post("/login/", form, body).await;
+        let answer = app.browser().post("/login/", form, body).await;
         answer.assert_page(422, "Sign in");
         let field = answer.body.split("id=\"username\"").nth(1).unwrap();
         assert!(
@@ -324,7 +321,7 @@ async fn a_mistaken_form_comes_back_with_what_was_typed() {
         assert!(field.contains("id=\"username-problem\" role=\"alert\""));
         answer.assert_leaves_cookie();
     }
-    let answer = inn
+    let answer = app
         .browser()
         .post("/login/", form, "username=&next=%2Forders%3Fa%3D1")
         .await;
@@ -339,7 +336,7 @@ async fn a_mistaken_form_comes_back_with_what_was_typed() {
 
 #[rocket::async_test]
 async fn the_form_leads_on_to_where_the_visitor_wanted_to_go() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     let form = "application/x-www-form-urlencoded";
     for (next, location) in [
         ("/orders?a=1%262", "/orders?a=1%262"),
@@ -356,7 +353,7 @@ async fn the_form_leads_on_to_where_the_visitor_wanted_to_go() {
             .append_pair("username", "a")
             .append_pair("next", next)
             .finish();
-        inn.browser()
+        app.browser()
             .post("/login/", form, &body)
             .await
             .assert_sees_other(location);
@@ -365,8 +362,8 @@ async fn the_form_leads_on_to_where_the_visitor_wanted_to_go() {
 
 #[rocket::async_test]
 async fn the_form_keeps_next_only_where_it_leads_to_us() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let page = inn.browser().get("/login/?next=/orders").await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let page = app.browser().get("/login/?next=/orders").await;
     assert!(
         page.body.contains(r#"name="next" value="&#x2F;orders""#),
         "{}",
@@ -378,7 +375,7 @@ async fn the_form_keeps_next_only_where_it_leads_to_us() {
         "/%252Fevil.example",
         "https:%2f%2fevil.example",
     ] {
-        let page = inn.browser().get(&format!("/login/?next={next}")).await;
+        let page = app.browser().get(&format!("/login/?next={next}")).await;
         page.assert_page(200, "Sign in");
         assert!(!page.body.contains("name=\"next\""), "{next}");
     }
@@ -386,8 +383,8 @@ async fn the_form_keeps_next_only_where_it_leads_to_us() {
 
 #[rocket::async_test]
 async fn who_is_signed_in_already_is_sent_on() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     browser.get("/login/").await.assert_sees_other("/profile/");
     browser

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::http;
 use crate::support::program::Program;
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 on_every_store!(
     a_program_signs_out,
@@ -16,9 +16,9 @@ on_every_store!(
 );
 
 async fn a_program_signs_out(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     for path in ["/logout/", "/logout"] {
-        let mut program = inn.program();
+        let mut program = app.program();
         program.log_in_as("abdullah").await;
         let mut late = program.clone();
         let answer = program.send(Method::Post, path, &[], "").await;
@@ -29,14 +29,14 @@ async fn a_program_signs_out(on: Backend) {
 }
 
 async fn signing_out_is_always_fine(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     let done = json!({ "message": "Logged out successfully" });
-    let answer = inn.program().log_out().await;
+    let answer = app.program().log_out().await;
     answer.assert_json(200, &done);
     answer.assert_leaves_cookie();
 
     for stale in ["5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a", "nonsense", ""] {
-        let answer = inn
+        let answer = app
             .program()
             .with_cookie("session_id", stale)
             .log_out()
@@ -44,7 +44,7 @@ async fn signing_out_is_always_fine(on: Backend) {
         answer.assert_json(200, &done);
         answer.assert_removes_cookie("session_id");
     }
-    let mut program = inn.program();
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let answer = program
         .post("/logout/", "application/json", "{not json")
@@ -53,8 +53,8 @@ async fn signing_out_is_always_fine(on: Backend) {
 }
 
 async fn a_browser_signs_out(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let form = "application/x-www-form-urlencoded";
     let answer = browser.post("/logout/", form, "").await;
@@ -68,8 +68,8 @@ async fn a_browser_signs_out(on: Backend) {
 }
 
 async fn looking_at_the_page_does_not_sign_out(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let page = browser.get("/logout").await;
     page.assert_page(200, "Sign out?");
@@ -85,8 +85,8 @@ async fn looking_at_the_page_does_not_sign_out(on: Backend) {
 }
 
 async fn others_of_the_same_user_stay(on: Backend) {
-    let inn = Inn::open(on).await;
-    let (mut here, mut there) = (inn.program(), inn.program());
+    let app = TestApp::open(on).await;
+    let (mut here, mut there) = (app.program(), app.program());
     here.log_in_as("abdullah").await;
     there.log_in_as("abdullah").await;
     here.log_out().await;
@@ -95,8 +95,8 @@ async fn others_of_the_same_user_stay(on: Backend) {
 
 #[rocket::async_test]
 async fn a_browser_that_came_without_a_cookie_is_told_that_nothing_ended() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     let answer = browser.log_out().await;
     answer.assert_sees_other("/logout/?without_cookie=1");
     let page = browser.get("/logout/?without_cookie=1").await;

@@ -14,6 +14,7 @@ mod support;
 
 mod application;
 mod browser;
+mod concurrency;
 mod config;
 mod connections;
 mod cookies;
@@ -46,7 +47,6 @@ mod sessions;
 mod shutdown;
 mod silent_nodes;
 mod store_contract;
-mod storms;
 mod tabs;
 mod tls;
 mod tutorial;

@@ -40,7 +40,7 @@ fn a_variable_that_is_nearly_a_setting_stops_the_launch() {
             &["`innkeeper_log_format`", "`INNKEEPER_LOG_FORMAT`"],
         ),
         (
-            &[("INKEEPER_PUBLIC_URL", "https://inn.example")],
+            &[("INKEEPER_PUBLIC_URL", "https://app.example")],
             &["`INKEEPER_PUBLIC_URL`", "`INNKEEPER_PUBLIC_URL`"],
         ),
         (
@@ -180,7 +180,7 @@ fn what_is_another_programs_does_not_stop_the_launch() {
     http::log_in(program.port(), "abdullah");
 
     let folder = folder_with(&[]);
-    let said = Program::refusal(folder.path(), &[("INNKEEPER_SERVICE_HOST", "inn.example")]);
+    let said = Program::refusal(folder.path(), &[("INNKEEPER_SERVICE_HOST", "app.example")]);
     assert!(said.contains("INNKEEPER_SERVICE_HOST"), "{said}");
 }
 

@@ -4,13 +4,13 @@ use rocket::http::Method;
 
 use crate::support::http;
 use crate::support::program::Program;
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 #[rocket::async_test]
 async fn the_profile_is_answered_in_what_accept_prefers() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut visitor = inn.program();
-    visitor.log_in_as("abdullah").await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut client = app.program();
+    client.log_in_as("abdullah").await;
     let (html, json) = ("text/html; charset=utf-8", "application/json");
     for (accept, expected) in [
         ("*/*", json),
@@ -35,7 +35,7 @@ async fn the_profile_is_answered_in_what_accept_prefers() {
         ("image/png", json),
         ("nonsense", json),
     ] {
-        let answer = visitor
+        let answer = client
             .send(Method::Get, "/profile/", &[("Accept", accept)], "")
             .await;
         assert_eq!(answer.status.code, 200, "{accept}");
@@ -46,9 +46,9 @@ async fn the_profile_is_answered_in_what_accept_prefers() {
 
 #[rocket::async_test]
 async fn several_lines_of_accept_are_one_list() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     let lines = [("Accept", "image/png"), ("Accept", "text/html")];
-    let answer = inn
+    let answer = app
         .browser()
         .send(Method::Get, "/nowhere", &lines, "")
         .await;
@@ -57,8 +57,8 @@ async fn several_lines_of_accept_are_one_list() {
 
 #[rocket::async_test]
 async fn a_posted_form_is_answered_with_a_page() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program
         .submit_login_form("abdullah")
         .await
@@ -68,12 +68,12 @@ async fn a_posted_form_is_answered_with_a_page() {
 
 #[rocket::async_test]
 async fn json_is_answered_with_a_page_where_accept_prefers_one() {
-    let inn = Inn::open(Backend::Embedded).await;
-    inn.browser()
+    let app = TestApp::open(Backend::Embedded).await;
+    app.browser()
         .log_in_as("abdullah")
         .await
         .assert_sees_other("/profile/");
-    inn.browser()
+    app.browser()
         .log_out()
         .await
         .assert_sees_other("/logout/?without_cookie=1");
@@ -81,12 +81,12 @@ async fn json_is_answered_with_a_page_where_accept_prefers_one() {
 
 #[rocket::async_test]
 async fn pages_without_a_json_form_answer_every_client() {
-    let inn = Inn::open(Backend::Embedded).await;
-    inn.program()
+    let app = TestApp::open(Backend::Embedded).await;
+    app.program()
         .get("/login/")
         .await
         .assert_page(200, "Sign in");
-    inn.program()
+    app.program()
         .get("/logout/")
         .await
         .assert_page(200, "You are signed out");
@@ -94,7 +94,7 @@ async fn pages_without_a_json_form_answer_every_client() {
 
 #[rocket::async_test]
 async fn a_wrong_method_is_told_the_right_ones() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     for (method, path, allow) in [
         (Method::Put, "/profile/", "GET, HEAD"),
         (Method::Post, "/profile", "GET, HEAD"),
@@ -103,17 +103,17 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::Options, "/", "GET, HEAD"),
         (Method::Post, "/static/innkeeper/style.css", "GET, HEAD"),
     ] {
-        let answer = inn.program().send(method, path, &[], "").await;
+        let answer = app.program().send(method, path, &[], "").await;
         answer.assert_detail(405, "Method Not Allowed");
         assert_eq!(answer.header("Allow"), Some(allow), "{method} {path}");
     }
-    let page = inn.browser().send(Method::Put, "/profile/", &[], "").await;
+    let page = app.browser().send(Method::Put, "/profile/", &[], "").await;
     page.assert_page(405, "That does not work here");
 }
 
 #[rocket::async_test]
 async fn an_unknown_address_is_not_found_in_both_forms() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     for path in [
         "/nowhere",
         "/profile/x",
@@ -121,19 +121,19 @@ async fn an_unknown_address_is_not_found_in_both_forms() {
         "/static/innkeeper/",
         "/static/innkeeper/../Cargo.toml",
     ] {
-        let answer = inn.program().get(path).await;
+        let answer = app.program().get(path).await;
         answer.assert_detail(404, "Not Found");
         assert_eq!(answer.header("Allow"), None);
     }
-    let page = inn.browser().get("/nowhere").await;
+    let page = app.browser().get("/nowhere").await;
     page.assert_page(404, "Page not found");
     assert!(page.body.contains(r#"<a class="button" href="/">"#));
 }
 
 #[rocket::async_test]
 async fn head_is_answered_like_get_without_the_body() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     let refused = program.send(Method::Head, "/profile/", &[], "").await;
     assert_eq!((refused.status.code, refused.body.as_str()), (403, ""));
     program.log_in_as("abdullah").await;
@@ -166,13 +166,13 @@ fn an_unknown_method_is_a_wrong_one() {
 
 #[rocket::async_test]
 async fn a_long_accept_counts_as_none() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     let of_length = |length: usize| format!("text/html{}", ",a/b".repeat((length - 9) / 4));
     for (length, page) in [(1021, true), (1025, false), (8_001, false)] {
         let accept = of_length(length);
         assert_eq!(accept.len(), length);
         let lines = [("Accept", accept.as_str())];
-        let answer = inn
+        let answer = app
             .program()
             .send(Method::Get, "/nowhere", &lines, "")
             .await;
@@ -181,7 +181,7 @@ async fn a_long_accept_counts_as_none() {
     }
     let half = of_length(601);
     let lines = [("Accept", half.as_str()), ("Accept", half.as_str())];
-    let answer = inn
+    let answer = app
         .program()
         .send(Method::Get, "/nowhere", &lines, "")
         .await;

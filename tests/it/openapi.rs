@@ -8,10 +8,10 @@ use jsonschema::Validator;
 use rocket::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Inn, Visitor, python};
+use crate::support::{Answer, Backend, TestApp, TestClient, python};
 
-async fn document(inn: &Inn) -> Value {
-    let answer = inn.browser().get("/openapi.json").await;
+async fn document(app: &TestApp) -> Value {
+    let answer = app.browser().get("/openapi.json").await;
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
     answer.json()
 }
@@ -32,10 +32,10 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
 /// Other people's tools read it: each document passes a validator of the specification, and is the same as YAML.
 #[rocket::async_test]
 async fn a_validator_of_others_and_a_reader_of_yaml_take_it() {
-    let settings = [("public_url", json!("https://inn.example"))];
+    let settings = [("public_url", json!("https://app.example"))];
     for settings in [&[][..], &settings] {
-        let inn = Inn::with(Backend::Embedded, settings).await;
-        let text = inn.browser().get("/openapi.json").await.body;
+        let app = TestApp::with(Backend::Embedded, settings).await;
+        let text = app.browser().get("/openapi.json").await.body;
         let is_printable = |character| matches!(character, ' '..='~');
         assert!(text.chars().all(is_printable), "{text}");
         assert!(!text.contains(r"\ud"), "a surrogate in {text}");
@@ -75,13 +75,13 @@ fn without_slash(path: &str) -> String {
 
 #[rocket::async_test]
 async fn the_document_and_the_routes_are_the_same() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let described: BTreeSet<_> = operations(&document)
         .into_iter()
         .map(|(method, path, _)| (method, without_slash(&path)))
         .collect();
-    let mounted: BTreeSet<_> = inn
+    let mounted: BTreeSet<_> = app
         .addresses()
         .into_iter()
         .filter(|(_, path)| !path.starts_with("/static/"))
@@ -93,8 +93,8 @@ async fn the_document_and_the_routes_are_the_same() {
 
 #[rocket::async_test]
 async fn the_document_is_whole() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["info"]["title"], "Innkeeper");
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
@@ -151,8 +151,8 @@ fn every_reference_leads_somewhere(document: &Value, part: &Value) {
 
 #[rocket::async_test]
 async fn every_example_is_one() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let mut tried = 0;
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         let validator = validator(&document, schema);
@@ -166,12 +166,12 @@ async fn every_example_is_one() {
 
 #[rocket::async_test]
 async fn behind_https_it_names_the_site_and_its_cookie() {
-    let settings = [("public_url", json!("https://inn.example"))];
-    let inn = Inn::with(Backend::Embedded, &settings).await;
-    let document = document(&inn).await;
+    let settings = [("public_url", json!("https://app.example"))];
+    let app = TestApp::with(Backend::Embedded, &settings).await;
+    let document = document(&app).await;
     assert_eq!(
         document["servers"],
-        json!([{ "url": "https://inn.example" }])
+        json!([{ "url": "https://app.example" }])
     );
     assert_eq!(
         document["components"]["securitySchemes"]["session"]["name"],
@@ -181,8 +181,8 @@ async fn behind_https_it_names_the_site_and_its_cookie() {
 
 #[rocket::async_test]
 async fn the_names_of_the_tutorial_are_there() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let schemas = &document["components"]["schemas"];
     let properties = |name: &str| -> BTreeSet<String> {
         schemas[name]["properties"]
@@ -217,8 +217,8 @@ async fn the_names_of_the_tutorial_are_there() {
 /// Of others, and of what may follow an emoji, the pattern says less; but it never refuses what signs in.
 #[rocket::async_test]
 async fn the_user_names_of_the_document_are_those_that_sign_in() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let login = &document["components"]["schemas"]["LoginRequest"];
     let validator = validator(&document, &login["properties"]["username"]);
     let pattern = login["properties"]["username"]["pattern"].as_str().unwrap();
@@ -251,14 +251,14 @@ async fn the_user_names_of_the_document_are_those_that_sign_in() {
     assert!(signed_in > 1000, "{signed_in}");
 }
 
-/// A request to the inn, and the operation that it is.
+/// A request to the app, and the operation that it is.
 async fn ask(
-    visitor: &mut Visitor,
+    client: &mut TestClient,
     document: &Value,
     (method, path, operation): (Method, &str, &str),
     (headers, body): (&[(&str, &str)], &str),
 ) -> Answer {
-    let answer = visitor.send(method, path, headers, body).await;
+    let answer = client.send(method, path, headers, body).await;
     let verb = method.as_str().to_lowercase();
     let status = answer.status.code.to_string();
     let said = &document["paths"][operation][verb.as_str()]["responses"][status.as_str()];
@@ -300,8 +300,8 @@ const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
 
 #[rocket::async_test]
 async fn a_sign_in_answers_as_described() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let long = "x".repeat(9000);
     let two = ("Cookie", "session_id=a; session_id=b");
     for (status, headers, body) in [
@@ -318,8 +318,8 @@ async fn a_sign_in_answers_as_described() {
         (422, &[FORM], "username="),
     ] {
         let operation = (Method::Post, "/login/", "/login/");
-        for mut visitor in [inn.program(), inn.browser()] {
-            let answer = ask(&mut visitor, &document, operation, (headers, body)).await;
+        for mut client in [app.program(), app.browser()] {
+            let answer = ask(&mut client, &document, operation, (headers, body)).await;
             let expected = if status == 200 && answer.status.code == 303 {
                 303
             } else {
@@ -332,30 +332,30 @@ async fn a_sign_in_answers_as_described() {
 
 #[rocket::async_test]
 async fn every_address_answers_as_described() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
     let dead = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     let handle = "0f8fad5bd9cb469fa16570867728950e";
     for (method, path, _) in operations(&document) {
         let verb: Method = method.parse().unwrap();
         let address = path.replace("{handle}", handle);
         let operation = (verb, address.as_str(), path.as_str());
-        for nobody in [inn.program(), inn.browser()] {
+        for nobody in [app.program(), app.browser()] {
             let mut signed_in = nobody.clone();
             signed_in.log_in_as("abdullah").await;
             let ended = nobody.clone().with_cookie("session_id", dead);
-            for visitor in [nobody, signed_in, ended] {
+            for client in [nobody, signed_in, ended] {
                 for headers in [
                     &[][..],
                     &[CROSS_SITE],
                     &[("Cookie", "session_id=a; session_id=b")],
                 ] {
                     // Each with a session of its own, because some of these end it.
-                    let mut visitor = visitor.clone();
-                    if visitor.has_cookie() && visitor.id() != dead {
-                        visitor.log_in_as("abdullah").await;
+                    let mut client = client.clone();
+                    if client.has_cookie() && client.id() != dead {
+                        client.log_in_as("abdullah").await;
                     }
-                    ask(&mut visitor, &document, operation, (headers, "")).await;
+                    ask(&mut client, &document, operation, (headers, "")).await;
                 }
             }
         }
@@ -364,19 +364,19 @@ async fn every_address_answers_as_described() {
 
 #[rocket::async_test]
 async fn sessions_that_are_ended_answer_as_described() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
-    let mut visitor = inn.program();
-    visitor.log_in_as("abdullah").await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
+    let mut client = app.program();
+    client.log_in_as("abdullah").await;
     let list = (Method::Get, "/sessions/", "/sessions/");
     for (method, path, operation, own) in [
         (Method::Delete, "/sessions/", "/sessions/{handle}", false),
         (Method::Delete, "/sessions/", "/sessions/{handle}", true),
         (Method::Post, "/end", "/sessions/{handle}/end", true),
     ] {
-        inn.program().log_in_as("abdullah").await;
-        visitor.log_in_as("abdullah").await;
-        let listed = ask(&mut visitor, &document, list, (&[], "")).await.json();
+        app.program().log_in_as("abdullah").await;
+        client.log_in_as("abdullah").await;
+        let listed = ask(&mut client, &document, list, (&[], "")).await.json();
         let sessions = listed["sessions"].as_array().unwrap();
         let one = sessions
             .iter()
@@ -385,7 +385,7 @@ async fn sessions_that_are_ended_answer_as_described() {
         let end = if path == "/end" { "/end" } else { "" };
         let path = format!("/sessions/{}{end}", one["id"].as_str().unwrap());
         let answer = ask(
-            &mut visitor,
+            &mut client,
             &document,
             (method, &path, operation),
             (&[], ""),
@@ -400,9 +400,9 @@ async fn sessions_that_are_ended_answer_as_described() {
 
 #[rocket::async_test]
 async fn an_outage_answers_as_described() {
-    let inn = Inn::open(Backend::Redis).await;
-    let document = document(&inn).await;
-    inn.redis().signal("KILL");
+    let app = TestApp::open(Backend::Redis).await;
+    let document = document(&app).await;
+    app.redis().signal("KILL");
     let id = "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a";
     for (method, path, operation) in operations(&document) {
         let verb: Method = method.parse().unwrap();
@@ -412,8 +412,8 @@ async fn an_outage_answers_as_described() {
         } else {
             (&[], "")
         };
-        let mut visitor = inn.program().with_cookie("session_id", id);
-        let answer = ask(&mut visitor, &document, (verb, &address, &path), sent).await;
+        let mut client = app.program().with_cookie("session_id", id);
+        let answer = ask(&mut client, &document, (verb, &address, &path), sent).await;
         let asks = operation["security"] != json!([]) || path == "/readyz";
         assert_eq!(answer.status.code == 503, asks, "{method} {path}");
     }
@@ -421,9 +421,9 @@ async fn an_outage_answers_as_described() {
 
 #[rocket::async_test]
 async fn the_page_shows_every_operation_and_no_session() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let document = document(&inn).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let document = document(&app).await;
+    let mut browser = app.browser();
     browser.log_in_as("abdullah").await;
     for path in ["/docs", "/docs/"] {
         let page = browser.get(path).await;

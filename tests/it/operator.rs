@@ -8,25 +8,25 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::cluster::Cluster;
-use crate::support::program::{Program, Said};
+use crate::support::program::{Output, Program};
 use crate::support::redis::{OPERATORS_RIGHTS, RedisServer};
 use crate::support::sentinel::Sentinels;
 use crate::support::{free_port, http};
 use crate::tls;
 
-pub(crate) fn doctor(variables: &[(&str, &str)]) -> Said {
+pub(crate) fn doctor(variables: &[(&str, &str)]) -> Output {
     doctor_in(tempfile::tempdir().unwrap().path(), variables)
 }
 
-fn doctor_in(folder: &Path, variables: &[(&str, &str)]) -> Said {
+fn doctor_in(folder: &Path, variables: &[(&str, &str)]) -> Output {
     Program::operate(folder, &["doctor"], variables)
 }
 
-pub(crate) fn doctor_of(redis_url: &str) -> Said {
+pub(crate) fn doctor_of(redis_url: &str) -> Output {
     doctor(&[("REDIS_URL", redis_url)])
 }
 
-impl Said {
+impl Output {
     /// Level and subject of what is not ok and not known to every run.
     pub(crate) fn troubles(&self) -> Vec<(&str, &str)> {
         let always = ["cookie", "open"];
@@ -240,13 +240,13 @@ fn with_nothing_configured_all_is_well_and_nothing_is_made() {
 #[test]
 fn settings_that_expose_people_are_warned_of() {
     let public = |url| doctor(&[("INNKEEPER_PUBLIC_URL", url)]);
-    let said = public("https://inn.example");
+    let said = public("https://app.example");
     said.assert_says(1, &["under any name", "ip_header"]);
     assert_eq!(
         said.troubles(),
         [("warning", "sign-in"), ("note", "addresses")]
     );
-    public("http://inn.example").assert_says(1, &["listens on the way", "not Secure"]);
+    public("http://app.example").assert_says(1, &["listens on the way", "not Secure"]);
     let open = [
         ("ROCKET_ADDRESS", "0.0.0.0"),
         ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),
@@ -282,12 +282,12 @@ fn on(redis_url: &str) -> Vec<(&str, &str)> {
     vec![("REDIS_URL", redis_url)]
 }
 
-fn list(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
+fn list(folder: &Path, redis_url: &str, words: &[&str]) -> Output {
     let words: Vec<_> = ["sessions", "list"].iter().chain(words).copied().collect();
     Program::operate(folder, &words, &on(redis_url))
 }
 
-pub(crate) fn end(folder: &Path, redis_url: &str, words: &[&str]) -> Said {
+pub(crate) fn end(folder: &Path, redis_url: &str, words: &[&str]) -> Output {
     let words: Vec<_> = ["sessions", "end"].iter().chain(words).copied().collect();
     Program::operate(folder, &words, &on(redis_url))
 }
@@ -468,7 +468,7 @@ const ALIKE: ([&str; 2], &str) = (
     "c14adc18",
 );
 
-fn rows(said: &Said) -> Vec<Value> {
+fn rows(said: &Output) -> Vec<Value> {
     serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"))
 }
 

@@ -1,11 +1,11 @@
 //! What every page owes its readers.
 
-use crate::support::{Answer, Backend, Inn};
+use crate::support::{Answer, Backend, TestApp};
 
 async fn all_pages() -> Vec<(&'static str, Answer)> {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut guest = inn.browser();
-    let mut host = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut guest = app.browser();
+    let mut host = app.browser();
     let name = "<script>alert('&')</script>";
     host.submit_login_form(name).await;
     let mut pages = Vec::new();
@@ -59,8 +59,8 @@ async fn what_a_visitor_typed_is_never_markup() {
 #[rocket::async_test]
 async fn every_form_leads_to_an_address() {
     let mut pages = all_pages().await;
-    let inn = Inn::open(Backend::Embedded).await;
-    pages.push(("/docs", inn.browser().get("/docs").await));
+    let app = TestApp::open(Backend::Embedded).await;
+    pages.push(("/docs", app.browser().get("/docs").await));
     for (path, page) in pages {
         for action in page.body.split("action=\"").skip(1) {
             let action = action.split('"').next().unwrap();
@@ -98,15 +98,15 @@ async fn every_field_has_a_label_and_every_form_posts() {
 
 #[rocket::async_test]
 async fn the_sign_in_page_says_that_it_is_open() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let text = inn.browser().get("/login/").await.text();
+    let app = TestApp::open(Backend::Embedded).await;
+    let text = app.browser().get("/login/").await.text();
     assert!(text.contains("any user name signs you in"), "{text}");
 }
 
 #[rocket::async_test]
 async fn the_sign_in_page_describes_itself_and_stays_out_of_search_engines() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let page = inn.browser().get("/login/").await.body;
+    let app = TestApp::open(Backend::Embedded).await;
+    let page = app.browser().get("/login/").await.body;
     assert!(page.contains("<meta name=\"description\" content=\"Sign in"));
     assert!(page.contains("<meta name=\"robots\" content=\"noindex\">"));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 on_every_store!(
     a_program_reads_its_profile,
@@ -15,8 +15,8 @@ on_every_store!(
 );
 
 async fn a_program_reads_its_profile(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut program = inn.program();
+    let app = TestApp::open(on).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     for path in ["/profile/", "/profile"] {
         let answer = program.get(path).await;
@@ -34,8 +34,8 @@ async fn a_program_reads_its_profile(on: Backend) {
 }
 
 async fn without_a_cookie_a_program_is_refused(on: Backend) {
-    let inn = Inn::open(on).await;
-    for mut nobody in [inn.program(), inn.program().with_cookie("session_id", "")] {
+    let app = TestApp::open(on).await;
+    for mut nobody in [app.program(), app.program().with_cookie("session_id", "")] {
         let answer = nobody.profile().await;
         answer.assert_detail(403, "No session cookie found");
         answer.assert_leaves_cookie();
@@ -43,8 +43,8 @@ async fn without_a_cookie_a_program_is_refused(on: Backend) {
 }
 
 async fn an_ended_session_is_said_to_have_expired(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut program = inn.program();
+    let app = TestApp::open(on).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let mut late = program.clone();
     program.log_out().await;
@@ -55,8 +55,8 @@ async fn an_ended_session_is_said_to_have_expired(on: Backend) {
 
 /// T14: `Uuid` itself takes capitals, braces and more.
 async fn only_canonical_ids_reach_the_store(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut program = inn.program();
+    let app = TestApp::open(on).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let id = program.id();
     for other in [
@@ -70,7 +70,7 @@ async fn only_canonical_ids_reach_the_store(on: Backend) {
         "*".to_owned(),
         "x".repeat(4000),
     ] {
-        let answer = inn
+        let answer = app
             .program()
             .with_cookie("session_id", &other)
             .profile()
@@ -82,8 +82,8 @@ async fn only_canonical_ids_reach_the_store(on: Backend) {
 }
 
 async fn a_browser_without_a_session_is_sent_to_sign_in(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     let answer = browser.profile().await;
     answer.assert_sees_other("/login/?next=/profile/");
     answer.assert_leaves_cookie();
@@ -93,8 +93,8 @@ async fn a_browser_without_a_session_is_sent_to_sign_in(on: Backend) {
 }
 
 async fn a_browser_whose_session_has_ended_is_told_so(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let mut late = browser.clone();
     browser.log_out().await;
@@ -113,8 +113,8 @@ async fn a_browser_whose_session_has_ended_is_told_so(on: Backend) {
 }
 
 async fn a_page_never_contains_the_id(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(on).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     for path in ["/profile/", "/logout/", "/nowhere"] {
         let page = browser.get(path).await;
@@ -124,8 +124,8 @@ async fn a_page_never_contains_the_id(on: Backend) {
 
 #[rocket::async_test]
 async fn the_page_says_who_since_when_and_until_when() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
     let page = browser.profile().await;
     let text = page.text();
@@ -144,8 +144,8 @@ async fn the_page_says_who_since_when_and_until_when() {
 
 #[rocket::async_test]
 async fn what_a_program_reads_has_nothing_of_our_own_record() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     assert_eq!(
         program.profile().await.json()["session_data"],
@@ -155,11 +155,11 @@ async fn what_a_program_reads_has_nothing_of_our_own_record() {
 
 #[rocket::async_test]
 async fn the_start_page_leads_on() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut browser = inn.browser();
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut browser = app.browser();
     browser.get("/").await.assert_sees_other("/login/");
     browser.submit_login_form("abdullah").await;
     browser.get("/").await.assert_sees_other("/profile/");
-    let mut program = inn.program();
+    let mut program = app.program();
     program.get("/").await.assert_sees_other("/login/");
 }

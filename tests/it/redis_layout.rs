@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rocket::http::Method;
 
-use crate::support::{Backend, Inn};
+use crate::support::{Backend, TestApp};
 
 #[rocket::async_test]
 async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     let headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", "curl/8.5.0"),
@@ -24,11 +24,11 @@ async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
         .await;
     let id = program.id();
     assert_eq!(
-        inn.redis().keys(),
+        app.redis().keys(),
         [format!("session:{id}"), "user_sessions:abdullah".to_owned()]
     );
 
-    let hash: BTreeMap<String, String> = inn.redis().run(&format!("HGETALL session:{id}"));
+    let hash: BTreeMap<String, String> = app.redis().run(&format!("HGETALL session:{id}"));
     let created: f64 = hash["_created"].parse().unwrap();
     let names: Vec<_> = hash.keys().map(String::as_str).collect();
     assert_eq!(names, ["_agent", "_created", "status", "user"]);
@@ -38,18 +38,18 @@ async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
     );
     assert_eq!(hash["_agent"], "curl/8.5.0");
 
-    assert_eq!(inn.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
-    let score: f64 = inn
+    assert_eq!(app.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
+    let score: f64 = app
         .redis()
         .run(&format!("ZSCORE user_sessions:abdullah {id}"));
     assert!((score - created) < 1.0, "{score} {created}");
-    assert_eq!(inn.redis().run::<i64>("TTL user_sessions:abdullah"), 43_200);
+    assert_eq!(app.redis().run::<i64>("TTL user_sessions:abdullah"), 43_200);
 }
 
 #[rocket::async_test]
 async fn signing_out_leaves_only_its_reason_and_that_for_a_while() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let first = program.id();
     program.log_in_as("zo\u{eb} and { friends }").await;
@@ -60,43 +60,43 @@ async fn signing_out_leaves_only_its_reason_and_that_for_a_while() {
         format!("ended_session:{second}"),
     ];
     expected.sort();
-    assert_eq!(inn.redis().keys(), expected);
+    assert_eq!(app.redis().keys(), expected);
     for key in expected {
-        assert_eq!(inn.redis().run::<i64>(&format!("TTL {key}")), 900);
+        assert_eq!(app.redis().run::<i64>(&format!("TTL {key}")), 900);
     }
 }
 
 #[rocket::async_test]
 async fn a_session_that_the_tutorials_server_began_works_here() {
-    let inn = Inn::open(Backend::Redis).await;
+    let app = TestApp::open(Backend::Redis).await;
     let id = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET session:{id} user abdullah status active"));
-    inn.redis().run::<u64>(&format!("EXPIRE session:{id} 100"));
+    app.redis().run::<u64>(&format!("EXPIRE session:{id} 100"));
 
-    let mut program = inn.program().with_cookie("session_id", id);
+    let mut program = app.program().with_cookie("session_id", id);
     assert_eq!(
         program.profile().await.body,
         format!(
             r#"{{"session_id":"{id}","session_data":{{"user":"abdullah","status":"active"}}}}"#
         )
     );
-    assert_eq!(inn.redis().run::<i64>(&format!("TTL session:{id}")), 900);
-    let page = inn.browser().with_cookie("session_id", id).profile().await;
+    assert_eq!(app.redis().run::<i64>(&format!("TTL session:{id}")), 900);
+    let page = app.browser().with_cookie("session_id", id).profile().await;
     page.assert_page(200, "Welcome, abdullah");
 
-    assert_eq!(inn.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
+    assert_eq!(app.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
     program.log_out().await;
-    assert_eq!(inn.redis().keys(), [format!("ended_session:{id}")]);
+    assert_eq!(app.redis().keys(), [format!("ended_session:{id}")]);
 }
 
 #[rocket::async_test]
 async fn fields_of_others_are_shown_and_our_own_record_is_not() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let id = program.id();
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET session:{id} theme dark _secret x"));
     assert_eq!(
         program.profile().await.json()["session_data"],
@@ -106,8 +106,8 @@ async fn fields_of_others_are_shown_and_our_own_record_is_not() {
 
 #[rocket::async_test]
 async fn two_instances_share_their_sessions() {
-    let here = Inn::open(Backend::Redis).await;
-    let there = here.beside(&[]).await;
+    let here = TestApp::open(Backend::Redis).await;
+    let there = here.second_instance(&[]).await;
     let mut program = here.program();
     program.log_in_as("abdullah").await;
     let mut elsewhere = there.program().with_cookie("session_id", &program.id());
@@ -121,14 +121,14 @@ async fn two_instances_share_their_sessions() {
 
 #[rocket::async_test]
 async fn an_id_that_is_none_costs_no_command() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut stranger = inn.program().with_cookie("session_id", "nonsense");
-    let commands = || -> String { inn.redis().run("INFO commandstats") };
+    let app = TestApp::open(Backend::Redis).await;
+    let mut stranger = app.program().with_cookie("session_id", "nonsense");
+    let commands = || -> String { app.redis().run("INFO commandstats") };
     // The launch asks whether Redis is there, as a request would.
     crate::support::eventually("the launch's question", || {
         commands().contains("cmdstat_expire").then_some(())
     });
-    inn.redis().run::<()>("CONFIG RESETSTAT");
+    app.redis().run::<()>("CONFIG RESETSTAT");
     stranger.profile().await;
     assert!(!commands().contains("cmdstat_hgetall"));
     stranger.log_out().await;
@@ -137,18 +137,18 @@ async fn an_id_that_is_none_costs_no_command() {
 
 #[rocket::async_test]
 async fn reading_a_profile_costs_three_commands_and_no_write_of_data() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     crate::support::eventually("the launch's question", || {
-        let stats: String = inn.redis().run("INFO commandstats");
+        let stats: String = app.redis().run("INFO commandstats");
         stats.contains("cmdstat_expire").then_some(())
     });
-    inn.redis().run::<()>("CONFIG RESETSTAT");
+    app.redis().run::<()>("CONFIG RESETSTAT");
     for _ in 0..10 {
         program.profile().await;
     }
-    let stats: String = inn.redis().run("INFO commandstats");
+    let stats: String = app.redis().run("INFO commandstats");
     let calls: BTreeMap<_, _> = stats
         .lines()
         .filter_map(|line| line.strip_prefix("cmdstat_"))
@@ -162,8 +162,8 @@ async fn reading_a_profile_costs_three_commands_and_no_write_of_data() {
     assert_eq!(calls, BTreeMap::from(each));
 }
 
-async fn listed(inn: &Inn, id: &str) -> Vec<serde_json::Value> {
-    let answer = inn
+async fn listed(app: &TestApp, id: &str) -> Vec<serde_json::Value> {
+    let answer = app
         .program()
         .with_cookie("session_id", id)
         .get("/sessions/")
@@ -175,13 +175,13 @@ async fn listed(inn: &Inn, id: &str) -> Vec<serde_json::Value> {
 /// A list can be evicted, or run out of time after the settings were changed.
 #[rocket::async_test]
 async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let id = program.id();
-    inn.redis().run::<u64>("DEL user_sessions:abdullah");
-    assert_eq!(listed(&inn, &id).await.len(), 1);
-    assert_eq!(inn.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
+    app.redis().run::<u64>("DEL user_sessions:abdullah");
+    assert_eq!(listed(&app, &id).await.len(), 1);
+    assert_eq!(app.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
 
     let handle = innkeeper::Handle::from(&innkeeper::SessionId::parse(&id).unwrap());
     for path in [format!("/sessions/{handle}"), "/sessions/".to_owned()] {
@@ -191,7 +191,7 @@ async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
             &handle.to_string(),
             &innkeeper::Handle::from(&innkeeper::SessionId::parse(&late.id()).unwrap()).to_string(),
         );
-        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        app.redis().run::<u64>("DEL user_sessions:abdullah");
         let answer = program.send(Method::Delete, &path, &[], "").await;
         assert_eq!(answer.status.code, 200, "{answer:?}");
         late.profile().await.assert_detail(404, "Session expired");
@@ -201,11 +201,11 @@ async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
 #[rocket::async_test]
 async fn the_newest_sign_in_stays_even_where_another_instances_clock_is_ahead() {
     let settings = [("max_sessions_per_user", serde_json::json!(1))];
-    let inn = Inn::with(Backend::Redis, &settings).await;
-    let (mut first, mut second) = (inn.program(), inn.program());
+    let app = TestApp::with(Backend::Redis, &settings).await;
+    let (mut first, mut second) = (app.program(), app.program());
     first.log_in_as("abdullah").await;
     let list = "user_sessions:abdullah";
-    inn.redis()
+    app.redis()
         .run::<f64>(&format!("ZINCRBY {list} 5 {}", first.id()));
     second.log_in_as("abdullah").await;
     assert_eq!(second.profile().await.status.code, 200);
@@ -214,46 +214,46 @@ async fn the_newest_sign_in_stays_even_where_another_instances_clock_is_ahead() 
 
 #[rocket::async_test]
 async fn a_key_that_holds_no_session_does_not_hide_the_others() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let odd = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
-    inn.redis().run::<()>(&format!("SET session:{odd} x"));
-    inn.redis()
+    app.redis().run::<()>(&format!("SET session:{odd} x"));
+    app.redis()
         .run::<u64>(&format!("ZADD user_sessions:abdullah 1 {odd}"));
-    assert_eq!(listed(&inn, &program.id()).await.len(), 1);
+    assert_eq!(listed(&app, &program.id()).await.len(), 1);
 }
 
 /// T4, where a touch has more to do than to read and renew.
 #[rocket::async_test]
 async fn with_full_memory_every_kind_of_session_goes_on() {
     let settings = [("absolute_timeout_secs", serde_json::json!(0))];
-    let inn = Inn::with(Backend::Redis, &settings).await;
-    let mut program = inn.program();
+    let app = TestApp::with(Backend::Redis, &settings).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
     let id = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET session:{id} user abdullah status active"));
-    inn.redis().run::<()>("CONFIG SET maxmemory 1");
-    let mut foreign = inn.program().with_cookie("session_id", id);
-    for visitor in [&mut program, &mut foreign] {
-        assert_eq!(visitor.profile().await.status.code, 200);
-        assert_eq!(visitor.get("/sessions/").await.status.code, 200);
+    app.redis().run::<()>("CONFIG SET maxmemory 1");
+    let mut foreign = app.program().with_cookie("session_id", id);
+    for client in [&mut program, &mut foreign] {
+        assert_eq!(client.profile().await.status.code, 200);
+        assert_eq!(client.get("/sessions/").await.status.code, 200);
     }
-    inn.redis().run::<()>("CONFIG SET maxmemory 0");
+    app.redis().run::<()>("CONFIG SET maxmemory 0");
     foreign.profile().await;
-    assert_eq!(listed(&inn, id).await.len(), 2);
+    assert_eq!(listed(&app, id).await.len(), 2);
 }
 
 /// Waits for what is done beside the requests, which go on meanwhile.
 async fn while_used<T>(
     what: &str,
-    visitor: &mut crate::support::Visitor,
+    client: &mut crate::support::TestClient,
     look: impl Fn() -> Option<T>,
 ) -> T {
     let begun = std::time::Instant::now();
     loop {
-        assert_eq!(visitor.profile().await.status.code, 200);
+        assert_eq!(client.profile().await.status.code, 200);
         if let Some(found) = look() {
             return found;
         }
@@ -267,14 +267,14 @@ async fn while_used<T>(
 async fn a_raised_limit_leaves_no_session_unlisted() {
     for (before, after) in [(0, 43_200), (6, 600)] {
         let settings = |limit| [("absolute_timeout_secs", serde_json::json!(limit))];
-        let old = Inn::with(Backend::Redis, &settings(before)).await;
+        let old = TestApp::with(Backend::Redis, &settings(before)).await;
         let mut program = old.program();
         program.log_in_as("abdullah").await;
         let list = "user_sessions:abdullah";
         let ttl = || old.redis().run::<i64>(&format!("TTL {list}"));
         assert_eq!(ttl(), 900, "{before}");
         old.redis().run::<u64>(&format!("EXPIRE {list} 500"));
-        let new = old.beside(&settings(after)).await;
+        let new = old.second_instance(&settings(after)).await;
         let mut program = new.program().with_cookie("session_id", &program.id());
         let longest = i64::max(900, after);
         while_used("the list to live on", &mut program, || {
@@ -287,21 +287,21 @@ async fn a_raised_limit_leaves_no_session_unlisted() {
 /// Evicted, or lost in a failover; seen by an instance that has just come, and by one that knew it in its list.
 #[rocket::async_test]
 async fn a_session_that_its_list_has_lost_is_listed_again_when_it_is_used() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
     program.log_in_as("abdullah").await;
-    for inn in [&inn.beside(&[]).await, &inn] {
-        let mut program = inn.program().with_cookie("session_id", &program.id());
-        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+    for app in [&app.second_instance(&[]).await, &app] {
+        let mut program = app.program().with_cookie("session_id", &program.id());
+        app.redis().run::<u64>("DEL user_sessions:abdullah");
         while_used("the session to be listed", &mut program, || {
-            let names: u64 = inn.redis().run("ZCARD user_sessions:abdullah");
+            let names: u64 = app.redis().run("ZCARD user_sessions:abdullah");
             (names == 1).then_some(())
         })
         .await;
-        let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+        let left: i64 = app.redis().run("TTL user_sessions:abdullah");
         assert!(left > 43_000, "{left}");
     }
-    let mut other = inn.program();
+    let mut other = app.program();
     other.log_in_as("abdullah").await;
     let method = Method::Delete;
     let answer = other.send(method, "/sessions/others", &[], "").await;
@@ -312,12 +312,12 @@ async fn a_session_that_its_list_has_lost_is_listed_again_when_it_is_used() {
 /// While instances with other settings take one another's place.
 #[rocket::async_test]
 async fn no_instance_shortens_the_life_of_a_list() {
-    let inn = Inn::open(Backend::Redis).await;
-    inn.program().log_in_as("abdullah").await;
+    let app = TestApp::open(Backend::Redis).await;
+    app.program().log_in_as("abdullah").await;
     let limit = [("absolute_timeout_secs", serde_json::json!(60))];
-    let shorter = inn.beside(&limit).await;
+    let shorter = app.second_instance(&limit).await;
     shorter.program().log_in_as("abdullah").await;
-    let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+    let left: i64 = app.redis().run("TTL user_sessions:abdullah");
     assert!(left > 43_000, "{left}");
 
     // Nor one that looks at the list with each touch, because its sessions have no limit.
@@ -325,44 +325,44 @@ async fn no_instance_shortens_the_life_of_a_list() {
         ("absolute_timeout_secs", serde_json::json!(0)),
         ("idle_timeout_secs", serde_json::json!(60)),
     ];
-    let without_limit = inn.beside(&limits).await;
+    let without_limit = app.second_instance(&limits).await;
     let mut here = without_limit.program();
     here.log_in_as("abdullah").await;
     assert_eq!(here.profile().await.status.code, 200);
     assert_eq!(here.get("/sessions/").await.status.code, 200);
-    let left: i64 = inn.redis().run("TTL user_sessions:abdullah");
+    let left: i64 = app.redis().run("TTL user_sessions:abdullah");
     assert!(left > 43_000, "{left}");
 }
 
 /// What cannot be listed cannot be ended, so it must not begin.
 #[rocket::async_test]
 async fn a_key_that_holds_no_list_lets_no_session_begin_unlisted() {
-    let inn = Inn::open(Backend::Redis).await;
-    inn.redis().run::<()>("SET user_sessions:abdullah x");
-    let mut program = inn.program();
+    let app = TestApp::open(Backend::Redis).await;
+    app.redis().run::<()>("SET user_sessions:abdullah x");
+    let mut program = app.program();
     assert_eq!(program.log_in_as("abdullah").await.status.code, 503);
-    assert_eq!(inn.redis().keys(), ["user_sessions:abdullah"]);
+    assert_eq!(app.redis().keys(), ["user_sessions:abdullah"]);
 }
 
 /// Not some time later: whoever signs out everywhere ends all that have been used.
 #[rocket::async_test]
 async fn a_list_that_is_lost_is_whole_again_with_the_next_requests() {
-    let inn = Inn::open(Backend::Redis).await;
-    let second = inn.beside(&[]).await;
+    let app = TestApp::open(Backend::Redis).await;
+    let second = app.second_instance(&[]).await;
     for round in 0..3 {
-        let (mut here, mut there) = (inn.program(), inn.program());
+        let (mut here, mut there) = (app.program(), app.program());
         here.log_in_as("abdullah").await;
         there.log_in_as("abdullah").await;
-        for used_by in [&inn, &second] {
-            inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        for used_by in [&app, &second] {
+            app.redis().run::<u64>("DEL user_sessions:abdullah");
             let mut here = used_by.program().with_cookie("session_id", &here.id());
             let mut there = used_by.program().with_cookie("session_id", &there.id());
             assert_eq!(here.profile().await.status.code, 200);
             assert_eq!(there.profile().await.status.code, 200);
-            let listed: Vec<String> = inn.redis().run("ZRANGE user_sessions:abdullah 0 -1");
+            let listed: Vec<String> = app.redis().run("ZRANGE user_sessions:abdullah 0 -1");
             assert_eq!(listed.len(), 2, "{round}: {listed:?}");
         }
-        inn.redis().run::<u64>("DEL user_sessions:abdullah");
+        app.redis().run::<u64>("DEL user_sessions:abdullah");
         assert_eq!(here.profile().await.status.code, 200);
         let answer = there.send(Method::Delete, "/sessions/", &[], "").await;
         assert_eq!(answer.status.code, 200);

@@ -3,7 +3,7 @@
 use rocket::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Inn, Visitor};
+use crate::support::{Answer, Backend, TestApp, TestClient};
 
 on_every_store!(
     a_user_sees_all_his_sessions_and_no_id,
@@ -21,35 +21,35 @@ on_every_store!(
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
-async fn signed_in(inn: &Inn, agent: &str, user: &str) -> Visitor {
-    let mut visitor = inn.program();
+async fn signed_in(app: &TestApp, agent: &str, user: &str) -> TestClient {
+    let mut client = app.program();
     let headers = [("Content-Type", "application/json"), ("User-Agent", agent)];
     let body = json!({ "username": user }).to_string();
-    let answer = visitor.send(Method::Post, "/login/", &headers, body).await;
+    let answer = client.send(Method::Post, "/login/", &headers, body).await;
     assert_eq!(answer.status.code, 200);
-    visitor
+    client
 }
 
-async fn list(visitor: &mut Visitor) -> Vec<Value> {
-    let answer = visitor.get("/sessions/").await;
+async fn list(client: &mut TestClient) -> Vec<Value> {
+    let answer = client.get("/sessions/").await;
     assert_eq!(answer.status.code, 200, "{answer:?}");
     answer.json()["sessions"].as_array().unwrap().clone()
 }
 
-async fn delete(visitor: &mut Visitor, path: &str) -> Answer {
+async fn delete(client: &mut TestClient, path: &str) -> Answer {
     let headers = [("User-Agent", FIREFOX)];
-    visitor.send(Method::Delete, path, &headers, "").await
+    client.send(Method::Delete, path, &headers, "").await
 }
 
-fn handle_of(visitor: &Visitor) -> String {
-    innkeeper::Handle::from(&innkeeper::SessionId::parse(&visitor.id()).unwrap()).to_string()
+fn handle_of(client: &TestClient) -> String {
+    innkeeper::Handle::from(&innkeeper::SessionId::parse(&client.id()).unwrap()).to_string()
 }
 
 async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut firefox = signed_in(&inn, FIREFOX, "abdullah").await;
-    let curl = signed_in(&inn, "curl/8.5.0", "abdullah").await;
-    signed_in(&inn, "curl/8.5.0", "zoe").await;
+    let app = TestApp::open(on).await;
+    let mut firefox = signed_in(&app, FIREFOX, "abdullah").await;
+    let curl = signed_in(&app, "curl/8.5.0", "abdullah").await;
+    signed_in(&app, "curl/8.5.0", "zoe").await;
 
     for path in ["/sessions/", "/sessions"] {
         let answer = firefox.get(path).await;
@@ -100,7 +100,7 @@ async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {
             assert!(text.len() == 20 && text.ends_with('Z'), "{moment} {text}");
         }
     }
-    let mut page = inn.browser().with_cookie("session_id", &firefox.id());
+    let mut page = app.browser().with_cookie("session_id", &firefox.id());
     let page = page.get("/sessions/").await;
     page.assert_page(200, "Your sessions");
     for text in [
@@ -114,20 +114,20 @@ async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {
     for id in [firefox.id(), curl.id()] {
         assert!(!page.body.contains(&id));
     }
-    inn.program()
+    app.program()
         .get("/sessions/")
         .await
         .assert_detail(403, "No session cookie found");
-    inn.browser()
+    app.browser()
         .get("/sessions/")
         .await
         .assert_sees_other("/login/?next=/sessions/");
 }
 
 async fn a_list_slides_only_the_readers_session(on: Backend) {
-    let inn = Inn::with(on, &[("idle_timeout_secs", json!(4))]).await;
-    let mut reader = signed_in(&inn, FIREFOX, "abdullah").await;
-    let mut idle = signed_in(&inn, "curl/8", "abdullah").await;
+    let app = TestApp::with(on, &[("idle_timeout_secs", json!(4))]).await;
+    let mut reader = signed_in(&app, FIREFOX, "abdullah").await;
+    let mut idle = signed_in(&app, "curl/8", "abdullah").await;
     let mut alive = 0;
     for _ in 0..12 {
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
@@ -138,9 +138,9 @@ async fn a_list_slides_only_the_readers_session(on: Backend) {
 }
 
 async fn one_session_is_ended_by_its_handle(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let mut there = signed_in(&inn, "curl/8", "abdullah").await;
+    let app = TestApp::open(on).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let mut there = signed_in(&app, "curl/8", "abdullah").await;
     let answer = delete(&mut here, &format!("/sessions/{}", handle_of(&there))).await;
     answer.assert_json(200, &json!({ "message": "Session ended" }));
     answer.assert_leaves_cookie();
@@ -155,10 +155,10 @@ async fn one_session_is_ended_by_its_handle(on: Backend) {
 }
 
 async fn handles_that_name_none_of_ones_own_are_one_answer(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let mut foreign = signed_in(&inn, "curl/8", "zoe").await;
-    let mut gone = signed_in(&inn, "curl/8", "abdullah").await;
+    let app = TestApp::open(on).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let mut foreign = signed_in(&app, "curl/8", "zoe").await;
+    let mut gone = signed_in(&app, "curl/8", "abdullah").await;
     let gone_handle = handle_of(&gone);
     gone.log_out().await;
     for handle in [
@@ -175,19 +175,19 @@ async fn handles_that_name_none_of_ones_own_are_one_answer(on: Backend) {
     }
     assert_eq!(foreign.profile().await.status.code, 200);
     assert_eq!(here.profile().await.status.code, 200);
-    delete(&mut inn.program(), "/sessions/nonsense")
+    delete(&mut app.program(), "/sessions/nonsense")
         .await
         .assert_detail(403, "No session cookie found");
 }
 
 async fn all_others_are_ended(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
+    let app = TestApp::open(on).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
     let mut others = Vec::new();
     for _ in 0..3 {
-        others.push(signed_in(&inn, "curl/8", "abdullah").await);
+        others.push(signed_in(&app, "curl/8", "abdullah").await);
     }
-    let mut zoe = signed_in(&inn, "curl/8", "zoe").await;
+    let mut zoe = signed_in(&app, "curl/8", "zoe").await;
     let answer = delete(&mut here, "/sessions/others").await;
     answer.assert_json(
         200,
@@ -206,9 +206,9 @@ async fn all_others_are_ended(on: Backend) {
 }
 
 async fn all_are_ended_this_one_included(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let mut there = signed_in(&inn, "curl/8", "abdullah").await;
+    let app = TestApp::open(on).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let mut there = signed_in(&app, "curl/8", "abdullah").await;
     let mut late = here.clone();
     let answer = delete(&mut here, "/sessions/").await;
     answer.assert_json(200, &json!({ "message": "All sessions ended", "ended": 2 }));
@@ -219,12 +219,12 @@ async fn all_are_ended_this_one_included(on: Backend) {
 }
 
 async fn the_pages_forms_do_the_same(on: Backend) {
-    let inn = Inn::open(on).await;
+    let app = TestApp::open(on).await;
     let form = "application/x-www-form-urlencoded";
-    let mut browser = inn.browser();
+    let mut browser = app.browser();
     browser.submit_login_form("abdullah").await;
-    let mut one = signed_in(&inn, "curl/8", "abdullah").await;
-    let mut two = signed_in(&inn, "curl/8", "abdullah").await;
+    let mut one = signed_in(&app, "curl/8", "abdullah").await;
+    let mut two = signed_in(&app, "curl/8", "abdullah").await;
 
     let path = format!("/sessions/{}/end", handle_of(&one));
     browser
@@ -258,25 +258,25 @@ async fn the_pages_forms_do_the_same(on: Backend) {
 }
 
 /// A browser with the session of a program, to look at its pages.
-fn as_browser(inn: &Inn, visitor: &Visitor) -> Visitor {
-    inn.browser().with_cookie("session_id", &visitor.id())
+fn as_browser(app: &TestApp, client: &TestClient) -> TestClient {
+    app.browser().with_cookie("session_id", &client.id())
 }
 
 async fn who_was_ended_is_told_why(on: Backend) {
-    let inn = Inn::open(on).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let ended = signed_in(&inn, "curl/8", "abdullah").await;
+    let app = TestApp::open(on).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let ended = signed_in(&app, "curl/8", "abdullah").await;
     delete(&mut here, &format!("/sessions/{}", handle_of(&ended))).await;
 
-    let mut again = signed_in(&inn, FIREFOX, "zoe").await;
+    let mut again = signed_in(&app, FIREFOX, "zoe").await;
     let replaced = again.clone();
     again.log_in_as("zoe").await;
-    let unknown = inn
+    let unknown = app
         .program()
         .with_cookie("session_id", "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a");
-    let malformed = inn.program().with_cookie("session_id", "nonsense");
+    let malformed = app.program().with_cookie("session_id", "nonsense");
 
-    for (visitor, why) in [
+    for (client, why) in [
         (
             &ended,
             "You were signed out from Firefox on Linux, just now.",
@@ -294,7 +294,7 @@ async fn who_was_ended_is_told_why(on: Backend) {
             "Sessions end after 15 minutes without activity, and 12 hours after sign-in.",
         ),
     ] {
-        let mut browser = as_browser(&inn, visitor);
+        let mut browser = as_browser(&app, client);
         browser
             .profile()
             .await
@@ -308,8 +308,8 @@ async fn who_was_ended_is_told_why(on: Backend) {
     // Nobody learns anything who does not present the id.
     let handle = handle_of(&ended);
     for mut stranger in [
-        inn.browser(),
-        inn.browser().with_cookie("session_id", &handle),
+        app.browser(),
+        app.browser().with_cookie("session_id", &handle),
     ] {
         let page = stranger.get("/login/?ended=1").await;
         assert!(!page.text().contains("Firefox"), "{}", page.text());
@@ -317,10 +317,10 @@ async fn who_was_ended_is_told_why(on: Backend) {
 }
 
 async fn looking_at_the_session_does_not_prolong_it(on: Backend) {
-    let inn = Inn::with(on, &[("idle_timeout_secs", json!(3))]).await;
-    let mut visitor = signed_in(&inn, FIREFOX, "abdullah").await;
+    let app = TestApp::with(on, &[("idle_timeout_secs", json!(3))]).await;
+    let mut client = signed_in(&app, FIREFOX, "abdullah").await;
     for path in ["/session/", "/session"] {
-        let answer = visitor.get(path).await;
+        let answer = client.get(path).await;
         answer.assert_leaves_cookie();
         let left = answer.json()["idle_seconds_left"].as_u64().unwrap();
         assert!(left <= 3, "{answer:?}");
@@ -331,27 +331,27 @@ async fn looking_at_the_session_does_not_prolong_it(on: Backend) {
     }
     for _ in 0..10 {
         tokio::time::sleep(std::time::Duration::from_millis(320)).await;
-        visitor.clone().get("/session/").await;
+        client.clone().get("/session/").await;
     }
-    assert_eq!(visitor.get("/session/").await.status.code, 404);
+    assert_eq!(client.get("/session/").await.status.code, 404);
 
-    let endless = Inn::with(on, &[("absolute_timeout_secs", json!(0))]).await;
-    let mut visitor = signed_in(&endless, FIREFOX, "abdullah").await;
+    let endless = TestApp::with(on, &[("absolute_timeout_secs", json!(0))]).await;
+    let mut client = signed_in(&endless, FIREFOX, "abdullah").await;
     assert_eq!(
-        visitor.get("/session/").await.json()["absolute_seconds_left"],
+        client.get("/session/").await.json()["absolute_seconds_left"],
         Value::Null
     );
 }
 
 async fn an_ended_session_is_explained_to_programs_too(on: Backend) {
-    let inn = Inn::open(on).await;
-    inn.program()
+    let app = TestApp::open(on).await;
+    app.program()
         .get("/session/")
         .await
         .assert_detail(403, "No session cookie found");
 
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let mut there = signed_in(&inn, "curl/8", "abdullah").await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let mut there = signed_in(&app, "curl/8", "abdullah").await;
     delete(&mut here, "/sessions/others").await;
     let answer = there.clone().get("/session/").await;
     let why = "You were signed out from Firefox on Linux, just now.";
@@ -364,7 +364,7 @@ async fn an_ended_session_is_explained_to_programs_too(on: Backend) {
         .await
         .assert_json(404, &json!({ "detail": "Session expired" }));
     // A script that asks for a page learns by a redirect, and keeps the cookie for the sign-in page.
-    let answer = as_browser(&inn, &there).get("/session/").await;
+    let answer = as_browser(&app, &there).get("/session/").await;
     answer.assert_sees_other("/login/?next=/session/&ended=1");
     answer.assert_leaves_cookie();
     let answer = there.send(Method::Post, "/session/", &[], "").await;
@@ -372,35 +372,35 @@ async fn an_ended_session_is_explained_to_programs_too(on: Backend) {
 }
 
 async fn the_most_allowed_is_a_setting(on: Backend) {
-    let inn = Inn::with(on, &[("max_sessions_per_user", json!(2))]).await;
+    let app = TestApp::with(on, &[("max_sessions_per_user", json!(2))]).await;
     let mut visitors = Vec::new();
     for _ in 0..4 {
-        visitors.push(signed_in(&inn, FIREFOX, "abdullah").await);
+        visitors.push(signed_in(&app, FIREFOX, "abdullah").await);
     }
-    for (number, visitor) in visitors.iter_mut().enumerate() {
+    for (number, client) in visitors.iter_mut().enumerate() {
         let expected = if number < 2 { 404 } else { 200 };
         assert_eq!(
-            visitor.clone().profile().await.status.code,
+            client.clone().profile().await.status.code,
             expected,
             "{number}"
         );
     }
-    let page = as_browser(&inn, &visitors[0]).get("/login/").await;
+    let page = as_browser(&app, &visitors[0]).get("/login/").await;
     let why = "It was your oldest, and made room for a sign-in from Firefox on Linux, just now.";
     assert!(page.text().contains(why), "{}", page.text());
 }
 
 #[rocket::async_test]
 async fn on_redis_a_foreign_session_is_listed_once_we_have_seen_it() {
-    let inn = Inn::open(Backend::Redis).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
+    let app = TestApp::open(Backend::Redis).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
     let id = "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11";
-    inn.redis()
+    app.redis()
         .run::<u64>(&format!("HSET session:{id} user abdullah status active"));
-    inn.redis().run::<u64>(&format!("EXPIRE session:{id} 100"));
+    app.redis().run::<u64>(&format!("EXPIRE session:{id} 100"));
     assert_eq!(list(&mut here).await.len(), 1);
 
-    let mut foreign = inn.program().with_cookie("session_id", id);
+    let mut foreign = app.program().with_cookie("session_id", id);
     foreign.profile().await;
     let sessions = list(&mut here).await;
     assert_eq!(sessions.len(), 2);
@@ -416,10 +416,10 @@ async fn on_redis_a_foreign_session_is_listed_once_we_have_seen_it() {
 
 #[rocket::async_test]
 async fn a_reason_holds_nothing_of_a_strangers_choice() {
-    let inn = Inn::open(Backend::Embedded).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
+    let app = TestApp::open(Backend::Embedded).await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
     let mut there = signed_in(
-        &inn,
+        &app,
         "an\u{a0}unsafe\u{a0}device.\u{a0}Call\u{a0}+1-800",
         "abdullah",
     )
@@ -443,20 +443,20 @@ async fn a_reason_holds_nothing_of_a_strangers_choice() {
 #[tokio::test(start_paused = true)]
 async fn reasons_tell_how_long_ago_and_are_forgotten() {
     let minutes = |count: u64| std::time::Duration::from_secs(60 * count);
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     // Ahead of the wall clock, so that the paused one alone is measured by.
     tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
-    let mut here = signed_in(&inn, FIREFOX, "abdullah").await;
-    let ended = signed_in(&inn, "curl/8", "abdullah").await;
+    let mut here = signed_in(&app, FIREFOX, "abdullah").await;
+    let ended = signed_in(&app, "curl/8", "abdullah").await;
     delete(&mut here, "/sessions/others").await;
     tokio::time::advance(minutes(3)).await;
-    let text = as_browser(&inn, &ended).get("/login/").await.text();
+    let text = as_browser(&app, &ended).get("/login/").await.text();
     assert!(
         text.contains("You were signed out from Firefox on Linux, 3 minutes ago."),
         "{text}"
     );
     tokio::time::advance(minutes(13)).await;
-    let text = as_browser(&inn, &ended).get("/login/").await.text();
+    let text = as_browser(&app, &ended).get("/login/").await.text();
     assert!(
         text.contains(
             "Sessions end after 15 minutes without activity, and 12 hours after sign-in."
@@ -467,12 +467,12 @@ async fn reasons_tell_how_long_ago_and_are_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_used_comes_first_behind_the_current_one() {
-    let inn = Inn::open(Backend::Embedded).await;
+    let app = TestApp::open(Backend::Embedded).await;
     // Ahead of the wall clock, so that the paused one alone is measured by.
     tokio::time::advance(std::time::Duration::from_secs(86_400)).await;
     let mut visitors = Vec::new();
     for _ in 0..3 {
-        visitors.push(signed_in(&inn, FIREFOX, "abdullah").await);
+        visitors.push(signed_in(&app, FIREFOX, "abdullah").await);
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
     }
     visitors[0].profile().await;

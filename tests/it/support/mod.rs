@@ -11,9 +11,9 @@ pub(crate) mod redis;
 pub(crate) mod scrape;
 pub(crate) mod sentinel;
 
-mod inn;
+mod app;
 
-pub(crate) use inn::{Answer, Backend, Inn, Visitor, configured};
+pub(crate) use app::{Answer, Backend, TestApp, TestClient, configured};
 
 /// Stamps each case for every store.
 macro_rules! on_every_store {

@@ -23,7 +23,7 @@ pub(crate) struct Program {
 
 /// What an operator's command said.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Output {
     pub(crate) status: i32,
     pub(crate) out: String,
     pub(crate) problem: String,
@@ -123,7 +123,7 @@ impl Program {
     }
 
     /// Runs an operator's command to its end.
-    pub(crate) fn operate(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Said {
+    pub(crate) fn operate(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Output {
         let output = command(folder, variables)
             .args(words)
             .stdout(Stdio::piped())
@@ -131,7 +131,7 @@ impl Program {
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said {
+        Output {
             status: output.status.code().unwrap(),
             out: text(output.stdout),
             problem: text(output.stderr),

@@ -10,21 +10,21 @@ use serde_json::Value;
 
 use super::redis::RedisServer;
 
-/// Where an inn keeps its sessions.
+/// Where an app keeps its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Embedded,
     Redis,
 }
 
-/// An Innkeeper in this process. Clones are the same inn.
+/// An Innkeeper in this process. Clones are the same app.
 #[derive(Clone)]
-pub(crate) struct Inn {
+pub(crate) struct TestApp {
     client: Arc<Client>,
     redis: Option<Arc<RedisServer>>,
 }
 
-impl Inn {
+impl TestApp {
     pub(crate) async fn open(on: Backend) -> Self {
         Self::with(on, &[]).await
     }
@@ -36,8 +36,8 @@ impl Inn {
     }
 
     /// A second instance on the same Redis.
-    pub(crate) async fn beside(&self, settings: &[(&str, Value)]) -> Self {
-        let redis = self.redis.clone().expect("an inn on Redis");
+    pub(crate) async fn second_instance(&self, settings: &[(&str, Value)]) -> Self {
+        let redis = self.redis.clone().expect("an app on Redis");
         Self::on(Some(redis), settings).await
     }
 
@@ -46,13 +46,13 @@ impl Inn {
         let rocket = configured(url.as_deref().unwrap_or(""), settings);
         let rocket = rocket.attach(innkeeper::stage());
         Self {
-            client: Arc::new(Client::untracked(rocket).await.expect("a launched inn")),
+            client: Arc::new(Client::untracked(rocket).await.expect("a launched app")),
             redis,
         }
     }
 
     pub(crate) fn redis(&self) -> &RedisServer {
-        self.redis.as_deref().expect("an inn on Redis")
+        self.redis.as_deref().expect("an app on Redis")
     }
 
     /// Each address as method and path, in the spelling of `OpenAPI`.
@@ -67,14 +67,14 @@ impl Inn {
     }
 
     /// A program: asks for JSON by asking for nothing.
-    pub(crate) fn program(&self) -> Visitor {
-        Visitor::new(self.clone(), "*/*")
+    pub(crate) fn program(&self) -> TestClient {
+        TestClient::new(self.clone(), "*/*")
     }
 
     /// A browser.
-    pub(crate) fn browser(&self) -> Visitor {
+    pub(crate) fn browser(&self) -> TestClient {
         let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        Visitor::new(self.clone(), accept)
+        TestClient::new(self.clone(), accept)
     }
 }
 
@@ -94,16 +94,16 @@ pub(crate) fn configured(redis_url: &str, settings: &[(&str, Value)]) -> Rocket<
 
 /// Somebody with a cookie jar of his own.
 #[derive(Clone)]
-pub(crate) struct Visitor {
-    inn: Inn,
+pub(crate) struct TestClient {
+    app: TestApp,
     accept: &'static str,
     cookie: Option<(String, String)>,
 }
 
-impl Visitor {
-    fn new(inn: Inn, accept: &'static str) -> Self {
+impl TestClient {
+    fn new(app: TestApp, accept: &'static str) -> Self {
         Self {
-            inn,
+            app,
             accept,
             cookie: None,
         }
@@ -161,7 +161,7 @@ impl Visitor {
         headers: &[(&str, &str)],
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let client = Arc::clone(&self.inn.client);
+        let client = Arc::clone(&self.app.client);
         let mut request = client.req(method, path).body(body);
         let given = |name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if !given("Accept") {

@@ -1,6 +1,6 @@
 //! The invariants of the Redis layout, with every operation broken off, repeated and interleaved at each of its steps.
 //!
-//! In the embedded store a change is one transaction of one thread, so nothing can come between its steps; its storms
+//! In the embedded store a change is one transaction of one thread, so nothing can come between its steps; its concurrency tests
 //! are those of `store_contract`, and the kills of `durability`.
 
 use std::collections::BTreeMap;
