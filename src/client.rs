@@ -2,9 +2,9 @@
 
 /// Where a sign-in came from, as far as the request told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Visitor {
+pub struct Client {
     /// The client's address.
     pub ip: Option<String>,
     /// What the `User-Agent` header says; the sign-in keeps at most 64 bytes of it.
-    pub agent: Option<String>,
+    pub user_agent: Option<String>,
 }

@@ -62,7 +62,7 @@ pub use crate::session::{
     Started, StoreError, Vitals, Which, Written,
 };
 pub use cli::Command;
-pub use client::Visitor;
+pub use client::Client;
 pub use clock::Clock;
 pub use config::{
     ClientCertificate, Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl,

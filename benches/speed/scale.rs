@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use innkeeper::{
-    Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisOptions, RedisStore, Secret,
-    SessionId, SessionStore, Sessions, UserName, Visitor,
+    Client, Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisOptions, RedisStore,
+    Secret, SessionId, SessionStore, Sessions, UserName,
 };
 use rocket::futures::StreamExt;
 use rocket::futures::stream;
@@ -372,12 +372,12 @@ fn begin(kept: &Kept, number: usize) -> (Vec<SessionId>, Vec<SessionId>) {
         let start = |user: String| {
             let sessions = sessions.clone();
             async move {
-                let visitor = Visitor {
+                let client = Client {
                     ip: Some("203.0.113.195".to_owned()),
-                    agent: Some(KEPT_AGENT.to_owned()),
+                    user_agent: Some(KEPT_AGENT.to_owned()),
                 };
                 let user = UserName::parse(&user).unwrap();
-                sessions.start(&user, visitor, None).await.unwrap().id
+                sessions.start(&user, client, None).await.unwrap().id
             }
         };
         let users = (0..number).map(|index| format!("guest{:07}", index / PER_USER));

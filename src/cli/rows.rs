@@ -39,8 +39,8 @@ impl From<Listed> for Row {
             created_at: session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
             expires_at: rfc3339(listed.ends_at),
-            ip: session.visitor.ip,
-            user_agent: session.visitor.agent,
+            ip: session.client.ip,
+            user_agent: session.client.user_agent,
             used_at: listed.last_active_at,
         }
     }
@@ -178,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::client::Visitor;
+    use crate::client::Client;
     use crate::session::{Session, SessionId};
 
     fn used(at: u64, id: &SessionId) -> Listed {
@@ -190,7 +190,7 @@ mod tests {
                 status: String::new(),
                 data: BTreeMap::new(),
                 created_at: None,
-                visitor: Visitor::default(),
+                client: Client::default(),
             },
             last_active_at: moment,
             ends_at: moment + Duration::from_secs(900),

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::clock::since_1970;
 
 /// Why somebody ended a session, when, and from where.
@@ -18,8 +18,8 @@ pub struct Ending {
     /// When, in seconds since 1970.
     pub at: u64,
     /// The `User-Agent` of whoever did it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
+    #[serde(rename = "agent", default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
     /// Whose session it was, where an operator ended it: his command has no log, so the server tells of it when the ended
     /// id is presented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,11 +65,11 @@ impl Reason {
 }
 
 impl Ending {
-    pub(crate) fn new(reason: Reason, now: SystemTime, by: &Visitor) -> Self {
+    pub(crate) fn new(reason: Reason, now: SystemTime, by: &Client) -> Self {
         Self {
             reason,
             at: since_1970(now).as_secs(),
-            agent: by.agent.clone(),
+            user_agent: by.user_agent.clone(),
             user: None,
         }
     }

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 
-use crate::client::Visitor;
+use crate::client::Client;
 
 pub use ending::{Ending, Reason};
 pub use field::FieldError;
@@ -41,7 +41,7 @@ pub struct Session {
     /// When the visitor signed in, to the second; `None` where another program began the session.
     pub created_at: Option<SystemTime>,
     /// The browser or program, and the address, that signed in.
-    pub visitor: Visitor,
+    pub client: Client,
 }
 
 impl Session {

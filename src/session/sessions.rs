@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
     Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
@@ -127,19 +127,19 @@ impl Sessions {
     pub async fn start(
         &self,
         user: &UserName,
-        visitor: Visitor,
+        client: Client,
         replaced: Option<&SessionId>,
     ) -> Result<Started, StoreError> {
         let id = SessionId::generate();
         let now = self.clock.now();
-        let again = Ending::new(Reason::SignedInAgain, now, &visitor);
-        let too_many = Ending::new(Reason::TooMany, now, &visitor);
+        let again = Ending::new(Reason::SignedInAgain, now, &client);
+        let too_many = Ending::new(Reason::TooMany, now, &client);
         let session = Session {
             user: user.as_str().to_owned(),
             status: "active".to_owned(),
             data: BTreeMap::new(),
             created_at: Some(to_the_second(now)),
-            visitor,
+            client,
         };
         let new = NewSession {
             id: &id,
@@ -280,7 +280,7 @@ impl Sessions {
     /// # Errors
     ///
     /// The visitor is still signed in.
-    pub async fn end(&self, id: &SessionId, by: &Visitor) -> Result<Option<String>, StoreError> {
+    pub async fn end(&self, id: &SessionId, by: &Client) -> Result<Option<String>, StoreError> {
         let why = Ending::new(Reason::SignedOut, self.clock.now(), by);
         self.in_time(self.store.delete(id, &why)).await
     }
@@ -296,7 +296,7 @@ impl Sessions {
         &self,
         user: &str,
         which: Which,
-        by: &Visitor,
+        by: &Client,
     ) -> Result<EndOutcome, StoreError> {
         let why = Ending::new(Reason::Ended, self.clock.now(), by);
         self.in_time(self.store.end(user, which, &why)).await
@@ -338,7 +338,7 @@ impl Sessions {
     }
 
     fn operator(&self) -> Ending {
-        Ending::new(Reason::ByOperator, self.clock.now(), &Visitor::default())
+        Ending::new(Reason::ByOperator, self.clock.now(), &Client::default())
     }
 
     /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, Ending, Handle, Lifetimes, NewSession, Reason, RedisAddress, RedisOptions, RedisStore,
-    Secret, Session, SessionId, SessionStore, StoreError, Visitor, Which,
+    Client, Clock, Ending, Handle, Lifetimes, NewSession, Reason, RedisAddress, RedisOptions,
+    RedisStore, Secret, Session, SessionId, SessionStore, StoreError, Which,
 };
 
 use crate::support::proxy::{Fault, Proxy};
@@ -63,7 +63,7 @@ fn ending(reason: Reason) -> Ending {
     Ending {
         reason,
         at: 0,
-        agent: None,
+        user_agent: None,
         user: None,
     }
 }
@@ -78,7 +78,7 @@ fn session() -> Session {
         status: "active".to_owned(),
         data: BTreeMap::new(),
         created_at: Some(UNIX_EPOCH + Duration::from_secs(now)),
-        visitor: Visitor::default(),
+        client: Client::default(),
     }
 }
 

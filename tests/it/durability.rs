@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use innkeeper::{
-    Clock, EmbeddedLimits, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason, Session,
-    SessionId, SessionStore, Visitor,
+    Client, Clock, EmbeddedLimits, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason,
+    Session, SessionId, SessionStore,
 };
 
 use crate::support::eventually;
@@ -511,7 +511,7 @@ fn ending() -> Ending {
     Ending {
         reason: Reason::TooMany,
         at: 0,
-        agent: None,
+        user_agent: None,
         user: None,
     }
 }
@@ -523,9 +523,9 @@ async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime
         status: "active".to_owned(),
         data: BTreeMap::new(),
         created_at: Some(created_at),
-        visitor: Visitor {
+        client: Client {
             ip: Some("127.0.0.1".to_owned()),
-            agent: Some("x".repeat(250)),
+            user_agent: Some("x".repeat(250)),
         },
     };
     let new = NewSession {

@@ -1,6 +1,6 @@
 //! `stage()` in an application that is not ours.
 
-use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, Visitor};
+use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalRequest, LocalResponse};
 use rocket::{Build, Rocket, get, post, routes};
@@ -216,7 +216,7 @@ fn the_life_cycle_is_there_for_handlers() {
     #[post("/everyone-out")]
     async fn out(
         current: Result<&CurrentSession, Refusal>,
-        visitor: Visitor,
+        client: innkeeper::Client,
         sessions: &Sessions,
     ) -> Result<String, Refusal> {
         let current = current?;

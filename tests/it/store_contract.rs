@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Clock, Displaced, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live, Location,
-    NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session, SessionId,
-    SessionStore, Visitor, Which, Written,
+    Client, Clock, Displaced, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live,
+    Location, NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session,
+    SessionId, SessionStore, Which, Written,
 };
 
 use crate::support::Backend;
@@ -83,9 +83,9 @@ fn session_of(user: &str, created_at: SystemTime) -> Session {
         status: "active".to_owned(),
         data: BTreeMap::from([("theme".to_owned(), "d\u{e4}mmerung".to_owned())]),
         created_at: Some(created_at),
-        visitor: Visitor {
+        client: Client {
             ip: Some("127.0.0.1".to_owned()),
-            agent: Some("curl/8".to_owned()),
+            user_agent: Some("curl/8".to_owned()),
         },
     }
 }
@@ -95,7 +95,7 @@ fn why(reason: Reason) -> Ending {
     Ending {
         reason,
         at: now.as_secs(),
-        agent: Some("curl/8".to_owned()),
+        user_agent: Some("curl/8".to_owned()),
         user: None,
     }
 }
@@ -570,7 +570,7 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
         assert_eq!(store.ending(id).await.unwrap(), None);
     }
     let by = |reason| Ending {
-        agent: Some("Firefox".to_owned()),
+        user_agent: Some("Firefox".to_owned()),
         ..why(reason)
     };
     let (signed_out, by_other) = (by(Reason::SignedOut), by(Reason::Ended));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::doctor::denied::grant;
 use crate::cli::doctor::finding::{Finding, Level, failure};
-use crate::cli::doctor::server::Client;
+use crate::cli::doctor::server::DoctorClient;
 use crate::cli::doctor::{problem, self_test, server, transport};
 use crate::clock::Clock;
 use crate::config::{Config, RedisAddress};
@@ -36,7 +36,7 @@ pub(super) async fn examine(
             return Ok(findings);
         }
     };
-    let client = Client {
+    let client = DoctorClient {
         by: reach.by,
         user: &reach.user,
         request_timeout,
@@ -101,7 +101,7 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-fn judge(survey: &Survey, client: Client<'_>) -> Vec<Finding> {
+fn judge(survey: &Survey, client: DoctorClient<'_>) -> Vec<Finding> {
     let of_each = survey.servers.iter().map(|one| {
         let findings = server::judge(one, client);
         (one.name.as_deref(), findings)

@@ -2,7 +2,7 @@
 
 use crate::cli::doctor::finding::{Finding, failure, ok};
 use crate::cli::doctor::problem;
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError};
 use crate::user_name::UserName;
 
@@ -38,9 +38,9 @@ pub(super) async fn prove(sessions: &Sessions) -> Finding {
 }
 
 async fn trial(sessions: &Sessions) -> Result<(), Broken> {
-    let doctor = Visitor {
+    let doctor = Client {
         ip: None,
-        agent: Some(USER.to_owned()),
+        user_agent: Some(USER.to_owned()),
     };
     let user = UserName::parse(USER).map_err(|error| Broken {
         step: "Naming the user",
@@ -75,7 +75,7 @@ fn lost(step: &'static str) -> Broken {
     }
 }
 
-async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Visitor) -> Result<(), Broken> {
+async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Result<(), Broken> {
     let using = "Using a session";
     let resumed = sessions.resume(id).await.map_err(at(using))?;
     resumed.ok_or_else(|| lost(using))?;

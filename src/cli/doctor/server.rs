@@ -11,7 +11,7 @@ const SUBJECT: &str = "Redis";
 
 /// Who asks, how, and for whom.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Client<'a> {
+pub(super) struct DoctorClient<'a> {
     pub(super) by: By,
     /// Innkeeper's user in Redis.
     pub(super) user: &'a str,
@@ -21,7 +21,7 @@ pub(super) struct Client<'a> {
     pub(super) metrics: bool,
 }
 
-pub(super) fn judge(server: &Server, client: Client<'_>) -> Vec<Finding> {
+pub(super) fn judge(server: &Server, client: DoctorClient<'_>) -> Vec<Finding> {
     let unknown =
         |what: &str, right: &str, refusal: &str| unknown(what, client.user, right, refusal);
     let mut findings = match &server.info {
@@ -61,8 +61,8 @@ fn unknown(what: &str, user: &str, right: &str, refusal: &str) -> Finding {
     )
 }
 
-fn judge_info(info: &Info, save: Result<&str, &String>, client: Client<'_>) -> Vec<Finding> {
-    let Client { by, user, .. } = client;
+fn judge_info(info: &Info, save: Result<&str, &String>, client: DoctorClient<'_>) -> Vec<Finding> {
+    let DoctorClient { by, user, .. } = client;
     let mut findings = vec![version(info, by)];
     findings.extend(role(info));
     findings.extend(wrong_kind(info, by));
@@ -217,8 +217,8 @@ mod tests {
         }
     }
 
-    fn client(by: By) -> Client<'static> {
-        Client {
+    fn client(by: By) -> DoctorClient<'static> {
+        DoctorClient {
             by,
             user: "innkeeper",
             request_timeout: Duration::from_secs(1),

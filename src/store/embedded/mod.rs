@@ -443,7 +443,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::client::Visitor;
+    use crate::client::Client;
     use crate::session::Reason;
 
     fn open(location: &Location) -> EmbeddedStore {
@@ -484,7 +484,7 @@ mod tests {
         Ending {
             reason: Reason::TooMany,
             at: 0,
-            agent: None,
+            user_agent: None,
             user: None,
         }
     }
@@ -496,7 +496,7 @@ mod tests {
             status: "active".to_owned(),
             data: BTreeMap::new(),
             created_at: None,
-            visitor: Visitor::default(),
+            client: Client::default(),
         };
         let too_many = ending();
         let new = NewSession {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::web::request::user_agent::device;
 
 /// The most bytes that are kept of what a visitor says of himself: by default Redis keeps a hash compact only as long
@@ -13,13 +13,13 @@ use crate::web::request::user_agent::device;
 const MOST: usize = 64;
 
 #[async_trait]
-impl<'r> FromRequest<'r> for Visitor {
+impl<'r> FromRequest<'r> for Client {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
         Outcome::Success(Self {
             ip: request.client_ip().map(|ip| ip.to_string()),
-            agent: request.headers().get_one("User-Agent").map(agent),
+            user_agent: request.headers().get_one("User-Agent").map(agent),
         })
     }
 }

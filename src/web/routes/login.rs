@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::session::Sessions;
 use crate::user_name::{NameError, UserName};
 use crate::web::answers::negotiate::{SeeOther, answer};
@@ -178,7 +178,7 @@ pub(in crate::web) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,
     body: Result<Body, Refusal>,
     presented: Presented,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
@@ -199,7 +199,7 @@ pub(in crate::web) async fn submit(
         return Answer::Refused(Refusal::AmbiguousCookie);
     }
     let presented = presented.id();
-    match sessions.start(&user, visitor, presented.as_ref()).await {
+    match sessions.start(&user, client, presented.as_ref()).await {
         Ok(started) => {
             audit.signed_in(&user, &started, presented.as_ref());
             Answer::SignedIn(SeeOther {

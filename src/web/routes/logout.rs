@@ -4,7 +4,7 @@ use rocket::{State, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::session::Sessions;
 use crate::web::answers::negotiate::SeeOther;
 use crate::web::answers::page::HtmlPage;
@@ -84,7 +84,7 @@ pub(in crate::web) struct LoggedOut {
 pub(in crate::web) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,
     presented: Presented,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
@@ -94,7 +94,7 @@ pub(in crate::web) async fn submit(
         return Err(Refusal::AmbiguousCookie);
     }
     if let Some(id) = presented.id()
-        && let Some(user) = sessions.end(&id, &visitor).await?
+        && let Some(user) = sessions.end(&id, &client).await?
     {
         audit.signed_out(&user, &id);
     }

@@ -6,7 +6,7 @@ use rocket::{State, delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::clock::rfc3339;
 use crate::session::{EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Which};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
@@ -118,12 +118,12 @@ pub(in crate::web) async fn page(
 
 impl Entry {
     fn of(listed: &Listed, own: Handle) -> Self {
-        let visitor = &listed.session.visitor;
+        let client = &listed.session.client;
         Self {
             id: listed.handle.to_string(),
             current: listed.handle == own,
-            device: device_of(visitor),
-            ip: visitor.ip.clone(),
+            device: device_of(client),
+            ip: client.ip.clone(),
             created_at: listed.session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
             expires_at: rfc3339(listed.ends_at),
@@ -133,21 +133,21 @@ impl Entry {
 
 impl Row {
     fn of(listed: &Listed, own: Handle, now: SystemTime) -> Self {
-        let visitor = &listed.session.visitor;
+        let client = &listed.session.client;
         let unused = now.duration_since(listed.last_active_at);
         Self {
             handle: listed.handle.to_string(),
             current: listed.handle == own,
-            device: device_of(visitor),
-            ip: visitor.ip.clone(),
+            device: device_of(client),
+            ip: client.ip.clone(),
             since: listed.session.created_at.map(Moment::from),
             active: ago(unused.unwrap_or_default()),
         }
     }
 }
 
-fn device_of(visitor: &Visitor) -> String {
-    device(visitor.agent.as_deref()).unwrap_or_else(|| "Unknown device".to_owned())
+fn device_of(client: &Client) -> String {
+    device(client.user_agent.as_deref()).unwrap_or_else(|| "Unknown device".to_owned())
 }
 
 /// What a program reads after ending one session.
@@ -189,7 +189,7 @@ type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 pub(in crate::web) async fn end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
@@ -199,13 +199,13 @@ pub(in crate::web) async fn end_one(
     let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let own = handle == Handle::from(current.id());
     let EndOutcome { mut ended, failure } = sessions
-        .end_of(current.user(), Which::One(handle), &visitor)
+        .end_of(current.user(), Which::One(handle), &client)
         .await?;
     if let Some(failure) = failure {
         return Err(failure.into());
     }
     if own {
-        let unlisted = sessions.end(current.id(), &visitor).await;
+        let unlisted = sessions.end(current.id(), &client).await;
         ended.extend(unlisted.iter().flatten().map(|_| handle));
         audit.ended_own(current, Which::One(handle), &ended);
         unlisted?;
@@ -233,13 +233,13 @@ pub(in crate::web) async fn end_one(
 #[delete("/sessions/others")]
 pub(in crate::web) async fn end_others(
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     sessions: &Sessions,
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
     let others = Which::Others(Handle::from(current.id()));
-    let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &visitor).await?;
+    let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &client).await?;
     audit.ended_own(current, others, &ended);
     refuse_if_any_may_live(ended.len(), failure)?;
     Ok(SeeOther {
@@ -262,7 +262,7 @@ pub(in crate::web) async fn end_others(
 #[delete("/sessions")]
 pub(in crate::web) async fn end_all(
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
@@ -271,14 +271,14 @@ pub(in crate::web) async fn end_all(
     let own = Handle::from(current.id());
     let others = Which::Others(own);
     let EndOutcome { mut ended, failure } =
-        sessions.end_of(current.user(), others, &visitor).await?;
+        sessions.end_of(current.user(), others, &client).await?;
     if failure.is_some() {
         audit.ended_own(current, others, &ended);
         refuse_if_any_may_live(ended.len(), failure)?;
     }
     // Last: whoever is told that some may be alive can ask again. And by its id: it ends even where the list has been
     // lost (evicted from Redis, say).
-    let own_end = sessions.end(current.id(), &visitor).await;
+    let own_end = sessions.end(current.id(), &client).await;
     ended.extend(own_end.iter().flatten().map(|_| own));
     audit.ended_own(current, Which::All, &ended);
     own_end?;
@@ -304,12 +304,12 @@ pub(in crate::web) async fn end_all(
 pub(in crate::web) async fn submit_end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
-    end_one(handle, current, visitor, cookie, sessions, audit).await
+    end_one(handle, current, client, cookie, sessions, audit).await
 }
 
 /// Ends the user's other sessions, for a form.
@@ -322,11 +322,11 @@ pub(in crate::web) async fn submit_end_one(
 #[post("/sessions/others/end")]
 pub(in crate::web) async fn submit_end_others(
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     sessions: &Sessions,
     audit: Audit<'_>,
 ) -> Several {
-    end_others(current, visitor, sessions, audit).await
+    end_others(current, client, sessions, audit).await
 }
 
 /// Ends all sessions of the user, for a form.
@@ -339,10 +339,10 @@ pub(in crate::web) async fn submit_end_others(
 #[post("/sessions/end")]
 pub(in crate::web) async fn submit_end_all(
     current: Result<&CurrentSession, Refusal>,
-    visitor: Visitor,
+    client: Client,
     cookie: &State<SessionCookie>,
     sessions: &Sessions,
     audit: Audit<'_>,
 ) -> Several {
-    end_all(current, visitor, cookie, sessions, audit).await
+    end_all(current, client, cookie, sessions, audit).await
 }

@@ -44,7 +44,7 @@ fn rule(lifetimes: Lifetimes) -> String {
 }
 
 fn sentence(ending: &Ending, since: Duration) -> String {
-    let device = device(ending.agent.as_deref());
+    let device = device(ending.user_agent.as_deref());
     let device = device.as_deref().unwrap_or("an unknown device");
     let when = ago(since);
     match ending.reason {

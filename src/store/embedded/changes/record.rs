@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::clock::{at_unix_time, since_1970};
 use crate::session::{Session, StoreError};
 
@@ -46,8 +46,8 @@ impl Record {
             created: session
                 .created_at
                 .map(|moment| since_1970(moment).as_secs()),
-            ip: session.visitor.ip.clone(),
-            agent: session.visitor.agent.clone(),
+            ip: session.client.ip.clone(),
+            agent: session.client.user_agent.clone(),
         }
     }
 
@@ -91,9 +91,9 @@ impl From<Record> for Session {
             status: record.status,
             data: record.data,
             created_at: record.created.map(at_unix_time),
-            visitor: Visitor {
+            client: Client {
                 ip: record.ip,
-                agent: record.agent,
+                user_agent: record.agent,
             },
         }
     }

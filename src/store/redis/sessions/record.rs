@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
-use crate::client::Visitor;
+use crate::client::Client;
 use crate::clock::at_unix_time;
 use crate::session::Session;
 
@@ -46,15 +46,15 @@ const AGENT: &str = "_agent";
 /// A hash without `user` is no session.
 pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session> {
     let (mut user, mut status, mut created_at) = (None, String::new(), None);
-    let mut visitor = Visitor::default();
+    let mut client = Client::default();
     let mut data = BTreeMap::new();
     for (name, value) in fields {
         match name.as_str() {
             USER => user = Some(value),
             STATUS => status = value,
             CREATED => created_at = moment(&value),
-            IP => visitor.ip = Some(value),
-            AGENT => visitor.agent = Some(value),
+            IP => client.ip = Some(value),
+            AGENT => client.user_agent = Some(value),
             ours if ours.starts_with('_') => {}
             _ => {
                 data.insert(name, value);
@@ -66,7 +66,7 @@ pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session
         status,
         data,
         created_at,
-        visitor,
+        client,
     })
 }
 
@@ -79,8 +79,8 @@ pub(in crate::store::redis) fn pairs(session: &Session) -> Vec<(String, String)>
     let ours = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),
-        (IP, session.visitor.ip.clone()),
-        (AGENT, session.visitor.agent.clone()),
+        (IP, session.client.ip.clone()),
+        (AGENT, session.client.user_agent.clone()),
     ];
     ours.into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
