@@ -59,7 +59,7 @@ mod web;
 pub use crate::session::{
     ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix, Lifetimes,
     Listed, Listing, Live, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions,
-    Started, StoreError, Vitals, Which, Written,
+    Started, StoreError, StoreStats, Which, Written,
 };
 pub use cli::Command;
 pub use client::Client;

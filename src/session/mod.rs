@@ -7,8 +7,8 @@ mod handle;
 mod id;
 mod lifetimes;
 mod sessions;
+mod stats;
 mod store;
-mod vitals;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -23,10 +23,10 @@ pub use handle::{Handle, HandlePrefix};
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
+pub use stats::{ConnectionCount, StoreStats};
 pub use store::{
     Displaced, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
 };
-pub use vitals::{ConnectionCount, Vitals};
 
 /// What the server remembers about one visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
     Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Reason, Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    Reason, Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 use crate::user_name::UserName;
 
@@ -406,8 +406,8 @@ impl Sessions {
     }
 
     /// How the store is, for the operator.
-    pub async fn vitals(&self) -> Vitals {
-        self.store.vitals().await
+    pub async fn stats(&self) -> StoreStats {
+        self.store.stats().await
     }
 
     /// Lets the store write what it still holds in memory; for the shutdown.

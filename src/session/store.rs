@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Ending, Handle, HandlePrefix, Session, SessionId, Vitals};
+use super::{Ending, Handle, HandlePrefix, Session, SessionId, StoreStats};
 
 /// Where sessions live.
 ///
@@ -201,8 +201,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Tells how the store is. Asked for each scrape of the metrics, so it must be cheap; a store that has nothing to
     /// tell leaves it out.
-    async fn vitals(&self) -> Vitals {
-        Vitals::default()
+    async fn stats(&self) -> StoreStats {
+        StoreStats::default()
     }
 
     /// Writes what is still only in memory; called once, at shutdown, and returns in the time that a request may wait.

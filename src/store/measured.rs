@@ -10,7 +10,7 @@ use prometheus::{
 
 use crate::session::{
     Displaced, EndOutcome, Ending, Handle, HandlePrefix, Listing, Live, NewSession, Session,
-    SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
 /// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
@@ -237,8 +237,8 @@ impl SessionStore for Measured {
     }
 
     /// Not measured: it is asked for the metrics themselves.
-    async fn vitals(&self) -> Vitals {
-        self.store.vitals().await
+    async fn stats(&self) -> StoreStats {
+        self.store.stats().await
     }
 
     async fn close(&self) {

@@ -126,7 +126,7 @@ fn every_counter_moves_by_what_was_done(store: (&str, &str), live: std::ops::Ran
             assert!(before.find(name).is_some(), "{name} did not begin at 0");
         }
     }
-    let found = after.value("innkeeper_sessions_live");
+    let found = after.value("innkeeper_sessions_active");
     assert!(live.contains(&found), "{found}");
     assert!(after.value("innkeeper_store_operations_in_progress") < 0.5);
     let version = concat!(
@@ -140,7 +140,7 @@ fn every_counter_moves_by_what_was_done(store: (&str, &str), live: std::ops::Ran
         assert!(!after.text.contains(&secret), "{secret} in {}", after.text);
     }
     let on_redis = store.0 == "REDIS_URL";
-    let of_redis_alone = ["breaker_open", "connections", "connections_max"];
+    let of_redis_alone = ["circuit_open", "connections", "connections_max"];
     for name in of_redis_alone.map(|name| format!("innkeeper_store_{name}")) {
         assert_eq!(after.find(&name).is_some(), on_redis, "{name}");
     }
@@ -175,8 +175,8 @@ fn two_instances_agree_about_the_live_sessions_within_the_error_that_they_tell()
             "{}",
             scrape.text
         );
-        let live = scrape.value("innkeeper_sessions_live");
-        let error = scrape.value("innkeeper_sessions_live_error");
+        let live = scrape.value("innkeeper_sessions_active");
+        let error = scrape.value("innkeeper_sessions_active_error");
         assert!((100.0..500.0).contains(&error), "{error}");
         (live, error)
     });
@@ -197,7 +197,7 @@ fn an_outage_is_seen_and_its_end() {
     assert_eq!(http::profile_status(port, odd), 503);
     let id = http::log_in(port, "abdullah");
     let well = Scrape::of(program.metrics_port());
-    assert!(well.value("innkeeper_store_breaker_open") < 0.5);
+    assert!(well.value("innkeeper_store_circuit_open") < 0.5);
     assert!(well.value(r#"innkeeper_store_errors_total{kind="failed"}"#) > 0.5);
     let open = well.value("innkeeper_store_connections");
     assert!(open >= 1.0 && open <= well.value("innkeeper_store_connections_max"));
@@ -209,8 +209,8 @@ fn an_outage_is_seen_and_its_end() {
     let begun = Instant::now();
     let ill = Scrape::of(program.metrics_port());
     assert!(begun.elapsed() < Duration::from_secs(3));
-    assert!(ill.value("innkeeper_store_breaker_open") > 0.5);
-    assert_eq!(ill.find("innkeeper_sessions_live"), None);
+    assert!(ill.value("innkeeper_store_circuit_open") > 0.5);
+    assert_eq!(ill.find("innkeeper_sessions_active"), None);
     assert!(ill.value("innkeeper_store_operations_in_progress") < 0.5);
     let failed = |kind: &str| {
         ill.moved(
@@ -227,8 +227,8 @@ fn an_outage_is_seen_and_its_end() {
     redis.signal("CONT");
     eventually("the end of the outage", || {
         let again = Scrape::of(program.metrics_port());
-        let closed = again.value("innkeeper_store_breaker_open") < 0.5;
-        (closed && again.find("innkeeper_sessions_live").is_some()).then_some(())
+        let closed = again.value("innkeeper_store_circuit_open") < 0.5;
+        (closed && again.find("innkeeper_sessions_active").is_some()).then_some(())
     });
 }
 

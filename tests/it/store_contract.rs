@@ -744,25 +744,25 @@ async fn a_session_has_only_so_many_fields(on: Backend) {
 
 async fn the_vitals_count_the_live_sessions(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
-    assert_eq!(store.vitals().await.live, Some(0));
+    assert_eq!(store.stats().await.live, Some(0));
     for number in 0..40 {
         let user = number.to_string();
         let id = SessionId::generate();
         begin(&*store, &id, &session_of(&user, ago(0)), None).await;
     }
-    let vitals = store.vitals().await;
-    let live = vitals.live.unwrap();
+    let stats = store.stats().await;
+    let live = stats.active.unwrap();
     match on {
         Backend::Embedded => {
             assert_eq!(live, 40);
-            assert_eq!((vitals.breaker_open, vitals.connections), (None, None));
+            assert_eq!((stats.circuit_open, stats.connections), (None, None));
         }
         // Half of all keys, as estimated from some of them.
         Backend::Redis => {
             assert!((20..=60).contains(&live), "{live}");
-            assert_eq!(vitals.breaker_open, Some(false));
-            let connections = vitals.connections.unwrap();
-            assert!(connections.open >= 1 && connections.open <= connections.most);
+            assert_eq!(stats.circuit_open, Some(false));
+            let connections = stats.connections.unwrap();
+            assert!(connections.open >= 1 && connections.open <= connections.limit);
         }
     }
 }

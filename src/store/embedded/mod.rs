@@ -30,7 +30,7 @@ use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
     Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
 /// How many sessions are looked at in one step, when all are.
@@ -403,14 +403,14 @@ impl SessionStore for EmbeddedStore {
     }
 
     /// The length of the table, which its root knows.
-    async fn vitals(&self) -> Vitals {
+    async fn stats(&self) -> StoreStats {
         let live = self
             .storage
             .look(|open| open.sessions.len().map_err(failed));
-        Vitals {
-            live: live.ok(),
+        StoreStats {
+            active: live.ok(),
             full: Some(self.is_full()),
-            ..Vitals::default()
+            ..StoreStats::default()
         }
     }
 
@@ -543,7 +543,7 @@ mod tests {
         }
         store.commit(Change::Flush).await.unwrap();
         assert_eq!(
-            store.vitals().await.live,
+            store.stats().await.active,
             Some(0),
             "only the sign-out was made"
         );

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
     Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Session, SessionId, SessionStore, StoreError, Vitals, Which, Written,
+    Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
 /// How Redis is used, its address aside.
@@ -217,7 +217,7 @@ impl SessionStore for RedisStore {
             .await
     }
 
-    async fn vitals(&self) -> Vitals {
-        self.do_vitals().await
+    async fn stats(&self) -> StoreStats {
+        self.do_stats().await
     }
 }

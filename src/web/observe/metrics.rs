@@ -8,7 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::session::{Reason, Vitals};
+use crate::session::{Reason, StoreStats};
 use crate::store::DURATIONS;
 use crate::web::answers::refusal::Refusal;
 use crate::web::observe::log_writer::LogWriter;
@@ -126,10 +126,10 @@ impl Metrics {
     }
 
     /// All of it in the text format, with how the store is at this moment.
-    pub(in crate::web) fn text(&self, vitals: &Vitals) -> Result<String, prometheus::Error> {
+    pub(in crate::web) fn text(&self, stats: &StoreStats) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
         families.extend(dropped_lines()?.collect());
-        families.extend(registry_of(vitals)?.gather());
+        families.extend(registry_of(stats)?.gather());
         TextEncoder::new().encode_to_string(&families)
     }
 }
@@ -145,7 +145,7 @@ fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
 }
 
 /// For one scrape: what the store cannot say must be absent, and not stand at its last value.
-fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
+fn registry_of(stats: &StoreStats) -> Result<Registry, prometheus::Error> {
     let registry = Registry::new();
     let gauge = |name, help, value: Option<i64>| {
         let Some(value) = value else {
@@ -157,43 +157,41 @@ fn registry_of(vitals: &Vitals) -> Result<Registry, prometheus::Error> {
     };
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     gauge(
-        "innkeeper_sessions_live",
+        "innkeeper_sessions_active",
         "Sessions alive in the store, which instances may share. On Redis an estimate: \
-         innkeeper_sessions_live_error says how far it may be from the truth.",
-        vitals
-            .live
+         innkeeper_sessions_active_error says how far it may be from the truth.",
+        stats
+            .active
             .map(|live| i64::try_from(live).unwrap_or(i64::MAX)),
     )?;
     gauge(
-        "innkeeper_sessions_live_error",
-        "How far innkeeper_sessions_live may be from the truth (three standard deviations), where it is an estimate.",
-        vitals
-            .live_error
+        "innkeeper_sessions_active_error",
+        "How far innkeeper_sessions_active may be from the truth (three standard deviations), where it is an estimate.",
+        stats
+            .active_error
             .map(|error| i64::try_from(error).unwrap_or(i64::MAX)),
     )?;
     gauge(
-        "innkeeper_store_breaker_open",
+        "innkeeper_store_circuit_open",
         "1 while the store is taken for away and requests do not wait for it, else 0.",
-        vitals.breaker_open.map(i64::from),
+        stats.circuit_open.map(i64::from),
     )?;
     gauge(
         "innkeeper_store_full",
         "1 while the disk is full and nobody can sign in, else 0; only of the embedded store.",
-        vitals.full.map(i64::from),
+        stats.full.map(i64::from),
     )?;
     gauge(
         "innkeeper_store_connections",
         "Connections to the store's server that are open; in a cluster those to all of its nodes.",
-        vitals
-            .connections
-            .map(|connections| count(connections.open)),
+        stats.connections.map(|connections| count(connections.open)),
     )?;
     gauge(
         "innkeeper_store_connections_max",
         "The most connections to the store's server.",
-        vitals
+        stats
             .connections
-            .map(|connections| count(connections.most)),
+            .map(|connections| count(connections.limit)),
     )?;
     Ok(registry)
 }

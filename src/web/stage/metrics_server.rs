@@ -171,7 +171,7 @@ async fn scrape(
     metrics: &State<Arc<Metrics>>,
     sessions: &Sessions,
 ) -> Result<(ContentType, String), Status> {
-    match metrics.text(&sessions.vitals().await) {
+    match metrics.text(&sessions.stats().await) {
         Ok(text) => Ok((text_format(), text)),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");

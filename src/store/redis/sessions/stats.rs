@@ -2,7 +2,7 @@
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value, cmd};
 
-use crate::session::{StoreError, Vitals};
+use crate::session::{StoreError, StoreStats};
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::read;
 use crate::store::redis::keys::id_in;
@@ -13,14 +13,14 @@ use crate::store::redis::keys::id_in;
 const DRAWN: usize = 1000;
 
 impl RedisStore {
-    pub(in crate::store::redis) async fn do_vitals(&self) -> Vitals {
+    pub(in crate::store::redis) async fn do_stats(&self) -> StoreStats {
         let sample = self.connections.within_budget(self.draw()).await.ok();
-        Vitals {
-            live: sample.as_ref().map(Sample::estimate),
-            live_error: sample.as_ref().map(Sample::error),
-            breaker_open: Some(self.connections.are_out()),
+        StoreStats {
+            active: sample.as_ref().map(Sample::estimate),
+            active_error: sample.as_ref().map(Sample::error),
+            circuit_open: Some(self.connections.are_out()),
             connections: Some(self.connections.count()),
-            ..Vitals::default()
+            ..StoreStats::default()
         }
     }
 

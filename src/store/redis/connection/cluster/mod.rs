@@ -97,10 +97,10 @@ impl Cluster {
     pub(in crate::store::redis) fn count(&self) -> ConnectionCount {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let counts = nodes.values().map(|node| node.pool.count());
-        counts.fold(ConnectionCount { open: 0, most: 0 }, |all, one| {
+        counts.fold(ConnectionCount { open: 0, limit: 0 }, |all, one| {
             ConnectionCount {
                 open: all.open + one.open,
-                most: all.most + one.most,
+                limit: all.limit + one.limit,
             }
         })
     }

@@ -81,7 +81,7 @@ impl SharedPool {
         let status = self.pool.status();
         ConnectionCount {
             open: status.size,
-            most: status.max_size,
+            limit: status.max_size,
         }
     }
 
