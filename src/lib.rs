@@ -57,7 +57,7 @@ mod user_name;
 mod web;
 
 pub use crate::session::{
-    ConnectionCount, Displaced, EndOutcome, Ending, FieldError, Handle, HandlePrefix, Lifetimes,
+    ConnectionCount, Created, EndOutcome, Ending, FieldError, Handle, HandlePrefix, Lifetimes,
     Listed, Listing, Live, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions,
     Started, StoreError, StoreStats, Which, Written,
 };

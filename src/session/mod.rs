@@ -25,7 +25,7 @@ pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
 pub use stats::{ConnectionCount, StoreStats};
 pub use store::{
-    Displaced, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
+    Created, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
 };
 
 /// What the server remembers about one visitor.

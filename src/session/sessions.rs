@@ -12,7 +12,7 @@ use super::field::{self, FieldError};
 use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
-    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
     Reason, Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 use crate::user_name::UserName;
@@ -42,7 +42,7 @@ pub struct Started {
     /// Its id, for the visitor alone.
     pub id: SessionId,
     /// What it ended.
-    pub displaced: Displaced,
+    pub created: Created,
 }
 
 /// A session that was found alive, and when it will end if nobody uses it again.
@@ -148,8 +148,8 @@ impl Sessions {
             most: self.most_per_user,
             too_many: &too_many,
         };
-        let displaced = self.in_time(self.store.create(&new)).await?;
-        Ok(Started { id, displaced })
+        let created = self.in_time(self.store.create(&new)).await?;
+        Ok(Started { id, created })
     }
 
     /// Finds a live session and slides its end; `None` if there is none.

@@ -41,7 +41,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The caller must not hand out the id; what it replaces may or may not have ended.
-    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError>;
+    async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError>;
 
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
     /// its absolute limit if that comes first.
@@ -227,11 +227,11 @@ pub struct NewSession<'a> {
 
 /// What a new session ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Displaced {
+pub struct Created {
     /// Whose session it replaced; `None` if none, or one that was over.
     pub replaced: Option<String>,
     /// Those of its user's oldest that made room for it.
-    pub oldest: Vec<Handle>,
+    pub evicted: Vec<Handle>,
 }
 
 /// What is known of a user's sessions.

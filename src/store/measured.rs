@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::session::{
-    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Listing, Live, NewSession, Session,
+    Created, EndOutcome, Ending, Handle, HandlePrefix, Listing, Live, NewSession, Session,
     SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -147,7 +147,7 @@ impl Drop for UnderWay<'_> {
 
 #[async_trait]
 impl SessionStore for Measured {
-    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError> {
         self.measure(&self.operations.create, self.store.create(new))
             .await
     }

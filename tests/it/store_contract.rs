@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, Displaced, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live,
-    Location, NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session,
-    SessionId, SessionStore, Which, Written,
+    Client, Clock, Created, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live, Location,
+    NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session, SessionId,
+    SessionStore, Which, Written,
 };
 
 use crate::support::Backend;
@@ -105,7 +105,7 @@ async fn begin(
     id: &SessionId,
     session: &Session,
     replaced: Option<&SessionId>,
-) -> Displaced {
+) -> Created {
     begin_of_at_most(100, store, id, session, replaced).await
 }
 
@@ -115,7 +115,7 @@ async fn begin_of_at_most(
     id: &SessionId,
     session: &Session,
     replaced: Option<&SessionId>,
-) -> Displaced {
+) -> Created {
     let again = why(Reason::SignedInAgain);
     let new = NewSession {
         id,
@@ -288,9 +288,9 @@ async fn a_new_session_ends_the_one_it_replaces(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let (first, second) = (SessionId::generate(), SessionId::generate());
     begin(&*store, &first, &session_of("a", ago(0)), None).await;
-    let displaced = begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
-    assert_eq!(displaced.replaced.as_deref(), Some("a"));
-    assert_eq!(displaced.oldest, []);
+    let created = begin(&*store, &second, &session_of("b", ago(0)), Some(&first)).await;
+    assert_eq!(created.replaced.as_deref(), Some("a"));
+    assert_eq!(created.evicted, []);
     assert_eq!(store.touch(&first).await.unwrap(), None);
     assert_eq!(store.touch(&second).await.unwrap().unwrap().user, "b");
 }
@@ -299,8 +299,8 @@ async fn replacing_a_session_that_is_over_is_fine(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let id = SessionId::generate();
     let over = SessionId::generate();
-    let displaced = begin(&*store, &id, &session_of("a", ago(0)), Some(&over)).await;
-    assert_eq!(displaced, Displaced::default());
+    let created = begin(&*store, &id, &session_of("a", ago(0)), Some(&over)).await;
+    assert_eq!(created, Created::default());
     assert!(store.touch(&id).await.unwrap().is_some());
 }
 
@@ -619,11 +619,11 @@ async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let ids = [(); 6].map(|()| SessionId::generate());
     for (before, id) in ids.iter().enumerate() {
-        let displaced = begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
+        let created = begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
         let oldest = before
             .checked_sub(3)
             .map(|oldest| Handle::from(&ids[oldest]));
-        assert_eq!(displaced.oldest, Vec::from_iter(oldest));
+        assert_eq!(created.evicted, Vec::from_iter(oldest));
     }
     assert_eq!(
         listed(&*store, "a").await,
@@ -653,8 +653,8 @@ async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
             tokio::spawn(async move {
                 let id = SessionId::generate();
                 let session = session_of("a", ago(0));
-                let displaced = begin_of_at_most(10, &*store, &id, &session, None).await;
-                (id, displaced.oldest.len())
+                let created = begin_of_at_most(10, &*store, &id, &session, None).await;
+                (id, created.evicted.len())
             })
         })
         .collect();
@@ -744,7 +744,7 @@ async fn a_session_has_only_so_many_fields(on: Backend) {
 
 async fn the_vitals_count_the_live_sessions(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
-    assert_eq!(store.stats().await.live, Some(0));
+    assert_eq!(store.stats().await.active, Some(0));
     for number in 0..40 {
         let user = number.to_string();
         let id = SessionId::generate();

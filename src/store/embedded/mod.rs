@@ -29,7 +29,7 @@ use self::writer::{FEW_ROWS, Writer};
 use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
-    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
     Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -198,7 +198,7 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl SessionStore for EmbeddedStore {
-    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError> {
         let now = self.clock.now();
         let left = self
             .lifetimes
@@ -213,9 +213,9 @@ impl SessionStore for EmbeddedStore {
             too_many: new.too_many.clone(),
         }));
         match self.commit(change).await? {
-            Applied::Created(displaced) => Ok(displaced),
+            Applied::Created(created) => Ok(created),
             Applied::Done | Applied::Deleted(_) | Applied::Ended(_) | Applied::Written(_) => {
-                Ok(Displaced::default())
+                Ok(Created::default())
             }
         }
     }

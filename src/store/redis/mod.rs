@@ -28,7 +28,7 @@ use self::sessions::server_time::ServerTime;
 use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
-    Displaced, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
     Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -136,7 +136,7 @@ impl RedisStore {
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn create(&self, new: &NewSession<'_>) -> Result<Displaced, StoreError> {
+    async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError> {
         self.connections.within_budget(self.do_create(new)).await
     }
 

@@ -61,7 +61,7 @@ impl<'r> Audit<'r> {
             ip = self.ip.map(tracing::field::display),
             "signed in"
         );
-        if let (Some(user), Some(replaced)) = (&started.displaced.replaced, presented) {
+        if let (Some(user), Some(replaced)) = (&started.created.replaced, presented) {
             self.ended(&Ended {
                 user,
                 sessions: &[Handle::from(replaced)],
@@ -72,7 +72,7 @@ impl<'r> Audit<'r> {
         }
         self.ended(&Ended {
             user,
-            sessions: &started.displaced.oldest,
+            sessions: &started.created.evicted,
             by: session,
             which: "oldest",
             reason: Reason::TooMany,

@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use self::pending_expiry::Overlay;
 use self::record::Record;
-use crate::session::{Displaced, Ending, Handle, StoreError, Which, Written};
+use crate::session::{Created, Ending, Handle, StoreError, Which, Written};
 use crate::store::embedded::{Key, failed, millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
@@ -95,7 +95,7 @@ pub(super) struct Creation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Applied {
     Done,
-    Created(Displaced),
+    Created(Created),
     /// Whose live session it was.
     Deleted(Option<String>),
     Ended(Vec<Handle>),
@@ -188,11 +188,11 @@ impl<'t> Tables<'t> {
         }
     }
 
-    fn create(&mut self, creation: &Creation) -> Result<Displaced, StoreError> {
-        let mut displaced = Displaced::default();
+    fn create(&mut self, creation: &Creation) -> Result<Created, StoreError> {
+        let mut created = Created::default();
         if let Some((replaced, why)) = &creation.replaced {
             let over = self.end(replaced, Some(why))?;
-            displaced.replaced = over.and_then(|Over { user }| user);
+            created.replaced = over.and_then(|Over { user }| user);
         }
         let record = &creation.record;
         let bytes = record.to_bytes()?;
@@ -213,9 +213,9 @@ impl<'t> Tables<'t> {
         let excess = (live.len() + 1).saturating_sub(creation.most);
         for key in live.iter().take(excess) {
             self.end(key, Some(&creation.too_many))?;
-            displaced.oldest.push(Handle::of_digest(key));
+            created.evicted.push(Handle::of_digest(key));
         }
-        Ok(displaced)
+        Ok(created)
     }
 
     fn end_these(&mut self, keys: &[Key], why: &Ending) -> Result<Vec<Handle>, StoreError> {

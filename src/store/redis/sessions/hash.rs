@@ -4,9 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
-use crate::session::{
-    Displaced, Ending, Live, NewSession, Session, SessionId, StoreError, Written,
-};
+use crate::session::{Created, Ending, Live, NewSession, Session, SessionId, StoreError, Written};
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, read};
 use crate::store::redis::keys::{ending_key, list_key, seconds, session_key};
@@ -18,7 +16,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_create(
         &self,
         new: &NewSession<'_>,
-    ) -> Result<Displaced, StoreError> {
+    ) -> Result<Created, StoreError> {
         let now = self.clock.now();
         let NewSession { id, session, .. } = *new;
         let left = self
@@ -36,14 +34,14 @@ impl RedisStore {
             self.relisting.is_listed(id);
             self.relisting.remember(id, &session.user);
         }
-        let mut displaced = Displaced::default();
+        let mut created = Created::default();
         if let Some((replaced, why)) = new.replaced {
-            displaced.replaced = self.do_delete(replaced, why).await?;
+            created.replaced = self.do_delete(replaced, why).await?;
         }
         if listed > new.most {
-            displaced.oldest = self.trim(new).await?;
+            created.evicted = self.trim(new).await?;
         }
-        Ok(displaced)
+        Ok(created)
     }
 
     /// Lists a session and writes it: in one step, or in a cluster, where the two keys lie apart, one after the other.
