@@ -57,9 +57,9 @@ mod user_name;
 mod web;
 
 pub use crate::session::{
-    ConnectionCount, Created, EndOutcome, Ending, FieldError, Handle, HandlePrefix, Lifetimes,
-    Listed, Listing, Live, NewSession, Reason, Resumed, Session, SessionId, SessionStore, Sessions,
-    Started, StoreError, StoreStats, Which, Written,
+    ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError, Handle,
+    HandlePrefix, Lifetimes, Listed, Listing, Live, NewSession, Resumed, Session, SessionId,
+    SessionStore, Sessions, Started, StoreError, StoreStats, Which, Written,
 };
 pub use cli::Command;
 pub use client::Client;

@@ -1,7 +1,7 @@
 //! The domain: what a session is, how long it lives, and where it may be kept.
 //! Knows nothing of HTTP, of Redis or of Rocket.
 
-mod ending;
+mod ended;
 mod field;
 mod handle;
 mod id;
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 
-pub use ending::{Ending, Reason};
+pub use ended::{EndReason, EndedSession};
 pub use field::FieldError;
 pub use handle::{Handle, HandlePrefix};
 pub use id::SessionId;

@@ -12,8 +12,8 @@ use super::field::{self, FieldError};
 use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
-    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Reason, Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
+    Created, EndOutcome, EndReason, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live,
+    NewSession, Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 use crate::user_name::UserName;
 
@@ -132,8 +132,8 @@ impl Sessions {
     ) -> Result<Started, StoreError> {
         let id = SessionId::generate();
         let now = self.clock.now();
-        let again = Ending::new(Reason::SignedInAgain, now, &client);
-        let too_many = Ending::new(Reason::TooMany, now, &client);
+        let again = EndedSession::new(EndReason::Replaced, now, &client);
+        let too_many = EndedSession::new(EndReason::OverLimit, now, &client);
         let session = Session {
             user: user.as_str().to_owned(),
             status: "active".to_owned(),
@@ -281,7 +281,7 @@ impl Sessions {
     ///
     /// The visitor is still signed in.
     pub async fn end(&self, id: &SessionId, by: &Client) -> Result<Option<String>, StoreError> {
-        let why = Ending::new(Reason::SignedOut, self.clock.now(), by);
+        let why = EndedSession::new(EndReason::SignedOut, self.clock.now(), by);
         self.in_time(self.store.delete(id, &why)).await
     }
 
@@ -298,7 +298,7 @@ impl Sessions {
         which: Which,
         by: &Client,
     ) -> Result<EndOutcome, StoreError> {
-        let why = Ending::new(Reason::Ended, self.clock.now(), by);
+        let why = EndedSession::new(EndReason::Ended, self.clock.now(), by);
         self.in_time(self.store.end(user, which, &why)).await
     }
 
@@ -337,8 +337,8 @@ impl Sessions {
         self.in_time(self.store.delete_all(&why)).await
     }
 
-    fn operator(&self) -> Ending {
-        Ending::new(Reason::ByOperator, self.clock.now(), &Client::default())
+    fn operator(&self) -> EndedSession {
+        EndedSession::new(EndReason::ByOperator, self.clock.now(), &Client::default())
     }
 
     /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.
@@ -346,12 +346,12 @@ impl Sessions {
     /// # Errors
     ///
     /// There may be a reason.
-    pub async fn why_ended(
+    pub async fn ended(
         &self,
         id: &SessionId,
-    ) -> Result<Option<(Ending, Duration)>, StoreError> {
+    ) -> Result<Option<(EndedSession, Duration)>, StoreError> {
         let now = since_1970(self.clock.now());
-        let ending = self.in_time(self.store.ending(id)).await?;
+        let ending = self.in_time(self.store.ended(id)).await?;
         Ok(ending.map(|ending| {
             let ago = now.saturating_sub(Duration::from_secs(ending.at));
             (ending, ago)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Ending, Handle, HandlePrefix, Session, SessionId, StoreStats};
+use super::{EndedSession, Handle, HandlePrefix, Session, SessionId, StoreStats};
 
 /// Where sessions live.
 ///
@@ -98,7 +98,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The session may be alive.
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError>;
+    async fn delete(
+        &self,
+        id: &SessionId,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError>;
 
     /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says which were alive.
     ///
@@ -110,7 +114,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError>;
+    async fn end(
+        &self,
+        user: &str,
+        which: Which,
+        why: &EndedSession,
+    ) -> Result<EndOutcome, StoreError>;
 
     /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was. What
     /// is kept of `why` names that user.
@@ -121,7 +130,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The session may be alive.
-    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError>;
+    async fn end_handle(
+        &self,
+        handle: Handle,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError>;
 
     /// Hands over all live sessions that there are, whoever's they are, in any order, and slides none.
     ///
@@ -157,14 +170,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError>;
+    async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError>;
 
     /// Why a session was ended; `None` if nobody ended it, or longer than the idle timeout ago.
     ///
     /// # Errors
     ///
     /// There may be a reason.
-    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError>;
+    async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError>;
 
     /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
     ///
@@ -218,11 +231,11 @@ pub struct NewSession<'a> {
     /// What is to be remembered.
     pub session: &'a Session,
     /// The session that ends with it, and why it does.
-    pub replaced: Option<(&'a SessionId, &'a Ending)>,
+    pub replaced: Option<(&'a SessionId, &'a EndedSession)>,
     /// How many live sessions the user may have with this one.
     pub most: usize,
     /// Why the oldest of them end.
-    pub too_many: &'a Ending,
+    pub too_many: &'a EndedSession,
 }
 
 /// What a new session ended.

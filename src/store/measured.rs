@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::session::{
-    Created, EndOutcome, Ending, Handle, HandlePrefix, Listing, Live, NewSession, Session,
+    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Listing, Live, NewSession, Session,
     SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -37,7 +37,7 @@ struct Operations {
     list: Histogram,
     delete: Histogram,
     end: Histogram,
-    ending: Histogram,
+    ended: Histogram,
     write: Histogram,
     check: Histogram,
 }
@@ -89,7 +89,7 @@ impl Measured {
                 list: duration("list"),
                 delete: duration("delete"),
                 end: duration("end"),
-                ending: duration("ending"),
+                ended: duration("ended"),
                 write: duration("write"),
                 check: duration("check"),
             },
@@ -176,18 +176,31 @@ impl SessionStore for Measured {
         self.store.restore_lists(users).await
     }
 
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn delete(
+        &self,
+        id: &SessionId,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         self.measure(&self.operations.delete, self.store.delete(id, why))
             .await
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn end(
+        &self,
+        user: &str,
+        which: Which,
+        why: &EndedSession,
+    ) -> Result<EndOutcome, StoreError> {
         self.measure(&self.operations.end, self.store.end(user, which, why))
             .await
     }
 
     /// Not measured: only operators ask for it, who scrape nothing.
-    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn end_handle(
+        &self,
+        handle: Handle,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         self.store.end_handle(handle, why).await
     }
 
@@ -203,12 +216,12 @@ impl SessionStore for Measured {
         self.store.find(prefix).await
     }
 
-    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
         self.store.delete_all(why).await
     }
 
-    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
-        self.measure(&self.operations.ending, self.store.ending(id))
+    async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
+        self.measure(&self.operations.ended, self.store.ended(id))
             .await
     }
 

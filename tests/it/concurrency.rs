@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, Ending, Handle, Lifetimes, NewSession, Reason, RedisAddress, RedisOptions,
-    RedisStore, Secret, Session, SessionId, SessionStore, StoreError, Which,
+    Client, Clock, EndReason, EndedSession, Handle, Lifetimes, NewSession, RedisAddress,
+    RedisOptions, RedisStore, Secret, Session, SessionId, SessionStore, StoreError, Which,
 };
 
 use crate::support::proxy::{Fault, Proxy};
@@ -59,8 +59,8 @@ struct Case {
     foreign: SessionId,
 }
 
-fn ending(reason: Reason) -> Ending {
-    Ending {
+fn ending(reason: EndReason) -> EndedSession {
+    EndedSession {
         reason,
         at: 0,
         user_agent: None,
@@ -119,7 +119,7 @@ impl Case {
     async fn run(&self, operation: Operation, store: &RedisStore) -> Result<(), StoreError> {
         let first = &self.ids[0];
         let handle = Handle::from(first);
-        let ended = ending(Reason::Ended);
+        let ended = ending(EndReason::Ended);
         match operation {
             Operation::SignIn => sign_in(store, &SessionId::generate(), None).await,
             Operation::SignInAgain => sign_in(store, &SessionId::generate(), Some(first)).await,
@@ -128,7 +128,7 @@ impl Case {
             Operation::Write => store.write(first, "x", Some("1"), 10).await.map(drop),
             Operation::List => store.list(USER, None).await.map(drop),
             Operation::SignOut => store
-                .delete(first, &ending(Reason::SignedOut))
+                .delete(first, &ending(EndReason::SignedOut))
                 .await
                 .map(drop),
             Operation::EndOne => store.end(USER, Which::One(handle), &ended).await.map(drop),
@@ -204,14 +204,14 @@ async fn sign_in(
     id: &SessionId,
     replaced: Option<&SessionId>,
 ) -> Result<(), StoreError> {
-    let again = ending(Reason::SignedInAgain);
+    let again = ending(EndReason::Replaced);
     store
         .create(&NewSession {
             id,
             session: &session(),
             replaced: replaced.map(|id| (id, &again)),
             most: MOST,
-            too_many: &ending(Reason::TooMany),
+            too_many: &ending(EndReason::OverLimit),
         })
         .await
         .map(drop)

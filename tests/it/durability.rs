@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use innkeeper::{
-    Client, Clock, EmbeddedLimits, EmbeddedStore, Ending, Lifetimes, Location, NewSession, Reason,
-    Session, SessionId, SessionStore,
+    Client, Clock, EmbeddedLimits, EmbeddedStore, EndReason, EndedSession, Lifetimes, Location,
+    NewSession, Session, SessionId, SessionStore,
 };
 
 use crate::support::eventually;
@@ -478,7 +478,7 @@ async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // Nor is why a session has ended kept until that day.
-    while store.ending(&ended).await.unwrap().is_some() {
+    while store.ended(&ended).await.unwrap().is_some() {
         assert!(begun.elapsed() < Duration::from_secs(30));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -507,9 +507,9 @@ async fn create(store: &EmbeddedStore, id: &SessionId) {
     create_at(store, id, SystemTime::now()).await;
 }
 
-fn ending() -> Ending {
-    Ending {
-        reason: Reason::TooMany,
+fn ending() -> EndedSession {
+    EndedSession {
+        reason: EndReason::OverLimit,
         at: 0,
         user_agent: None,
         user: None,

@@ -542,7 +542,7 @@ fn what_an_operator_ended_is_told_when_its_id_is_presented() {
     }
     assert_eq!(called(&program.log(), "ended session presented").len(), 3);
     // One look-up a request.
-    let looked = r#"innkeeper_store_operation_duration_seconds_count{operation="ending"}"#;
+    let looked = r#"innkeeper_store_operation_duration_seconds_count{operation="ended"}"#;
     let looked = Scrape::of(program.metrics_port()).moved(&before, looked);
     assert!((looked - 3.0).abs() < 0.5, "{looked}");
 }

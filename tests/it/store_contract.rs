@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, Created, EmbeddedStore, Ending, Handle, HandlePrefix, Lifetimes, Live, Location,
-    NewSession, Reason, RedisAddress, RedisOptions, RedisStore, Secret, Session, SessionId,
-    SessionStore, Which, Written,
+    Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, Handle, HandlePrefix,
+    Lifetimes, Live, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Session,
+    SessionId, SessionStore, Which, Written,
 };
 
 use crate::support::Backend;
@@ -90,9 +90,9 @@ fn session_of(user: &str, created_at: SystemTime) -> Session {
     }
 }
 
-fn why(reason: Reason) -> Ending {
+fn why(reason: EndReason) -> EndedSession {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Ending {
+    EndedSession {
         reason,
         at: now.as_secs(),
         user_agent: Some("curl/8".to_owned()),
@@ -116,13 +116,13 @@ async fn begin_of_at_most(
     session: &Session,
     replaced: Option<&SessionId>,
 ) -> Created {
-    let again = why(Reason::SignedInAgain);
+    let again = why(EndReason::Replaced);
     let new = NewSession {
         id,
         session,
         replaced: replaced.map(|id| (id, &again)),
         most,
-        too_many: &why(Reason::TooMany),
+        too_many: &why(EndReason::OverLimit),
     };
     store.create(&new).await.unwrap()
 }
@@ -251,7 +251,10 @@ async fn a_deleted_session_is_gone(on: Backend) {
     begin(&*store, &gone, &session_of("a", ago(0)), None).await;
     begin(&*store, &kept, &session_of("a", ago(0)), None).await;
     store.touch(&gone).await.unwrap();
-    let whose = store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
+    let whose = store
+        .delete(&gone, &why(EndReason::SignedOut))
+        .await
+        .unwrap();
     assert_eq!(whose.as_deref(), Some("a"));
     assert_eq!(store.touch(&gone).await.unwrap(), None);
     assert!(store.touch(&kept).await.unwrap().is_some());
@@ -259,7 +262,7 @@ async fn a_deleted_session_is_gone(on: Backend) {
 
 async fn deleting_twice_is_fine(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
-    let delete = async |id| store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    let delete = async |id| store.delete(&id, &why(EndReason::SignedOut)).await.unwrap();
     assert_eq!(delete(id).await.as_deref(), Some("a"));
     assert_eq!(delete(id).await, None);
     assert_eq!(delete(SessionId::generate()).await, None);
@@ -273,7 +276,7 @@ async fn a_session_that_several_end_at_once_is_ended_by_one_of_them(on: Backend)
         let enders: Vec<_> = (0..4)
             .map(|_| {
                 let store = Arc::clone(&store);
-                tokio::spawn(async move { store.delete(&id, &why(Reason::SignedOut)).await })
+                tokio::spawn(async move { store.delete(&id, &why(EndReason::SignedOut)).await })
             })
             .collect();
         let mut ended = Vec::new();
@@ -321,7 +324,7 @@ async fn a_deleted_session_never_comes_back(on: Backend) {
             })
             .collect();
         tokio::task::yield_now().await;
-        store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+        store.delete(&id, &why(EndReason::SignedOut)).await.unwrap();
         assert_eq!(store.touch(&id).await.unwrap(), None, "round {round}");
         for reader in readers {
             reader.await.unwrap();
@@ -357,7 +360,10 @@ async fn a_user_sees_his_live_sessions_and_nobody_elses(on: Backend) {
         begin(&*store, id, &session_of("a", ago(0)), None).await;
     }
     begin(&*store, &other, &session_of("ab", ago(0)), None).await;
-    store.delete(&gone, &why(Reason::SignedOut)).await.unwrap();
+    store
+        .delete(&gone, &why(EndReason::SignedOut))
+        .await
+        .unwrap();
     assert_eq!(listed(&*store, "a").await, handles(&[&one, &two]));
     assert_eq!(listed(&*store, "ab").await, handles(&[&other]));
     assert_eq!(listed(&*store, "nobody").await, []);
@@ -381,7 +387,7 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
     }
     let other = SessionId::generate();
     begin(&*store, &other, &session_of("b", ago(0)), None).await;
-    let ended = why(Reason::Ended);
+    let ended = why(EndReason::Ended);
     let end = async |user, which| {
         let outcome = store.end(user, which, &ended).await.unwrap();
         assert!(outcome.failure.is_none());
@@ -418,16 +424,16 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
     for (id, user) in ids.iter().zip(["a", "a", "b"]) {
         begin(&*store, id, &session_of(user, SystemTime::now()), None).await;
     }
-    let why = why(Reason::ByOperator);
+    let why = why(EndReason::ByOperator);
     let handle = Handle::from(&ids[1]);
     let ended = store.end_handle(handle, &why).await.unwrap();
     assert_eq!(ended.as_deref(), Some("a"));
     assert!(store.touch(&ids[1]).await.unwrap().is_none());
-    let kept = Ending {
+    let kept = EndedSession {
         user: Some("a".to_owned()),
         ..why.clone()
     };
-    assert_eq!(store.ending(&ids[1]).await.unwrap(), Some(kept));
+    assert_eq!(store.ended(&ids[1]).await.unwrap(), Some(kept));
     assert_eq!(listed(&*store, "a").await, handles(&[&ids[0]]));
     assert_eq!(listed(&*store, "b").await, handles(&[&ids[2]]));
 
@@ -465,7 +471,7 @@ async fn open_with_many(on: Backend) -> (Opened, Vec<SessionId>) {
     }
     let (gone, live) = ids.split_at(10);
     for id in gone {
-        let why = why(Reason::SignedOut);
+        let why = why(EndReason::SignedOut);
         store.delete(id, &why).await.unwrap();
     }
     let opened = Opened {
@@ -500,7 +506,7 @@ async fn all_sessions_end_at_once(on: Backend) {
         store,
         _redis: redis,
     } = opened;
-    let why = why(Reason::ByOperator);
+    let why = why(EndReason::ByOperator);
     let delete_all = async || {
         let outcome = store.delete_all(&why).await.unwrap();
         assert!(outcome.failure.is_none(), "{outcome:?}");
@@ -509,8 +515,8 @@ async fn all_sessions_end_at_once(on: Backend) {
     assert_eq!(delete_all().await, ids.len());
     for id in ids.iter().step_by(100) {
         assert_eq!(store.touch(id).await.unwrap(), None);
-        let ending = store.ending(id).await.unwrap().unwrap();
-        assert_eq!(ending.reason, Reason::ByOperator);
+        let ending = store.ended(id).await.unwrap().unwrap();
+        assert_eq!(ending.reason, EndReason::ByOperator);
         assert!(ending.user.is_some_and(|user| user.starts_with("user ")));
     }
     assert_eq!(all_listed(&*store).await, BTreeMap::new());
@@ -558,7 +564,10 @@ async fn sessions_are_found_by_the_first_digits_of_their_handles(on: Backend) {
     assert_eq!(found("c14adc181a681e5a0e4c272b833f7f83").await, [two_]);
     assert_eq!(found("a8fd2542").await, [other_]);
     assert_eq!(found("c14adc19").await, []);
-    store.delete(&two, &why(Reason::SignedOut)).await.unwrap();
+    store
+        .delete(&two, &why(EndReason::SignedOut))
+        .await
+        .unwrap();
     assert_eq!(found("c14adc18").await, [one_]);
 }
 
@@ -567,25 +576,25 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     let [out, ended, first, second] = [(); 4].map(|()| SessionId::generate());
     for id in [&out, &ended, &first] {
         begin(&*store, id, &session_of("a", ago(0)), None).await;
-        assert_eq!(store.ending(id).await.unwrap(), None);
+        assert_eq!(store.ended(id).await.unwrap(), None);
     }
-    let by = |reason| Ending {
+    let by = |reason| EndedSession {
         user_agent: Some("Firefox".to_owned()),
         ..why(reason)
     };
-    let (signed_out, by_other) = (by(Reason::SignedOut), by(Reason::Ended));
+    let (signed_out, by_other) = (by(EndReason::SignedOut), by(EndReason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
     let one = Which::One(Handle::from(&ended));
     let outcome = store.end("a", one, &by_other).await.unwrap();
     assert_eq!(outcome.ended, [Handle::from(&ended)]);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
 
-    assert_eq!(store.ending(&out).await.unwrap(), Some(signed_out));
-    assert_eq!(store.ending(&ended).await.unwrap(), Some(by_other));
-    let again = store.ending(&first).await.unwrap().unwrap();
-    assert_eq!(again.reason, Reason::SignedInAgain);
-    assert_eq!(store.ending(&second).await.unwrap(), None);
-    assert_eq!(store.ending(&SessionId::generate()).await.unwrap(), None);
+    assert_eq!(store.ended(&out).await.unwrap(), Some(signed_out));
+    assert_eq!(store.ended(&ended).await.unwrap(), Some(by_other));
+    let again = store.ended(&first).await.unwrap().unwrap();
+    assert_eq!(again.reason, EndReason::Replaced);
+    assert_eq!(store.ended(&second).await.unwrap(), None);
+    assert_eq!(store.ended(&SessionId::generate()).await.unwrap(), None);
 }
 
 async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
@@ -595,12 +604,12 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
     };
     let (Opened { store, _redis }, id) = open_with_one(on, lifetimes).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(store.ending(&id).await.unwrap(), None);
-    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
-    assert_eq!(store.ending(&id).await.unwrap(), None);
+    assert_eq!(store.ended(&id).await.unwrap(), None);
+    store.delete(&id, &why(EndReason::SignedOut)).await.unwrap();
+    assert_eq!(store.ended(&id).await.unwrap(), None);
     assert_eq!(
         store
-            .end("a", Which::All, &why(Reason::Ended))
+            .end("a", Which::All, &why(EndReason::Ended))
             .await
             .unwrap()
             .ended,
@@ -609,10 +618,10 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
 
     let id = SessionId::generate();
     begin(&*store, &id, &session_of("a", ago(0)), None).await;
-    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
-    assert!(store.ending(&id).await.unwrap().is_some());
+    store.delete(&id, &why(EndReason::SignedOut)).await.unwrap();
+    assert!(store.ended(&id).await.unwrap().is_some());
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(store.ending(&id).await.unwrap(), None);
+    assert_eq!(store.ended(&id).await.unwrap(), None);
 }
 
 async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
@@ -632,8 +641,8 @@ async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
     for id in &ids[..3] {
         assert_eq!(store.touch(id).await.unwrap(), None);
         assert_eq!(
-            store.ending(id).await.unwrap().unwrap().reason,
-            Reason::TooMany
+            store.ended(id).await.unwrap().unwrap().reason,
+            EndReason::OverLimit
         );
     }
     let last = SessionId::generate();
@@ -719,7 +728,7 @@ async fn writes_of_different_fields_at_once_all_last(on: Backend) {
 
 async fn an_ended_session_takes_no_field(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
-    store.delete(&id, &why(Reason::SignedOut)).await.unwrap();
+    store.delete(&id, &why(EndReason::SignedOut)).await.unwrap();
     for (id, value) in [
         (id, Some("1")),
         (id, None),

@@ -3,7 +3,7 @@
 use crate::cli::doctor::finding::{Finding, failure, ok};
 use crate::cli::doctor::problem;
 use crate::client::Client;
-use crate::session::{FieldError, Reason, SessionId, Sessions, StoreError};
+use crate::session::{EndReason, FieldError, SessionId, Sessions, StoreError};
 use crate::user_name::UserName;
 
 const SUBJECT: &str = "trial";
@@ -99,9 +99,9 @@ async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Re
     }
     let ending = "Ending a session";
     sessions.end(id, doctor).await.map_err(at(ending))?;
-    let why = sessions.why_ended(id).await.map_err(at(ending))?;
+    let why = sessions.ended(id).await.map_err(at(ending))?;
     let over = sessions.peek(id).await.map_err(at(ending))?.is_none();
-    let told = why.is_some_and(|(why, _)| why.reason == Reason::SignedOut);
+    let told = why.is_some_and(|(why, _)| why.reason == EndReason::SignedOut);
     if over && told {
         return Ok(());
     }

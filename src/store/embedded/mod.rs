@@ -22,14 +22,14 @@ pub(crate) use inspect::{Place, exposed, survey};
 
 use self::changes::pending_expiry::Overlay;
 use self::changes::record::Record;
-use self::changes::{Applied, Change, Creation, ENDINGS, USERS};
+use self::changes::{Applied, Change, Creation, ENDED, USERS};
 use self::condition::Condition;
 use self::database::Storage;
 use self::writer::{FEW_ROWS, Writer};
 use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
-    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
     Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -267,7 +267,11 @@ impl SessionStore for EmbeddedStore {
         })
     }
 
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn delete(
+        &self,
+        id: &SessionId,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         let (key, why) = (id.digest(), why.clone());
         match self.commit(Change::Delete { key, why }).await? {
             Applied::Deleted(user) => Ok(user),
@@ -277,7 +281,12 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn end(
+        &self,
+        user: &str,
+        which: Which,
+        why: &EndedSession,
+    ) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
         match self.commit(Change::End { user, which, why }).await? {
             Applied::Ended(ended) => Ok(EndOutcome::all(ended)),
@@ -323,7 +332,7 @@ impl SessionStore for EmbeddedStore {
         Ok(found)
     }
 
-    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
         let mut all = Vec::new();
         let mut keys = self.keys_after(None, self.part())?;
         while let Some(last) = keys.last().copied() {
@@ -336,7 +345,11 @@ impl SessionStore for EmbeddedStore {
         Ok(EndOutcome::all(all))
     }
 
-    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn end_handle(
+        &self,
+        handle: Handle,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         let found = self.find(handle.into()).await?.pop();
         let Some((_, Live { session, .. })) = found else {
             return Ok(None);
@@ -347,10 +360,10 @@ impl SessionStore for EmbeddedStore {
         Ok((!ended.is_empty()).then_some(user))
     }
 
-    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+    async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
         let now = millis(self.clock.now());
         self.storage.look(|open| {
-            let endings = open.snapshot.open_table(ENDINGS).map_err(failed)?;
+            let endings = open.snapshot.open_table(ENDED).map_err(failed)?;
             let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
                 return Ok(None);
             };
@@ -444,7 +457,7 @@ mod tests {
 
     use super::*;
     use crate::client::Client;
-    use crate::session::Reason;
+    use crate::session::EndReason;
 
     fn open(location: &Location) -> EmbeddedStore {
         open_within(location, EmbeddedLimits::default())
@@ -480,9 +493,9 @@ mod tests {
         go_on
     }
 
-    fn ending() -> Ending {
-        Ending {
-            reason: Reason::TooMany,
+    fn ending() -> EndedSession {
+        EndedSession {
+            reason: EndReason::OverLimit,
             at: 0,
             user_agent: None,
             user: None,

@@ -16,7 +16,7 @@ use super::{Key, failed, millis};
 use crate::clock::Clock;
 use crate::session::StoreError;
 use crate::store::embedded::changes::pending_expiry::Overlay;
-use crate::store::embedded::changes::{Applied, Change, ENDINGS, SESSIONS, Tables};
+use crate::store::embedded::changes::{Applied, Change, ENDED, SESSIONS, Tables};
 use crate::store::embedded::database::{Storage, words};
 
 /// How long a slid end may stay in memory only.
@@ -451,7 +451,7 @@ impl Rounds {
         let reading = self.storage.database()?.begin_read().map_err(failed)?;
         let from = self.sweeping_from.take().unwrap_or_default();
 
-        let endings = reading.open_table(ENDINGS).map_err(failed)?;
+        let endings = reading.open_table(ENDED).map_err(failed)?;
         let sessions = reading.open_table(SESSIONS).map_err(failed)?;
         for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
             let (key, value) = row.map_err(failed)?;

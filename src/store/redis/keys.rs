@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::session::SessionId;
 
-pub(super) fn ending_key(id: &SessionId) -> String {
+pub(super) fn ended_key(id: &SessionId) -> String {
     format!("ended_session:{id}")
 }
 

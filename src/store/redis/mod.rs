@@ -28,7 +28,7 @@ use self::sessions::server_time::ServerTime;
 use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
-    Created, EndOutcome, Ending, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
     Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
 };
 
@@ -163,13 +163,22 @@ impl SessionStore for RedisStore {
         self.do_restore_lists(users).await
     }
 
-    async fn delete(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn delete(
+        &self,
+        id: &SessionId,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         self.connections
             .within_budget(self.do_delete(id, why))
             .await
     }
 
-    async fn end(&self, user: &str, which: Which, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn end(
+        &self,
+        user: &str,
+        which: Which,
+        why: &EndedSession,
+    ) -> Result<EndOutcome, StoreError> {
         self.connections
             .within_budget(self.do_end(user, which, why))
             .await
@@ -187,16 +196,20 @@ impl SessionStore for RedisStore {
         self.do_find(prefix).await
     }
 
-    async fn delete_all(&self, why: &Ending) -> Result<EndOutcome, StoreError> {
+    async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
         self.do_delete_all(why).await
     }
 
-    async fn end_handle(&self, handle: Handle, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn end_handle(
+        &self,
+        handle: Handle,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         self.do_end_handle(handle, why).await
     }
 
-    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
-        self.connections.within_budget(self.do_ending(id)).await
+    async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
+        self.connections.within_budget(self.do_ended(id)).await
     }
 
     async fn write(

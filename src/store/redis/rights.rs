@@ -7,7 +7,7 @@ use super::RedisStore;
 use crate::session::{SessionId, StoreError};
 use crate::store::redis::connection::error::{NO_COMMAND, NO_KEY};
 use crate::store::redis::connection::nodes::Node;
-use crate::store::redis::keys::{ending_key, list_key, session_key};
+use crate::store::redis::keys::{ended_key, list_key, session_key};
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ fn probes() -> Vec<Probe> {
     };
     let session = of("session", session_key(&nobody));
     let list = of("user_sessions", list_key(&nobody.to_string()));
-    let ended = of("ended_session", ending_key(&nobody));
+    let ended = of("ended_session", ended_key(&nobody));
     let other = |need, name: &'static str, arguments: &[&str]| {
         let mut command = cmd(&name.to_ascii_uppercase());
         command.arg(arguments);

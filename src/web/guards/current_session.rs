@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
 use crate::web::answers::refusal::Refusal;
-use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::guards::sessions;
 use crate::web::observe::request_record::Trace;
@@ -198,7 +198,7 @@ pub(in crate::web) async fn resolve<'r>(
         Look::Passive => sessions.peek(&id).await?,
     };
     let Some(resumed) = found else {
-        EndedSession::look_up(request, sessions, &id).await;
+        EndLookup::look_up(request, sessions, &id).await;
         return Err(Refusal::SessionEnded);
     };
     trace.set_guest(&resumed.session.user, &id);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::{Handle, Reason, SessionId, Started, StoreError, Which};
+use crate::session::{EndReason, Handle, SessionId, Started, StoreError, Which};
 use crate::user_name::UserName;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -29,7 +29,7 @@ struct Ended<'a> {
     by: Handle,
     /// Which of the user's sessions, seen from that one.
     which: &'static str,
-    reason: Reason,
+    reason: EndReason,
 }
 
 impl<'r> Audit<'r> {
@@ -67,7 +67,7 @@ impl<'r> Audit<'r> {
                 sessions: &[Handle::from(replaced)],
                 by: session,
                 which: "one",
-                reason: Reason::SignedInAgain,
+                reason: EndReason::Replaced,
             });
         }
         self.ended(&Ended {
@@ -75,7 +75,7 @@ impl<'r> Audit<'r> {
             sessions: &started.created.evicted,
             by: session,
             which: "oldest",
-            reason: Reason::TooMany,
+            reason: EndReason::OverLimit,
         });
     }
 
@@ -109,7 +109,7 @@ impl<'r> Audit<'r> {
                 Which::Others(_) => "others",
                 Which::All => "all",
             },
-            reason: Reason::Ended,
+            reason: EndReason::Ended,
         });
     }
 

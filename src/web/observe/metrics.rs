@@ -8,7 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::session::{Reason, StoreStats};
+use crate::session::{EndReason, StoreStats};
 use crate::store::DURATIONS;
 use crate::web::answers::refusal::Refusal;
 use crate::web::observe::log_writer::LogWriter;
@@ -63,7 +63,7 @@ impl Metrics {
                 &["reason"],
             )?,
         };
-        for reason in Reason::OF_THE_SERVER {
+        for reason in EndReason::OF_THE_SERVER {
             metrics.ended.with_label_values(&[reason.as_str()]);
         }
         for reason in Refusal::REASONS {
@@ -112,10 +112,10 @@ impl Metrics {
 
     pub(in crate::web) fn signed_out(&self) {
         self.sign_outs.inc();
-        self.ended(Reason::SignedOut, 1);
+        self.ended(EndReason::SignedOut, 1);
     }
 
-    pub(in crate::web) fn ended(&self, reason: Reason, number: usize) {
+    pub(in crate::web) fn ended(&self, reason: EndReason, number: usize) {
         self.ended
             .with_label_values(&[reason.as_str()])
             .inc_by(number.try_into().unwrap_or(u64::MAX));

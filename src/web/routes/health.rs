@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::observe::audit::Audit;
-use crate::web::stage::shutdown::Ending;
+use crate::web::stage::shutdown::Readiness;
 
 /// Never says more than this: whoever asks need not be signed in.
 #[derive(Serialize, ToSchema)]
@@ -49,7 +49,7 @@ pub(in crate::web) fn alive() -> Answer {
 #[get("/readyz")]
 pub(in crate::web) async fn ready(
     sessions: &Sessions,
-    ending: &State<Ending>,
+    ending: &State<Readiness>,
     audit: Audit<'_>,
 ) -> Answer {
     if ending.has_begun() {

@@ -5,13 +5,13 @@ use rocket::response::Redirect;
 
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::stage::openapi::OpenToAll;
+use crate::web::stage::openapi::PublicResponses;
 
 /// Goes on to the profile or the sign-in.
 #[utoipa::path(
     get,
     path = "/",
-    responses(OpenToAll, (status = 303, description = "Goes on.", headers(("Location" = String)))),
+    responses(PublicResponses, (status = 303, description = "Goes on.", headers(("Location" = String)))),
     security((), ("session" = []))
 )]
 #[get("/")]

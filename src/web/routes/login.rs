@@ -16,12 +16,12 @@ use crate::web::answers::page::HtmlPage;
 use crate::web::answers::refusal::{Invalid, Refusal};
 use crate::web::guards::body::Body;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
 use crate::web::request::next::Next;
-use crate::web::stage::openapi::{LoginForm, LoginRequest, OpenToAll, SigningIn};
+use crate::web::stage::openapi::{LoginForm, LoginRequest, PublicResponses, SignInResponses};
 use crate::web::views::end_notice::{Explanation, explain};
 
 /// What the form shows.
@@ -71,7 +71,7 @@ pub(in crate::web) struct SignInPage {
         ("ended" = Option<String>, Query, description = "Present where a session has ended: the page says why"),
     ),
     responses(
-        OpenToAll,
+        PublicResponses,
         (
             status = 200,
             description = "The form.",
@@ -87,7 +87,7 @@ pub(in crate::web) struct SignInPage {
 pub(in crate::web) fn page(
     query: Query,
     current: Result<&CurrentSession, Refusal>,
-    ended: &EndedSession,
+    ended: &EndLookup,
     sessions: &Sessions,
 ) -> Result<SignInPage, Refusal> {
     let (signed_in, stale_cookie) = match current {
@@ -170,7 +170,7 @@ impl<'r> Responder<'r, 'static> for Box<Mistake> {
         (LoginRequest = "application/json"),
         (LoginForm = "application/x-www-form-urlencoded"),
     )),
-    responses(SigningIn, Mistake, SeeOther<LoggedIn>),
+    responses(SignInResponses, Mistake, SeeOther<LoggedIn>),
     security((), ("session" = []))
 )]
 #[post("/login", data = "<body>")]

@@ -13,7 +13,7 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
-use crate::web::stage::openapi::{OpenToAll, SigningOut};
+use crate::web::stage::openapi::{PublicResponses, SignOutResponses};
 use crate::web::views::countdown::Watch;
 
 /// Who is about to sign out, if anybody.
@@ -37,7 +37,7 @@ const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
         ("without_cookie" = Option<String>, Query, description = "Present where a sign-out came without a cookie: \
          the page says that nothing was ended"),
     ),
-    responses(HtmlPage<Question>, OpenToAll),
+    responses(HtmlPage<Question>, PublicResponses),
     security((), ("session" = []))
 )]
 #[get("/logout?<without_cookie>")]
@@ -77,7 +77,7 @@ pub(in crate::web) struct LoggedOut {
 #[utoipa::path(
     post,
     path = "/logout/",
-    responses(SigningOut, SeeOther<LoggedOut>),
+    responses(SignOutResponses, SeeOther<LoggedOut>),
     security((), ("session" = []))
 )]
 #[post("/logout")]

@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::web::answers::negotiate::{Format, Page};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::stage::openapi::Reading;
+use crate::web::stage::openapi::ReadResponses;
 use crate::web::views::countdown::Watch;
 use crate::web::views::timestamp::{Moment, in_words};
 
@@ -52,7 +52,7 @@ pub(in crate::web) struct View {
 #[utoipa::path(
     get,
     path = "/profile/",
-    responses(Page<View, Profile>, Reading),
+    responses(Page<View, Profile>, ReadResponses),
     security(("session" = []))
 )]
 #[get("/profile")]

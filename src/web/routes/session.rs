@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use crate::session::Sessions;
 use crate::web::answers::negotiate::Format;
 use crate::web::answers::refusal::Refusal;
-use crate::web::guards::ended_session::EndedSession;
+use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::passive_session::PassiveSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
-use crate::web::stage::openapi::Reading;
+use crate::web::stage::openapi::ReadResponses;
 use crate::web::views::end_notice::explain;
 
 /// What a program, or a page's script, reads.
@@ -70,7 +70,7 @@ struct EndedBody {
     get,
     path = "/session/",
     responses(
-        Reading,
+        ReadResponses,
         (
             status = 200,
             description = "Who, and how long still.",
@@ -92,7 +92,7 @@ struct EndedBody {
 #[get("/session")]
 pub(in crate::web) fn read(
     passive: Result<&PassiveSession, Refusal>,
-    ended: &EndedSession,
+    ended: &EndLookup,
     sessions: &Sessions,
 ) -> Result<TimeLeft, Nothing> {
     match passive {

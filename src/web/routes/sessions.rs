@@ -15,7 +15,7 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
 use crate::web::request::user_agent::device;
-use crate::web::stage::openapi::{Ending, EndingOne, Reading};
+use crate::web::stage::openapi::{EndOneResponses, EndResponses, ReadResponses};
 use crate::web::views::countdown::Watch;
 use crate::web::views::timestamp::{Moment, ago};
 
@@ -82,7 +82,7 @@ struct Row {
 #[utoipa::path(
     get,
     path = "/sessions/",
-    responses(Page<View, SessionList>, Reading),
+    responses(Page<View, SessionList>, ReadResponses),
     security(("session" = []))
 )]
 #[get("/sessions")]
@@ -182,7 +182,7 @@ type Several = Result<SeeOther<EndedSeveral>, Refusal>;
     delete,
     path = "/sessions/{handle}",
     params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
-    responses(EndingOne, SeeOther<EndedOne>),
+    responses(EndOneResponses, SeeOther<EndedOne>),
     security(("session" = []))
 )]
 #[delete("/sessions/<handle>")]
@@ -227,7 +227,7 @@ pub(in crate::web) async fn end_one(
 #[utoipa::path(
     delete,
     path = "/sessions/others",
-    responses(Ending, SeeOther<EndedSeveral>),
+    responses(EndResponses, SeeOther<EndedSeveral>),
     security(("session" = []))
 )]
 #[delete("/sessions/others")]
@@ -256,7 +256,7 @@ pub(in crate::web) async fn end_others(
 #[utoipa::path(
     delete,
     path = "/sessions/",
-    responses(Ending, SeeOther<EndedSeveral>),
+    responses(EndResponses, SeeOther<EndedSeveral>),
     security(("session" = []))
 )]
 #[delete("/sessions")]
@@ -297,7 +297,7 @@ pub(in crate::web) async fn end_all(
     post,
     path = "/sessions/{handle}/end",
     params(("handle" = String, Path, description = "The `id` that the list says", pattern = "^[0-9a-f]{32}$")),
-    responses(EndingOne, SeeOther<EndedOne>),
+    responses(EndOneResponses, SeeOther<EndedOne>),
     security(("session" = []))
 )]
 #[post("/sessions/<handle>/end")]
@@ -316,7 +316,7 @@ pub(in crate::web) async fn submit_end_one(
 #[utoipa::path(
     post,
     path = "/sessions/others/end",
-    responses(Ending, SeeOther<EndedSeveral>),
+    responses(EndResponses, SeeOther<EndedSeveral>),
     security(("session" = []))
 )]
 #[post("/sessions/others/end")]
@@ -333,7 +333,7 @@ pub(in crate::web) async fn submit_end_others(
 #[utoipa::path(
     post,
     path = "/sessions/end",
-    responses(Ending, SeeOther<EndedSeveral>),
+    responses(EndResponses, SeeOther<EndedSeveral>),
     security(("session" = []))
 )]
 #[post("/sessions/end")]

@@ -21,7 +21,7 @@ use crate::web::observe::metrics::Metrics;
 use crate::web::request::method_override::PostStaysPost;
 use crate::web::routes::health;
 use crate::web::stage::own_route::own;
-use crate::web::stage::shutdown::Ending;
+use crate::web::stage::shutdown::Readiness;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
 ///
@@ -93,8 +93,8 @@ impl MetricsListener {
         if let Some(patience) = first.state::<Patience>() {
             second = second.manage::<Patience>(*patience);
         }
-        if let Some(ending) = first.state::<Ending>() {
-            second = second.manage::<Ending>(ending.clone());
+        if let Some(ending) = first.state::<Readiness>() {
+            second = second.manage::<Readiness>(ending.clone());
         }
         let second = second.ignite().await.map_err(|error| sentence(&error))?;
         self.shutdown.get_or_init(|| second.shutdown());

@@ -23,7 +23,7 @@ use self::lost_store::EndWithTheStore;
 use self::metrics_server::MetricsListener;
 use self::openapi::Document;
 use self::own_route::own;
-use self::shutdown::{Ending, OrderlyEnd, StopTimes};
+use self::shutdown::{OrderlyEnd, Readiness, StopTimes};
 use self::template_folder::Named;
 use crate::clock::Clock;
 use crate::config::{self, Config, Location, PublicUrl, StoreChoice};
@@ -197,7 +197,7 @@ impl Prepared {
             .attach(RequestLog)
             .attach(OrderlyEnd)
             .attach(announcement(&config))
-            .manage(Ending::default())
+            .manage(Readiness::default())
             .manage(Site::new(config.public_url, tls))
             .mount("/", own(routes::routes()))
             .mount("/static/innkeeper", own(static_files::routes()));

@@ -16,7 +16,7 @@ use crate::session::Sessions;
 
 /// Whether the process has been asked to end; managed by Rocket.
 #[derive(Clone, Default)]
-pub(in crate::web) struct Ending(Arc<Progress>);
+pub(in crate::web) struct Readiness(Arc<Progress>);
 
 #[derive(Default)]
 struct Progress {
@@ -24,7 +24,7 @@ struct Progress {
     closed: Notify,
 }
 
-impl Ending {
+impl Readiness {
     pub(in crate::web) fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::Relaxed)
     }
@@ -52,15 +52,15 @@ impl Fairing for OrderlyEnd {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let ending = request.rocket().state::<Ending>();
-        if ending.is_some_and(Ending::has_begun) {
+        let ending = request.rocket().state::<Readiness>();
+        if ending.is_some_and(Readiness::has_begun) {
             // The next request of a connection that is kept would find nobody.
             response.set_raw_header("Connection", "close");
         }
     }
 
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
-        let ending = rocket.state::<Ending>();
+        let ending = rocket.state::<Readiness>();
         if let Some(ending) = ending {
             ending.begin();
         }
@@ -110,7 +110,7 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     });
     let rocket = rocket.ignite().await?;
     let (Some(ending), Some(times)) = (
-        rocket.state::<Ending>().cloned(),
+        rocket.state::<Readiness>().cloned(),
         rocket.state::<StopTimes>().copied(),
     ) else {
         // Not what `rocket()` has put together: nothing is known of its end.
@@ -161,7 +161,12 @@ async fn too_late(shutdown: Shutdown, limit: Duration) {
 }
 
 /// Answers the first signal, and returns at the next one.
-async fn asked_twice(mut requests: Requests, ending: Ending, shutdown: Shutdown, drain: Duration) {
+async fn asked_twice(
+    mut requests: Requests,
+    ending: Readiness,
+    shutdown: Shutdown,
+    drain: Duration,
+) {
     if requests.next().await == SignalKind::terminate() {
         ending.begin();
         tracing::info!("asked to end: not ready any more, and gone in a moment");

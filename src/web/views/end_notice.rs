@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::session::{Ending, Lifetimes, Reason};
-use crate::web::guards::ended_session::EndedSession;
+use crate::session::{EndReason, EndedSession, Lifetimes};
+use crate::web::guards::end_lookup::EndLookup;
 use crate::web::request::user_agent::device;
 use crate::web::views::timestamp::{ago, in_words};
 
@@ -21,7 +21,7 @@ pub(in crate::web) struct Explanation {
 /// Says why the session that a visitor presented is over.
 ///
 /// Where nobody ended it, or it is forgotten who did, the sentence is the rule that ends sessions by themselves.
-pub(in crate::web) fn explain(ended: &EndedSession, lifetimes: Lifetimes) -> Explanation {
+pub(in crate::web) fn explain(ended: &EndLookup, lifetimes: Lifetimes) -> Explanation {
     let known = ended.known();
     Explanation {
         known: known.is_some(),
@@ -43,19 +43,19 @@ fn rule(lifetimes: Lifetimes) -> String {
     }
 }
 
-fn sentence(ending: &Ending, since: Duration) -> String {
+fn sentence(ending: &EndedSession, since: Duration) -> String {
     let device = device(ending.user_agent.as_deref());
     let device = device.as_deref().unwrap_or("an unknown device");
     let when = ago(since);
     match ending.reason {
-        Reason::SignedOut => format!("You signed out here, {when}."),
-        Reason::Ended => format!("You were signed out from {device}, {when}."),
-        Reason::SignedInAgain => {
+        EndReason::SignedOut => format!("You signed out here, {when}."),
+        EndReason::Ended => format!("You were signed out from {device}, {when}."),
+        EndReason::Replaced => {
             format!("It was replaced by a new sign-in in the same browser, {when}.")
         }
-        Reason::TooMany => {
+        EndReason::OverLimit => {
             format!("It was your oldest, and made room for a sign-in from {device}, {when}.")
         }
-        Reason::ByOperator => format!("An administrator ended your session, {when}."),
+        EndReason::ByOperator => format!("An administrator ended your session, {when}."),
     }
 }

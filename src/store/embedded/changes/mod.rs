@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use self::pending_expiry::Overlay;
 use self::record::Record;
-use crate::session::{Created, Ending, Handle, StoreError, Which, Written};
+use crate::session::{Created, EndedSession, Handle, StoreError, Which, Written};
 use crate::store::embedded::{Key, failed, millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
@@ -19,7 +19,7 @@ pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
 /// (user, birth in microseconds since 1970, digest of the id): the users' lists, each in order of birth.
 pub(super) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefinition::new("users");
 /// Digest of an ended id -> (when to forget it in milliseconds since 1970, the ending as JSON).
-pub(super) const ENDINGS: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
+pub(super) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
 
 /// What can be written.
 #[derive(Debug)]
@@ -27,16 +27,16 @@ pub(super) enum Change {
     Create(Box<Creation>),
     Delete {
         key: Key,
-        why: Ending,
+        why: EndedSession,
     },
     End {
         user: String,
         which: Which,
-        why: Ending,
+        why: EndedSession,
     },
     DeleteThese {
         keys: Vec<Key>,
-        why: Ending,
+        why: EndedSession,
     },
     Write {
         key: Key,
@@ -86,9 +86,9 @@ pub(super) struct Creation {
     pub(super) key: Key,
     pub(super) end: u64,
     pub(super) record: Record,
-    pub(super) replaced: Option<(Key, Ending)>,
+    pub(super) replaced: Option<(Key, EndedSession)>,
     pub(super) most: usize,
-    pub(super) too_many: Ending,
+    pub(super) too_many: EndedSession,
 }
 
 /// What a change did.
@@ -113,14 +113,14 @@ pub(super) fn make(database: &Database) -> Result<(), redb::Error> {
     let reading = database.begin_read()?;
     let are_there = reading.open_table(SESSIONS).is_ok()
         && reading.open_table(USERS).is_ok()
-        && reading.open_table(ENDINGS).is_ok();
+        && reading.open_table(ENDED).is_ok();
     if are_there {
         return Ok(());
     }
     let transaction = database.begin_write()?;
     transaction.open_table(SESSIONS)?;
     transaction.open_table(USERS)?;
-    transaction.open_table(ENDINGS)?;
+    transaction.open_table(ENDED)?;
     transaction.commit()?;
     Ok(())
 }
@@ -146,7 +146,7 @@ impl<'t> Tables<'t> {
         Ok(Self {
             sessions: transaction.open_table(SESSIONS).map_err(failed)?,
             users: transaction.open_table(USERS).map_err(failed)?,
-            endings: transaction.open_table(ENDINGS).map_err(failed)?,
+            endings: transaction.open_table(ENDED).map_err(failed)?,
             overlay,
             now,
             remembered,
@@ -218,7 +218,7 @@ impl<'t> Tables<'t> {
         Ok(created)
     }
 
-    fn end_these(&mut self, keys: &[Key], why: &Ending) -> Result<Vec<Handle>, StoreError> {
+    fn end_these(&mut self, keys: &[Key], why: &EndedSession) -> Result<Vec<Handle>, StoreError> {
         let mut ended = Vec::new();
         for key in keys {
             // A record that cannot be read goes too.
@@ -235,7 +235,7 @@ impl<'t> Tables<'t> {
         &mut self,
         user: &str,
         which: Which,
-        why: &Ending,
+        why: &EndedSession,
     ) -> Result<Vec<Handle>, StoreError> {
         let mut ended = Vec::new();
         for key in self.keys_of(user)? {
@@ -254,7 +254,7 @@ impl<'t> Tables<'t> {
     pub(super) fn end(
         &mut self,
         key: &Key,
-        why: Option<&Ending>,
+        why: Option<&EndedSession>,
     ) -> Result<Option<Over>, StoreError> {
         let alive = self.is_alive(key)?;
         let removed = self.sessions.remove(key).map_err(failed)?;

@@ -10,7 +10,7 @@ use redb::{
 
 use crate::config::Location;
 use crate::session::StoreError;
-use crate::store::embedded::changes::{ENDINGS, SESSIONS, USERS};
+use crate::store::embedded::changes::{ENDED, SESSIONS, USERS};
 use crate::store::embedded::database::folder::FRESH;
 use crate::store::embedded::database::{Failure, OpenFile, Storage, open_file};
 use crate::store::embedded::{Key, failed};
@@ -64,7 +64,7 @@ fn no_room(error: &dyn std::error::Error) -> StoreError {
 /// How many bytes the rows take; `None` if it is too much to copy.
 fn alive(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
     let sessions = reading.open_table(SESSIONS).map_err(failed)?;
-    let endings = reading.open_table(ENDINGS).map_err(failed)?;
+    let endings = reading.open_table(ENDED).map_err(failed)?;
     if sessions.len().map_err(failed)? + endings.len().map_err(failed)? > MOST_ROWS {
         return Ok(None);
     }
@@ -96,7 +96,7 @@ fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
         .map_err(failed)?;
     copy_table(reading, &writing, to, SESSIONS)?;
     copy_table(reading, &writing, to, USERS)?;
-    copy_table(reading, &writing, to, ENDINGS)?;
+    copy_table(reading, &writing, to, ENDED)?;
     writing.commit().map_err(failed)?;
     to.check_written()
 }

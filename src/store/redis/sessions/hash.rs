@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
-use crate::session::{Created, Ending, Live, NewSession, Session, SessionId, StoreError, Written};
+use crate::session::{
+    Created, EndedSession, Live, NewSession, Session, SessionId, StoreError, Written,
+};
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, read};
-use crate::store::redis::keys::{ending_key, list_key, seconds, session_key};
+use crate::store::redis::keys::{ended_key, list_key, seconds, session_key};
 use crate::store::redis::sessions::index::{LENGTHEN, LIST, Removed};
 use crate::store::redis::sessions::record;
 use crate::store::redis::sessions::record::Fields;
@@ -218,7 +220,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_delete(
         &self,
         id: &SessionId,
-        why: &Ending,
+        why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         if let Some(user) = self.user_of(id).await? {
             let Removed { ended, failure, .. } = self.remove(&user, &[*id], Some(why)).await?;
@@ -241,13 +243,13 @@ impl RedisStore {
         owner(self.connections.run_each([vec![look]]).await?)
     }
 
-    pub(in crate::store::redis) async fn do_ending(
+    pub(in crate::store::redis) async fn do_ended(
         &self,
         id: &SessionId,
-    ) -> Result<Option<Ending>, StoreError> {
+    ) -> Result<Option<EndedSession>, StoreError> {
         let (text,): (Option<String>,) = self
             .connections
-            .run(Pipeline::new().get(ending_key(id)))
+            .run(Pipeline::new().get(ended_key(id)))
             .await?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()

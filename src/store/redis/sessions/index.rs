@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::session::{
-    EndOutcome, Ending, Handle, Listing, Live, NewSession, SessionId, StoreError, Which,
+    EndOutcome, EndedSession, Handle, Listing, Live, NewSession, SessionId, StoreError, Which,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{read, row};
-use crate::store::redis::keys::{ending_key, list_key, seconds, session_key};
+use crate::store::redis::keys::{ended_key, list_key, seconds, session_key};
 use crate::store::redis::sessions::hash::GONE;
 
 /// Sessions by what is known of them; the order stays.
@@ -83,7 +83,7 @@ impl RedisStore {
         &self,
         user: &str,
         which: Which,
-        why: &Ending,
+        why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
         ids.retain(|id| which.includes(Handle::from(id)));
@@ -282,7 +282,7 @@ impl RedisStore {
         &self,
         user: &str,
         ids: &[SessionId],
-        why: Option<&Ending>,
+        why: Option<&EndedSession>,
     ) -> Result<Removed, StoreError> {
         if ids.is_empty() {
             return Ok(Removed::default());
@@ -307,7 +307,7 @@ impl RedisStore {
         &self,
         user: &str,
         ids: &[SessionId],
-        why: Option<&Ending>,
+        why: Option<&EndedSession>,
     ) -> Result<Removed, StoreError> {
         let sessions = ids.iter().map(|id| vec![Cmd::del(session_key(id))]);
         let answers = self.ask_apart(sessions.collect()).await?;
@@ -332,14 +332,14 @@ impl RedisStore {
     }
 
     /// What follows the end of sessions: they leave their user's list, and why they ended is kept.
-    fn afterwards(&self, user: &str, ids: &[SessionId], why: Option<&Ending>) -> Vec<Cmd> {
+    fn afterwards(&self, user: &str, ids: &[SessionId], why: Option<&EndedSession>) -> Vec<Cmd> {
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
         let mut commands = vec![Cmd::zrem(list_key(user), names)];
         if let Some(text) = why.and_then(|why| serde_json::to_string(why).ok()) {
             let remembered = seconds(self.lifetimes.idle).unsigned_abs();
             let reasons = ids
                 .iter()
-                .map(|id| Cmd::set_ex(ending_key(id), &text, remembered));
+                .map(|id| Cmd::set_ex(ended_key(id), &text, remembered));
             commands.extend(reasons);
         }
         commands

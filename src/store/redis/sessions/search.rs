@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deadpool_redis::redis::Cmd;
 use futures_util::future::join_all;
 
-use crate::session::{EndOutcome, Ending, Handle, HandlePrefix, Live, SessionId, StoreError};
+use crate::session::{EndOutcome, EndedSession, Handle, HandlePrefix, Live, SessionId, StoreError};
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, row};
 use crate::store::redis::keys::session_key;
@@ -50,7 +50,7 @@ impl RedisStore {
 
     pub(in crate::store::redis) async fn do_delete_all(
         &self,
-        why: &Ending,
+        why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let mut ended = Vec::new();
         let mut scan = self.scan().await?;
@@ -72,7 +72,11 @@ impl RedisStore {
 
     /// Ends those of the sessions that are there, whoever's they are; by their keys alone, because another process may
     /// let them live longer than this one would.
-    async fn remove_all(&self, ids: &[SessionId], why: &Ending) -> Result<Removed, StoreError> {
+    async fn remove_all(
+        &self,
+        ids: &[SessionId],
+        why: &EndedSession,
+    ) -> Result<Removed, StoreError> {
         let mut of_users: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
         for (id, user) in ids.iter().zip(self.owners(ids).await?) {
             if let Some(user) = user? {
@@ -149,7 +153,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_end_handle(
         &self,
         handle: Handle,
-        why: &Ending,
+        why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
@@ -162,7 +166,11 @@ impl RedisStore {
         Ok(None)
     }
 
-    async fn end_found(&self, id: &SessionId, why: &Ending) -> Result<Option<String>, StoreError> {
+    async fn end_found(
+        &self,
+        id: &SessionId,
+        why: &EndedSession,
+    ) -> Result<Option<String>, StoreError> {
         let Some(user) = self.user_of(id).await? else {
             return Ok(None);
         };

@@ -87,13 +87,13 @@ fn not_all() -> Refusal {
 
 refusals! {
     /// A page that is there for everybody.
-    OpenToAll: AmbiguousCookie, down();
-    SigningOut: AmbiguousCookie, CrossSite, down();
-    SigningIn: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
+    PublicResponses: AmbiguousCookie, down();
+    SignOutResponses: AmbiguousCookie, CrossSite, down();
+    SignInResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
     /// A safe method that asks for the session.
-    Reading: NoSession, SessionEnded, AmbiguousCookie, down();
-    Ending: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
-    EndingOne: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
+    ReadResponses: NoSession, SessionEnded, AmbiguousCookie, down();
+    EndResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
+    EndOneResponses: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
 }
 
 /// For a request that is meant for another host.

@@ -4,7 +4,10 @@ mod answers;
 mod reference;
 mod sign_in;
 
-pub(in crate::web) use answers::{Ending, EndingOne, OpenToAll, Reading, SigningIn, SigningOut};
+pub(in crate::web) use answers::{
+    EndOneResponses, EndResponses, PublicResponses, ReadResponses, SignInResponses,
+    SignOutResponses,
+};
 pub(in crate::web) use reference::Reference;
 pub(in crate::web) use sign_in::{LoginForm, LoginRequest};
 

@@ -7,13 +7,13 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
 use crate::clock::rfc3339;
-use crate::session::{Ending, Handle, SessionId, Sessions};
+use crate::session::{EndedSession, Handle, SessionId, Sessions};
 use crate::web::observe::request_record::Trace;
 
 /// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.
-pub(in crate::web) struct EndedSession(Option<(Ending, Duration)>);
+pub(in crate::web) struct EndLookup(Option<(EndedSession, Duration)>);
 
-impl EndedSession {
+impl EndLookup {
     /// Looks it up, once a request, and puts it into the log: an operator ends sessions by another process.
     pub(in crate::web) async fn look_up(
         request: &Request<'_>,
@@ -22,7 +22,7 @@ impl EndedSession {
     ) {
         let look = async {
             // The session is over, whether or not the store says why.
-            let known = sessions.why_ended(id).await.ok().flatten();
+            let known = sessions.ended(id).await.ok().flatten();
             if let Some((ending, _)) = &known {
                 log(request, id, ending);
             }
@@ -32,12 +32,12 @@ impl EndedSession {
     }
 
     /// Why it ended, and how long ago; `None` if nobody ended it, or it is forgotten.
-    pub(in crate::web) fn known(&self) -> Option<&(Ending, Duration)> {
+    pub(in crate::web) fn known(&self) -> Option<&(EndedSession, Duration)> {
         self.0.as_ref()
     }
 }
 
-fn log(request: &Request<'_>, id: &SessionId, ending: &Ending) {
+fn log(request: &Request<'_>, id: &SessionId, ending: &EndedSession) {
     let trace = Trace::of(request);
     if let Some(user) = &ending.user {
         trace.set_guest(user, id);
@@ -54,10 +54,10 @@ fn log(request: &Request<'_>, id: &SessionId, ending: &Ending) {
 }
 
 #[async_trait]
-impl<'r> FromRequest<'r> for &'r EndedSession {
+impl<'r> FromRequest<'r> for &'r EndLookup {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        Outcome::Success(request.local_cache(|| EndedSession(None)))
+        Outcome::Success(request.local_cache(|| EndLookup(None)))
     }
 }

@@ -12,9 +12,9 @@ use crate::clock::since_1970;
 /// Kept for the idle timeout beside the session's name, for whoever presents the ended id and for nobody else.
 /// A session that just ran out of time leaves none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ending {
+pub struct EndedSession {
     /// What was done.
-    pub reason: Reason,
+    pub reason: EndReason,
     /// When, in seconds since 1970.
     pub at: u64,
     /// The `User-Agent` of whoever did it.
@@ -29,26 +29,28 @@ pub struct Ending {
 /// What ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum EndReason {
     /// Its own visitor signed out.
     SignedOut,
     /// The same user ended it, from this session or another.
     Ended,
     /// Somebody signed in anew in the same browser.
-    SignedInAgain,
+    #[serde(rename = "signed_in_again")]
+    Replaced,
     /// The user signed in once more than `max_sessions_per_user` allows, and this was the oldest.
-    TooMany,
+    #[serde(rename = "too_many")]
+    OverLimit,
     /// An operator ended it, by the program's own command.
     ByOperator,
 }
 
-impl Reason {
+impl EndReason {
     /// The reasons for which the process that serves ends sessions; operators have a process of their own.
     pub(crate) const OF_THE_SERVER: [Self; 4] = [
         Self::SignedOut,
         Self::Ended,
-        Self::SignedInAgain,
-        Self::TooMany,
+        Self::Replaced,
+        Self::OverLimit,
     ];
 
     /// Its name, as it is stored and counted.
@@ -57,15 +59,15 @@ impl Reason {
         match self {
             Self::SignedOut => "signed_out",
             Self::Ended => "ended",
-            Self::SignedInAgain => "signed_in_again",
-            Self::TooMany => "too_many",
+            Self::Replaced => "signed_in_again",
+            Self::OverLimit => "too_many",
             Self::ByOperator => "by_operator",
         }
     }
 }
 
-impl Ending {
-    pub(crate) fn new(reason: Reason, now: SystemTime, by: &Client) -> Self {
+impl EndedSession {
+    pub(crate) fn new(reason: EndReason, now: SystemTime, by: &Client) -> Self {
         Self {
             reason,
             at: since_1970(now).as_secs(),
