@@ -58,8 +58,8 @@ mod web;
 
 pub use crate::session::{
     ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError, Handle,
-    HandlePrefix, Lifetimes, Listed, Listing, Live, NewSession, Resumed, Session, SessionId,
-    SessionStore, Sessions, Started, StoreError, StoreStats, Which, Written,
+    HandlePrefix, Lifetimes, Listed, Listing, Live, NewSession, Resumed, Selection, Session,
+    SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
 };
 pub use cli::Command;
 pub use client::Client;

@@ -30,7 +30,7 @@ pub enum SessionsCommand {
     End(Whose),
 }
 
-/// Which sessions are shown, and how.
+/// Selection sessions are shown, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Shown {
     /// The user's name, as it is typed to sign in; without it all users' sessions (in Redis this looks through all keys)
@@ -43,7 +43,7 @@ pub struct Shown {
     json: bool,
 }
 
-/// Which sessions are to end.
+/// Selection sessions are to end.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Whose {

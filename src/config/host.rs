@@ -1,4 +1,4 @@
-//! Which hosts are this machine itself.
+//! Selection hosts are this machine itself.
 
 use std::net::IpAddr;
 

@@ -25,7 +25,8 @@ pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
 pub use stats::{ConnectionCount, StoreStats};
 pub use store::{
-    Created, EndOutcome, Listing, Live, NewSession, SessionStore, StoreError, Which, Written,
+    Created, EndOutcome, Listing, Live, NewSession, Selection, SessionStore, StoreError,
+    WriteOutcome,
 };
 
 /// What the server remembers about one visitor.

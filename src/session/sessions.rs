@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
     Created, EndOutcome, EndReason, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live,
-    NewSession, Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
+    NewSession, Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 use crate::user_name::UserName;
 
@@ -295,11 +295,11 @@ impl Sessions {
     pub async fn end_of(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         by: &Client,
     ) -> Result<EndOutcome, StoreError> {
         let why = EndedSession::new(EndReason::Ended, self.clock.now(), by);
-        self.in_time(self.store.end(user, which, &why)).await
+        self.in_time(self.store.end(user, selection, &why)).await
     }
 
     /// Ends all of a user's sessions for an operator, and says which of them were alive.
@@ -309,7 +309,8 @@ impl Sessions {
     /// None, some or all of them have ended.
     pub async fn end_by_operator(&self, user: &str) -> Result<EndOutcome, StoreError> {
         let why = self.operator().of(user);
-        self.in_time(self.store.end(user, Which::All, &why)).await
+        self.in_time(self.store.end(user, Selection::All, &why))
+            .await
     }
 
     /// Ends the session with this handle for an operator, and says whose it was; `None` if there is none.
@@ -372,9 +373,9 @@ impl Sessions {
             .write(id, name, text.as_deref(), field::MAX_FIELDS);
         let written = self.in_time(write).await?;
         match written {
-            Written::Done => Ok(text),
-            Written::Ended => Err(FieldError::Ended),
-            Written::Full => Err(FieldError::TooMany),
+            WriteOutcome::Written => Ok(text),
+            WriteOutcome::NoSession => Err(FieldError::Ended),
+            WriteOutcome::TooManyFields => Err(FieldError::TooMany),
         }
     }
 

@@ -104,7 +104,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Ends those of a user's sessions that `which` includes, like [`delete`](Self::delete), and says which were alive.
+    /// Ends those of a user's sessions that `selection` includes, like [`delete`](Self::delete), and says selection were alive.
     ///
     /// A session that is created while this runs may live on, and is then listed.
     ///
@@ -117,7 +117,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn end(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError>;
 
@@ -192,7 +192,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         field: &str,
         value: Option<&str>,
         most: usize,
-    ) -> Result<Written, StoreError>;
+    ) -> Result<WriteOutcome, StoreError>;
 
     /// Asks whether sessions can be read at this moment; for readiness.
     ///
@@ -288,7 +288,7 @@ pub struct Live {
 
 /// Some of a user's sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum Selection {
     /// This one.
     One(Handle),
     /// All but this one.
@@ -297,7 +297,7 @@ pub enum Which {
     All,
 }
 
-impl Which {
+impl Selection {
     /// Whether a session is one of them.
     #[must_use]
     pub fn includes(self, handle: Handle) -> bool {
@@ -311,16 +311,16 @@ impl Which {
 
 /// What became of a write to a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It is done.
-    Done,
+    Written,
     /// The session is over, and nothing was written.
-    Ended,
+    NoSession,
     /// The session has as many fields as it may have, and nothing was written.
-    Full,
+    TooManyFields,
 }
 
-/// Why a store could not do its work. Written for the operator, and never names an id or a password.
+/// Why a store could not do its work. WriteOutcome for the operator, and never names an id or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The whole time that a request may spend on the store went by.

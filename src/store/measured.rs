@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::session::{
-    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Listing, Live, NewSession, Session,
-    SessionId, SessionStore, StoreError, StoreStats, Which, Written,
+    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Listing, Live, NewSession, Selection,
+    Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
 /// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
@@ -188,10 +188,10 @@ impl SessionStore for Measured {
     async fn end(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
-        self.measure(&self.operations.end, self.store.end(user, which, why))
+        self.measure(&self.operations.end, self.store.end(user, selection, why))
             .await
     }
 
@@ -231,7 +231,7 @@ impl SessionStore for Measured {
         field: &str,
         value: Option<&str>,
         most: usize,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         let operation = self.store.write(id, field, value, most);
         self.measure(&self.operations.write, operation).await
     }

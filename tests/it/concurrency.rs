@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
     Client, Clock, EndReason, EndedSession, Handle, Lifetimes, NewSession, RedisAddress,
-    RedisOptions, RedisStore, Secret, Session, SessionId, SessionStore, StoreError, Which,
+    RedisOptions, RedisStore, Secret, Selection, Session, SessionId, SessionStore, StoreError,
 };
 
 use crate::support::proxy::{Fault, Proxy};
@@ -131,12 +131,15 @@ impl Case {
                 .delete(first, &ending(EndReason::SignedOut))
                 .await
                 .map(drop),
-            Operation::EndOne => store.end(USER, Which::One(handle), &ended).await.map(drop),
-            Operation::EndOthers => store
-                .end(USER, Which::Others(handle), &ended)
+            Operation::EndOne => store
+                .end(USER, Selection::One(handle), &ended)
                 .await
                 .map(drop),
-            Operation::EndAll => store.end(USER, Which::All, &ended).await.map(drop),
+            Operation::EndOthers => store
+                .end(USER, Selection::Others(handle), &ended)
+                .await
+                .map(drop),
+            Operation::EndAll => store.end(USER, Selection::All, &ended).await.map(drop),
             Operation::Expire => {
                 self.redis.run::<u64>(&format!("DEL session:{first}"));
                 Ok(())

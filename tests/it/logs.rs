@@ -320,17 +320,17 @@ fn audit(store: (&str, &str)) {
                 text("user"),
                 text("session"),
                 text("by"),
-                text("which"),
+                text("selection"),
                 text("reason"),
             )
         })
         .collect();
-    let row = |user: &str, session: &str, by: &str, which: &str, reason: &str| {
+    let row = |user: &str, session: &str, by: &str, selection: &str, reason: &str| {
         (
             user.to_owned(),
             prefix(session),
             prefix(by),
-            which.to_owned(),
+            selection.to_owned(),
             reason.to_owned(),
         )
     };
@@ -497,7 +497,7 @@ fn the_last_lines_are_written_before_the_end() {
     assert!(log.ends_with('\n'), "{log}");
 }
 
-/// Which no other process can put into this one's log.
+/// Selection no other process can put into this one's log.
 #[test]
 fn what_an_operator_ended_is_told_when_its_id_is_presented() {
     let redis = RedisServer::start();

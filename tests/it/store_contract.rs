@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
     Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, Handle, HandlePrefix,
-    Lifetimes, Live, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Session,
-    SessionId, SessionStore, Which, Written,
+    Lifetimes, Live, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret,
+    Selection, Session, SessionId, SessionStore, WriteOutcome,
 };
 
 use crate::support::Backend;
@@ -388,24 +388,24 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
     let other = SessionId::generate();
     begin(&*store, &other, &session_of("b", ago(0)), None).await;
     let ended = why(EndReason::Ended);
-    let end = async |user, which| {
-        let outcome = store.end(user, which, &ended).await.unwrap();
+    let end = async |user, selection| {
+        let outcome = store.end(user, selection, &ended).await.unwrap();
         assert!(outcome.failure.is_none());
         outcome.ended.len()
     };
 
-    assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 1);
-    assert_eq!(end("a", Which::One(Handle::from(&ids[0]))).await, 0);
-    assert_eq!(end("a", Which::One(Handle::from(&other))).await, 0);
+    assert_eq!(end("a", Selection::One(Handle::from(&ids[0]))).await, 1);
+    assert_eq!(end("a", Selection::One(Handle::from(&ids[0]))).await, 0);
+    assert_eq!(end("a", Selection::One(Handle::from(&other))).await, 0);
     assert_eq!(store.touch(&ids[0]).await.unwrap(), None);
     assert_eq!(listed(&*store, "a").await.len(), 4);
 
-    assert_eq!(end("a", Which::Others(Handle::from(&ids[1]))).await, 3);
+    assert_eq!(end("a", Selection::Others(Handle::from(&ids[1]))).await, 3);
     assert_eq!(listed(&*store, "a").await, handles(&[&ids[1]]));
     assert!(store.touch(&ids[1]).await.unwrap().is_some());
 
-    assert_eq!(end("a", Which::All).await, 1);
-    assert_eq!(end("a", Which::All).await, 0);
+    assert_eq!(end("a", Selection::All).await, 1);
+    assert_eq!(end("a", Selection::All).await, 0);
     for id in &ids {
         assert_eq!(store.touch(id).await.unwrap(), None);
     }
@@ -584,7 +584,7 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     };
     let (signed_out, by_other) = (by(EndReason::SignedOut), by(EndReason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
-    let one = Which::One(Handle::from(&ended));
+    let one = Selection::One(Handle::from(&ended));
     let outcome = store.end("a", one, &by_other).await.unwrap();
     assert_eq!(outcome.ended, [Handle::from(&ended)]);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
@@ -609,7 +609,7 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
     assert_eq!(store.ended(&id).await.unwrap(), None);
     assert_eq!(
         store
-            .end("a", Which::All, &why(EndReason::Ended))
+            .end("a", Selection::All, &why(EndReason::Ended))
             .await
             .unwrap()
             .ended,
@@ -694,10 +694,13 @@ async fn many_sign_ins_at_once_leave_no_more_than_allowed(on: Backend) {
 async fn fields_are_written_one_by_one(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     let write = async |field, value| store.write(&id, field, value, 10).await.unwrap();
-    assert_eq!(write("basket", Some("[1,2]")).await, Written::Done);
-    assert_eq!(write("basket", Some("[1,2,3]")).await, Written::Done);
-    assert_eq!(write("theme", None).await, Written::Done);
-    assert_eq!(write("never", None).await, Written::Done);
+    assert_eq!(write("basket", Some("[1,2]")).await, WriteOutcome::Written);
+    assert_eq!(
+        write("basket", Some("[1,2,3]")).await,
+        WriteOutcome::Written
+    );
+    assert_eq!(write("theme", None).await, WriteOutcome::Written);
+    assert_eq!(write("never", None).await, WriteOutcome::Written);
     let data = store.touch(&id).await.unwrap().unwrap().data;
     assert_eq!(
         data,
@@ -718,7 +721,7 @@ async fn writes_of_different_fields_at_once_all_last(on: Backend) {
         })
         .collect();
     for write in writes {
-        assert_eq!(write.await.unwrap(), Written::Done);
+        assert_eq!(write.await.unwrap(), WriteOutcome::Written);
     }
     let data = store.touch(&id).await.unwrap().unwrap().data;
     for number in 0..20 {
@@ -736,7 +739,7 @@ async fn an_ended_session_takes_no_field(on: Backend) {
     ] {
         assert_eq!(
             store.write(&id, "x", value, 10).await.unwrap(),
-            Written::Ended
+            WriteOutcome::NoSession
         );
         assert_eq!(store.touch(&id).await.unwrap(), None);
     }
@@ -745,9 +748,9 @@ async fn an_ended_session_takes_no_field(on: Backend) {
 async fn a_session_has_only_so_many_fields(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, IDLE).await;
     let write = async |field| store.write(&id, field, Some("1"), 2).await.unwrap();
-    assert_eq!(write("second").await, Written::Done);
-    assert_eq!(write("third").await, Written::Full);
-    assert_eq!(write("second").await, Written::Done);
+    assert_eq!(write("second").await, WriteOutcome::Written);
+    assert_eq!(write("third").await, WriteOutcome::TooManyFields);
+    assert_eq!(write("second").await, WriteOutcome::Written);
     assert_eq!(store.touch(&id).await.unwrap().unwrap().data.len(), 2);
 }
 

@@ -30,7 +30,7 @@ use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
     Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
+    Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
 /// How many sessions are looked at in one step, when all are.
@@ -227,7 +227,7 @@ impl SessionStore for EmbeddedStore {
             return Ok(None);
         };
         let left = self.lifetimes.left(session.created_at, now);
-        // Written before the machine's clock was set back: else it would have its absolute limit, and the time until
+        // WriteOutcome before the machine's clock was set back: else it would have its absolute limit, and the time until
         // then besides.
         if session
             .created_at
@@ -284,11 +284,18 @@ impl SessionStore for EmbeddedStore {
     async fn end(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
-        match self.commit(Change::End { user, which, why }).await? {
+        match self
+            .commit(Change::End {
+                user,
+                selection,
+                why,
+            })
+            .await?
+        {
             Applied::Ended(ended) => Ok(EndOutcome::all(ended)),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
                 Ok(EndOutcome::default())
@@ -356,7 +363,7 @@ impl SessionStore for EmbeddedStore {
         };
         let user = session.user;
         let why = why.of(&user);
-        let EndOutcome { ended, .. } = self.end(&user, Which::One(handle), &why).await?;
+        let EndOutcome { ended, .. } = self.end(&user, Selection::One(handle), &why).await?;
         Ok((!ended.is_empty()).then_some(user))
     }
 
@@ -383,7 +390,7 @@ impl SessionStore for EmbeddedStore {
         field: &str,
         value: Option<&str>,
         most: usize,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         let change = Change::Write {
             key: id.digest(),
             field: field.to_owned(),
@@ -393,7 +400,7 @@ impl SessionStore for EmbeddedStore {
         match self.commit(change).await? {
             Applied::Written(written) => Ok(written),
             Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Ended(_) => {
-                Ok(Written::Done)
+                Ok(WriteOutcome::Written)
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
     Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Session, SessionId, SessionStore, StoreError, StoreStats, Which, Written,
+    Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
 /// How Redis is used, its address aside.
@@ -176,11 +176,11 @@ impl SessionStore for RedisStore {
     async fn end(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         self.connections
-            .within_budget(self.do_end(user, which, why))
+            .within_budget(self.do_end(user, selection, why))
             .await
     }
 
@@ -218,7 +218,7 @@ impl SessionStore for RedisStore {
         field: &str,
         value: Option<&str>,
         most: usize,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         self.connections
             .within_budget(self.do_write(id, field, value, most))
             .await

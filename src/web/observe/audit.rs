@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::{EndReason, Handle, SessionId, Started, StoreError, Which};
+use crate::session::{EndReason, Handle, Selection, SessionId, Started, StoreError};
 use crate::user_name::UserName;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -27,8 +27,8 @@ struct Ended<'a> {
     sessions: &'a [Handle],
     /// The session that asked for it.
     by: Handle,
-    /// Which of the user's sessions, seen from that one.
-    which: &'static str,
+    /// Selection of the user's sessions, seen from that one.
+    selection: &'static str,
     reason: EndReason,
 }
 
@@ -66,7 +66,7 @@ impl<'r> Audit<'r> {
                 user,
                 sessions: &[Handle::from(replaced)],
                 by: session,
-                which: "one",
+                selection: "one",
                 reason: EndReason::Replaced,
             });
         }
@@ -74,7 +74,7 @@ impl<'r> Audit<'r> {
             user,
             sessions: &started.created.evicted,
             by: session,
-            which: "oldest",
+            selection: "oldest",
             reason: EndReason::OverLimit,
         });
     }
@@ -97,17 +97,17 @@ impl<'r> Audit<'r> {
     pub(in crate::web) fn ended_own(
         &self,
         current: &CurrentSession,
-        which: Which,
+        selection: Selection,
         sessions: &[Handle],
     ) {
         self.ended(&Ended {
             user: current.user(),
             sessions,
             by: Handle::from(current.id()),
-            which: match which {
-                Which::One(_) => "one",
-                Which::Others(_) => "others",
-                Which::All => "all",
+            selection: match selection {
+                Selection::One(_) => "one",
+                Selection::Others(_) => "others",
+                Selection::All => "all",
             },
             reason: EndReason::Ended,
         });
@@ -123,7 +123,7 @@ impl<'r> Audit<'r> {
                 user = ended.user,
                 session = %session.prefix(),
                 by = %ended.by.prefix(),
-                which = ended.which,
+                selection = ended.selection,
                 reason = ended.reason.as_str(),
                 ip = self.ip.map(tracing::field::display),
                 "session ended"

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::client::Client;
 use crate::clock::rfc3339;
-use crate::session::{EndOutcome, Handle, Listed, Listing, Sessions, StoreError, Which};
+use crate::session::{EndOutcome, Handle, Listed, Listing, Selection, Sessions, StoreError};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -199,7 +199,7 @@ pub(in crate::web) async fn end_one(
     let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let own = handle == Handle::from(current.id());
     let EndOutcome { mut ended, failure } = sessions
-        .end_of(current.user(), Which::One(handle), &client)
+        .end_of(current.user(), Selection::One(handle), &client)
         .await?;
     if let Some(failure) = failure {
         return Err(failure.into());
@@ -207,12 +207,12 @@ pub(in crate::web) async fn end_one(
     if own {
         let unlisted = sessions.end(current.id(), &client).await;
         ended.extend(unlisted.iter().flatten().map(|_| handle));
-        audit.ended_own(current, Which::One(handle), &ended);
+        audit.ended_own(current, Selection::One(handle), &ended);
         unlisted?;
     } else if ended.is_empty() {
         return Err(Refusal::NoSuchSession);
     } else {
-        audit.ended_own(current, Which::One(handle), &ended);
+        audit.ended_own(current, Selection::One(handle), &ended);
     }
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
@@ -238,7 +238,7 @@ pub(in crate::web) async fn end_others(
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let others = Which::Others(Handle::from(current.id()));
+    let others = Selection::Others(Handle::from(current.id()));
     let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &client).await?;
     audit.ended_own(current, others, &ended);
     refuse_if_any_may_live(ended.len(), failure)?;
@@ -269,7 +269,7 @@ pub(in crate::web) async fn end_all(
 ) -> Several {
     let current = current?;
     let own = Handle::from(current.id());
-    let others = Which::Others(own);
+    let others = Selection::Others(own);
     let EndOutcome { mut ended, failure } =
         sessions.end_of(current.user(), others, &client).await?;
     if failure.is_some() {
@@ -280,7 +280,7 @@ pub(in crate::web) async fn end_all(
     // lost (evicted from Redis, say).
     let own_end = sessions.end(current.id(), &client).await;
     ended.extend(own_end.iter().flatten().map(|_| own));
-    audit.ended_own(current, Which::All, &ended);
+    audit.ended_own(current, Selection::All, &ended);
     own_end?;
     Ok(SeeOther {
         location: "/logout/".to_owned(),

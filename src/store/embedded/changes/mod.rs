@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use self::pending_expiry::Overlay;
 use self::record::Record;
-use crate::session::{Created, EndedSession, Handle, StoreError, Which, Written};
+use crate::session::{Created, EndedSession, Handle, Selection, StoreError, WriteOutcome};
 use crate::store::embedded::{Key, failed, millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
@@ -31,7 +31,7 @@ pub(super) enum Change {
     },
     End {
         user: String,
-        which: Which,
+        selection: Selection,
         why: EndedSession,
     },
     DeleteThese {
@@ -99,7 +99,7 @@ pub(super) enum Applied {
     /// Whose live session it was.
     Deleted(Option<String>),
     Ended(Vec<Handle>),
-    Written(Written),
+    Written(WriteOutcome),
 }
 
 /// A session that was alive until it was ended; `user` is `None` where its record could not be read.
@@ -165,7 +165,11 @@ impl<'t> Tables<'t> {
             Change::Delete { key, why } => self
                 .end(key, Some(why))
                 .map(|over| Applied::Deleted(over.and_then(|Over { user }| user))),
-            Change::End { user, which, why } => self.end_of(user, *which, why).map(Applied::Ended),
+            Change::End {
+                user,
+                selection,
+                why,
+            } => self.end_of(user, *which, why).map(Applied::Ended),
             Change::DeleteThese { keys, why } => self.end_these(keys, why).map(Applied::Ended),
             Change::Write {
                 key,
@@ -234,13 +238,13 @@ impl<'t> Tables<'t> {
     fn end_of(
         &mut self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<Vec<Handle>, StoreError> {
         let mut ended = Vec::new();
         for key in self.keys_of(user)? {
             let handle = Handle::of_digest(&key);
-            if which.includes(handle) && self.end(&key, Some(why))?.is_some() {
+            if selection.includes(handle) && self.end(&key, Some(why))?.is_some() {
                 ended.push(handle);
             }
         }
@@ -283,21 +287,21 @@ impl<'t> Tables<'t> {
         field: &str,
         value: Option<&String>,
         most: usize,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         if !self.is_alive(key)? {
-            return Ok(Written::Ended);
+            return Ok(WriteOutcome::NoSession);
         }
         let Some((end, mut record)) = self.row(key)? else {
-            return Ok(Written::Ended);
+            return Ok(WriteOutcome::NoSession);
         };
         if !record.write(field, value.cloned(), most) {
-            return Ok(Written::Full);
+            return Ok(WriteOutcome::TooManyFields);
         }
         let bytes = record.to_bytes()?;
         self.sessions
             .insert(key, (end, bytes.as_slice()))
             .map_err(failed)?;
-        Ok(Written::Done)
+        Ok(WriteOutcome::Written)
     }
 
     fn date(&mut self, key: &Key, now: SystemTime) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
 use crate::session::{
-    Created, EndedSession, Live, NewSession, Session, SessionId, StoreError, Written,
+    Created, EndedSession, Live, NewSession, Session, SessionId, StoreError, WriteOutcome,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, read};
@@ -180,7 +180,7 @@ impl RedisStore {
     }
 
     /// Lets a session that begins in the future by Redis' clock begin now: else it would have its absolute limit, and
-    /// the time until then besides. (Written before clocks were Redis' affair, or Redis' own clock has been set back.)
+    /// the time until then besides. (WriteOutcome before clocks were Redis' affair, or Redis' own clock has been set back.)
     async fn date(&self, id: &SessionId) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.cmd("EVAL").arg(DATE).arg(1).arg(session_key(id));
@@ -262,7 +262,7 @@ impl RedisStore {
         field: &str,
         value: Option<&str>,
         most: usize,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         let mut pipeline = Pipeline::new();
         let command = pipeline
             .cmd("EVAL")
@@ -276,9 +276,9 @@ impl RedisStore {
         }
         let (written,): (i64,) = self.connections.run(&pipeline).await?;
         Ok(match written {
-            0 => Written::Ended,
-            1 => Written::Done,
-            _ => Written::Full,
+            0 => WriteOutcome::NoSession,
+            1 => WriteOutcome::Written,
+            _ => WriteOutcome::TooManyFields,
         })
     }
 }

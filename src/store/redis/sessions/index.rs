@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::session::{
-    EndOutcome, EndedSession, Handle, Listing, Live, NewSession, SessionId, StoreError, Which,
+    EndOutcome, EndedSession, Handle, Listing, Live, NewSession, Selection, SessionId, StoreError,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{read, row};
@@ -82,11 +82,11 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_end(
         &self,
         user: &str,
-        which: Which,
+        selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
-        ids.retain(|id| which.includes(Handle::from(id)));
+        ids.retain(|id| selection.includes(Handle::from(id)));
         let mut parted = self.part(ids).await?;
         self.unlist(user, &parted.over).await?;
         let removed = self.remove(user, &parted.alive, Some(why)).await?;

@@ -1,4 +1,4 @@
-//! Which node of a cluster has which keys, as `CLUSTER SLOTS` tells it.
+//! Selection node of a cluster has which keys, as `CLUSTER SLOTS` tells it.
 
 use std::fmt;
 
