@@ -72,7 +72,7 @@ fn prepare(log: &Log, env_file: Option<PathBuf>) -> Result<Rocket<Build>, String
     Ok(rocket)
 }
 
-/// Selection files have a say.
+/// Which files have a say.
 fn told_sources(figment: &Figment, env_file: Option<PathBuf>) -> String {
     let of_rocket = figment
         .metadata()

@@ -58,7 +58,7 @@ impl UserName {
         if name.chars().count() > Self::MAX_CHARS {
             return Err(NameError::TooLong);
         }
-        if name.chars().any(is_forbidden) || has_stray_selector(&name) {
+        if name.chars().any(is_disallowed) || has_stray_selector(&name) {
             return Err(NameError::Forbidden);
         }
         if name.trim() != name {
@@ -135,7 +135,7 @@ const FORBIDDEN: [RangeInclusive<char>; 21] = [
 const SPACES: &str = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
 
 /// Whether a character is invisible, or changes how the others are read.
-pub(crate) fn is_forbidden(character: char) -> bool {
+pub(crate) fn is_disallowed(character: char) -> bool {
     let last_two_of_a_plane = u32::from(character) & 0xfffe == 0xfffe;
     last_two_of_a_plane || FORBIDDEN.iter().any(|range| range.contains(&character))
 }

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::session::{Handle, Listed};
-use crate::user_name::is_forbidden;
+use crate::session::{Listed, SessionHandle};
+use crate::user_name::is_disallowed;
 
 /// A session without the power to use it. What another program's sign-in did not record is `null`.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     #[serde(serialize_with = "handle_as_text")]
-    handle: Handle,
+    handle: SessionHandle,
     user: String,
     created_at: Option<String>,
     last_active_at: String,
@@ -26,7 +26,10 @@ struct Row {
     used_at: SystemTime,
 }
 
-fn handle_as_text<S: serde::Serializer>(handle: &Handle, serializer: S) -> Result<S::Ok, S::Error> {
+fn handle_as_text<S: serde::Serializer>(
+    handle: &SessionHandle,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(handle)
 }
 
@@ -163,7 +166,7 @@ fn cells(row: &Row) -> [String; 7] {
 pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if is_forbidden(c) {
+            if is_disallowed(c) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c
@@ -184,7 +187,7 @@ mod tests {
     fn used(at: u64, id: &SessionId) -> Listed {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
         Listed {
-            handle: Handle::from(id),
+            handle: SessionHandle::from(id),
             session: Session {
                 user: at.to_string(),
                 status: String::new(),

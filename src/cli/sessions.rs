@@ -12,7 +12,7 @@ use crate::cli::{print, remark};
 use crate::clock::Clock;
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    EndOutcome, Handle, HandlePrefix, Listed, SessionStore, Sessions, StoreError,
+    EndOutcome, HandlePrefix, Listed, SessionHandle, SessionStore, Sessions, StoreError,
 };
 use crate::store;
 use crate::store::embedded::{Place, survey};
@@ -30,7 +30,7 @@ pub enum SessionsCommand {
     End(Whose),
 }
 
-/// Selection sessions are shown, and how.
+/// Which sessions are shown, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Shown {
     /// The user's name, as it is typed to sign in; without it all users' sessions (in Redis this looks through all keys)
@@ -43,7 +43,7 @@ pub struct Shown {
     json: bool,
 }
 
-/// Selection sessions are to end.
+/// Which sessions are to end.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Whose {
@@ -270,7 +270,7 @@ async fn end_one(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
     }
 }
 
-async fn end_handle(sessions: &Sessions, handle: Handle) -> Result<ExitCode, String> {
+async fn end_handle(sessions: &Sessions, handle: SessionHandle) -> Result<ExitCode, String> {
     let ended = sessions.end_handle_by_operator(handle).await;
     let ended = ended.map_err(handle_not_found)?;
     sessions.close().await;

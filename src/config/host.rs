@@ -1,4 +1,4 @@
-//! Selection hosts are this machine itself.
+//! Which hosts are this machine itself.
 
 use std::net::IpAddr;
 

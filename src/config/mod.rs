@@ -97,7 +97,7 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// Selection store, and how to reach it.
+/// Which store, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreChoice {
     /// `store_path`, default `data`.

@@ -1,4 +1,4 @@
-//! Selection known word a misspelt one is nearly.
+//! Which known word a misspelt one is nearly.
 
 /// Names that are shorter differ from others' by a letter or two without being misspelt: `REDIS_TTL` is no `REDIS_URL`.
 const LONG: usize = 12;

@@ -26,8 +26,8 @@ pub enum FieldError {
     #[error("the session has as many fields as it may have")]
     TooMany,
     /// The value cannot be written as JSON, or what is stored cannot be read as this type.
-    #[error("the session's field `{name}` has another form")]
-    Form {
+    #[error("the session's field `{name}` does not fit its type as JSON")]
+    Json {
         /// The field.
         name: String,
         /// What serde says.
@@ -56,7 +56,7 @@ pub(super) fn check_name(name: &str) -> Result<(), FieldError> {
 }
 
 pub(super) fn to_text<T: Serialize>(name: &str, value: &T) -> Result<String, FieldError> {
-    let text = serde_json::to_string(value).map_err(|source| FieldError::Form {
+    let text = serde_json::to_string(value).map_err(|source| FieldError::Json {
         name: name.to_owned(),
         source,
     })?;
@@ -70,7 +70,7 @@ pub(super) fn to_text<T: Serialize>(name: &str, value: &T) -> Result<String, Fie
 pub(super) fn from_text<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FieldError> {
     serde_json::from_str(text)
         .or_else(|source| T::deserialize(Value::from(text)).map_err(|_| source))
-        .map_err(|source| FieldError::Form {
+        .map_err(|source| FieldError::Json {
             name: name.to_owned(),
             source,
         })

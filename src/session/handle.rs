@@ -8,15 +8,15 @@ use super::SessionId;
 /// Names a session in lists, without the power to use it: the first 16 bytes of the SHA-256 of its id.
 ///
 /// ```
-/// use innkeeper::{Handle, SessionId};
+/// use innkeeper::{SessionHandle, SessionId};
 ///
-/// let handle = Handle::from(&SessionId::generate());
-/// assert_eq!(Handle::parse(&handle.to_string()), Some(handle));
+/// let handle = SessionHandle::from(&SessionId::generate());
+/// assert_eq!(SessionHandle::parse(&handle.to_string()), Some(handle));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(u128);
+pub struct SessionHandle(u128);
 
-impl Handle {
+impl SessionHandle {
     /// Reads 32 lower-case hexadecimal digits; `None` for every other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -50,15 +50,15 @@ impl Handle {
 /// Nothing keeps two sessions from sharing them; all 32 name one.
 ///
 /// ```
-/// use innkeeper::{Handle, HandlePrefix, SessionId};
+/// use innkeeper::{HandlePrefix, SessionHandle, SessionId};
 ///
-/// let handle = Handle::from(&SessionId::generate());
+/// let handle = SessionHandle::from(&SessionId::generate());
 /// let prefix = HandlePrefix::parse(&handle.to_string()[..8]).unwrap();
 /// assert!(prefix.includes(handle));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlePrefix {
-    first: Handle,
+    first: SessionHandle,
     digits: usize,
 }
 
@@ -69,7 +69,7 @@ impl HandlePrefix {
     /// Of a number of which only the first digits count.
     fn new(number: u128, digits: usize) -> Self {
         Self {
-            first: Handle(number & !Self::rest(digits)),
+            first: SessionHandle(number & !Self::rest(digits)),
             digits,
         }
     }
@@ -88,13 +88,13 @@ impl HandlePrefix {
 
     /// The handle, if these are all of its digits.
     #[must_use]
-    pub fn whole(self) -> Option<Handle> {
+    pub fn whole(self) -> Option<SessionHandle> {
         (self.digits == Self::ALL_DIGITS).then_some(self.first)
     }
 
     /// Whether the handle begins so.
     #[must_use]
-    pub fn includes(self, handle: Handle) -> bool {
+    pub fn includes(self, handle: SessionHandle) -> bool {
         (self.first..=self.last()).contains(&handle)
     }
 
@@ -103,8 +103,8 @@ impl HandlePrefix {
         self.first.digest(u8::MIN)..=self.last().digest(u8::MAX)
     }
 
-    fn last(self) -> Handle {
-        Handle(self.first.0 | Self::rest(self.digits))
+    fn last(self) -> SessionHandle {
+        SessionHandle(self.first.0 | Self::rest(self.digits))
     }
 
     /// The bits behind so many digits.
@@ -116,8 +116,8 @@ impl HandlePrefix {
     }
 }
 
-impl From<Handle> for HandlePrefix {
-    fn from(handle: Handle) -> Self {
+impl From<SessionHandle> for HandlePrefix {
+    fn from(handle: SessionHandle) -> Self {
         Self::new(handle.0, Self::ALL_DIGITS)
     }
 }
@@ -129,13 +129,13 @@ impl fmt::Display for HandlePrefix {
     }
 }
 
-impl From<&SessionId> for Handle {
+impl From<&SessionId> for SessionHandle {
     fn from(id: &SessionId) -> Self {
         Self::of_digest(&id.digest())
     }
 }
 
-impl fmt::Display for Handle {
+impl fmt::Display for SessionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
@@ -149,17 +149,20 @@ mod tests {
     fn a_handle_is_the_first_half_of_the_digest() {
         let id = SessionId::parse("5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a").unwrap();
         let as_sha256sum_says = "a8fd254216dc5676881f6077e5477578";
-        assert_eq!(Handle::from(&id).to_string(), as_sha256sum_says);
-        assert_eq!(Handle::from(&id).prefix().to_string(), "a8fd2542");
-        for prefix in [Handle::from(&id).prefix(), Handle::from(&id).into()] {
-            assert!(prefix.includes(Handle::from(&id)));
+        assert_eq!(SessionHandle::from(&id).to_string(), as_sha256sum_says);
+        assert_eq!(SessionHandle::from(&id).prefix().to_string(), "a8fd2542");
+        for prefix in [
+            SessionHandle::from(&id).prefix(),
+            SessionHandle::from(&id).into(),
+        ] {
+            assert!(prefix.includes(SessionHandle::from(&id)));
             assert!(prefix.digests().contains(&id.digest()));
         }
     }
 
     #[test]
     fn a_prefix_has_eight_digits_or_more_and_includes_what_begins_so() {
-        let handle = |text| Handle::parse(text).unwrap();
+        let handle = |text| SessionHandle::parse(text).unwrap();
         let prefix = HandlePrefix::parse("a8fd25421").unwrap();
         assert_eq!(prefix.to_string(), "a8fd25421");
         assert!(prefix.includes(handle("a8fd2542100000000000000000000000")));
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn only_its_own_spelling_is_a_handle() {
-        assert!(Handle::parse("0123456789abcdef0123456789abcdef").is_some());
+        assert!(SessionHandle::parse("0123456789abcdef0123456789abcdef").is_some());
         for other in [
             "",
             "others",
@@ -198,7 +201,7 @@ mod tests {
             "0123456789abcdef0123456789abcdef0",
             "../0123456789abcdef0123456789abc",
         ] {
-            assert_eq!(Handle::parse(other), None, "{other}");
+            assert_eq!(SessionHandle::parse(other), None, "{other}");
         }
     }
 }

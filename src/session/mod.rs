@@ -19,7 +19,7 @@ use crate::client::Client;
 
 pub use ended::{EndReason, EndedSession};
 pub use field::FieldError;
-pub use handle::{Handle, HandlePrefix};
+pub use handle::{HandlePrefix, SessionHandle};
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{Listed, Resumed, Sessions, Started};
@@ -50,7 +50,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`FieldError::Form`]: what is there is not of this type.
+    /// [`FieldError::Json`]: what is there is not of this type.
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
         self.data
             .get(name)

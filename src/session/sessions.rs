@@ -12,8 +12,9 @@ use super::field::{self, FieldError};
 use crate::client::Client;
 use crate::clock::{Clock, since_1970};
 use crate::session::{
-    Created, EndOutcome, EndReason, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live,
-    NewSession, Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
+    Created, EndOutcome, EndReason, EndedSession, HandlePrefix, Lifetimes, Listing, Live,
+    NewSession, Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
+    WriteOutcome,
 };
 use crate::user_name::UserName;
 
@@ -62,7 +63,7 @@ pub struct Resumed {
 #[derive(Clone, Debug)]
 pub struct Listed {
     /// Its public name.
-    pub handle: Handle,
+    pub handle: SessionHandle,
     /// What the store remembers.
     pub session: Session,
     /// When it was last used.
@@ -232,7 +233,7 @@ impl Sessions {
         })
     }
 
-    fn last_used_first(&self, live: Vec<(Handle, Live)>, now: SystemTime) -> Vec<Listed> {
+    fn last_used_first(&self, live: Vec<(SessionHandle, Live)>, now: SystemTime) -> Vec<Listed> {
         let mut listed: Vec<_> = live
             .into_iter()
             .map(|(handle, live)| self.as_listed(handle, live, now))
@@ -241,7 +242,7 @@ impl Sessions {
         listed
     }
 
-    fn as_listed(&self, handle: Handle, live: Live, now: SystemTime) -> Listed {
+    fn as_listed(&self, handle: SessionHandle, live: Live, now: SystemTime) -> Listed {
         let Live { session, left } = live;
         let unused = self.lifetimes.idle.saturating_sub(left);
         let last_active_at = session
@@ -322,7 +323,7 @@ impl Sessions {
     /// The session may be alive.
     pub async fn end_handle_by_operator(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
     ) -> Result<Option<String>, StoreError> {
         let why = self.operator();
         self.in_time(self.store.end_handle(handle, &why)).await

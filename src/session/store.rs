@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{EndedSession, Handle, HandlePrefix, Session, SessionId, StoreStats};
+use super::{EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreStats};
 
 /// Where sessions live.
 ///
@@ -74,7 +74,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(Handle, Live)>, StoreError>;
+    ) -> Result<Listing<(SessionHandle, Live)>, StoreError>;
 
     /// Puts those of these users' live sessions back into their lists that they have lost, by a look at all sessions that
     /// there are. It may take longer than the other calls. It is for an operator, not for requests.
@@ -132,7 +132,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The session may be alive.
     async fn end_handle(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError>;
 
@@ -146,7 +146,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// What was handed over is not all.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(Handle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
     ) -> Result<(), StoreError>;
 
     /// Reads the live sessions whose handle begins like this, in any order, and slides none.
@@ -156,7 +156,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// There may be sessions.
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError>;
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError>;
 
     /// Ends all live sessions that there are, whoever's they are, like [`delete`](Self::delete), and says how many there
     /// were. What is kept of `why` names each one's user.
@@ -244,7 +244,7 @@ pub struct Created {
     /// Whose session it replaced; `None` if none, or one that was over.
     pub replaced: Option<String>,
     /// Those of its user's oldest that made room for it.
-    pub evicted: Vec<Handle>,
+    pub evicted: Vec<SessionHandle>,
 }
 
 /// What is known of a user's sessions.
@@ -262,14 +262,14 @@ pub struct Listing<T> {
 #[must_use]
 pub struct EndOutcome {
     /// Those that were alive and are over.
-    pub ended: Vec<Handle>,
+    pub ended: Vec<SessionHandle>,
     /// Why others may be alive; `None`: all are over.
     pub failure: Option<StoreError>,
 }
 
 impl EndOutcome {
     /// All of them are over.
-    pub fn all(ended: Vec<Handle>) -> Self {
+    pub fn all(ended: Vec<SessionHandle>) -> Self {
         Self {
             ended,
             failure: None,
@@ -290,9 +290,9 @@ pub struct Live {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// This one.
-    One(Handle),
+    One(SessionHandle),
     /// All but this one.
-    Others(Handle),
+    Others(SessionHandle),
     /// All.
     All,
 }
@@ -300,7 +300,7 @@ pub enum Selection {
 impl Selection {
     /// Whether a session is one of them.
     #[must_use]
-    pub fn includes(self, handle: Handle) -> bool {
+    pub fn includes(self, handle: SessionHandle) -> bool {
         match self {
             Self::One(one) => handle == one,
             Self::Others(kept) => handle != kept,
@@ -320,7 +320,7 @@ pub enum WriteOutcome {
     TooManyFields,
 }
 
-/// Why a store could not do its work. WriteOutcome for the operator, and never names an id or a password.
+/// Why a store could not do its work. Written for the operator, and never names an id or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The whole time that a request may spend on the store went by.

@@ -9,8 +9,8 @@ use prometheus::{
 };
 
 use crate::session::{
-    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Listing, Live, NewSession, Selection,
-    Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
+    Created, EndOutcome, EndedSession, HandlePrefix, Listing, Live, NewSession, Selection, Session,
+    SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
 /// The upper bounds of what histograms count, in seconds: from a tenth of a millisecond, which a local store takes, to
@@ -166,7 +166,7 @@ impl SessionStore for Measured {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
         self.measure(&self.operations.list, self.store.list(user, reader))
             .await
     }
@@ -198,7 +198,7 @@ impl SessionStore for Measured {
     /// Not measured: only operators ask for it, who scrape nothing.
     async fn end_handle(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         self.store.end_handle(handle, why).await
@@ -207,12 +207,12 @@ impl SessionStore for Measured {
     /// Not measured either, nor are the next two.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(Handle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
     ) -> Result<(), StoreError> {
         self.store.list_all(found).await
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
         self.store.find(prefix).await
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, EndReason, EndedSession, Handle, Lifetimes, NewSession, RedisAddress,
-    RedisOptions, RedisStore, Secret, Selection, Session, SessionId, SessionStore, StoreError,
+    Client, Clock, EndReason, EndedSession, Lifetimes, NewSession, RedisAddress, RedisOptions,
+    RedisStore, Secret, Selection, Session, SessionHandle, SessionId, SessionStore, StoreError,
 };
 
 use crate::support::proxy::{Fault, Proxy};
@@ -118,7 +118,7 @@ impl Case {
 
     async fn run(&self, operation: Operation, store: &RedisStore) -> Result<(), StoreError> {
         let first = &self.ids[0];
-        let handle = Handle::from(first);
+        let handle = SessionHandle::from(first);
         let ended = ending(EndReason::Ended);
         match operation {
             Operation::SignIn => sign_in(store, &SessionId::generate(), None).await,
@@ -159,9 +159,9 @@ impl Case {
             if let Some(id) = key.strip_prefix("session:") {
                 let id = SessionId::parse(id).unwrap();
                 // What another program began is listed when it has been seen.
-                let seen = id != self.foreign || handles.contains(&Handle::from(&id));
+                let seen = id != self.foreign || handles.contains(&SessionHandle::from(&id));
                 if seen {
-                    alive.push(Handle::from(&id));
+                    alive.push(SessionHandle::from(&id));
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Case {
             && !done.contains(&Operation::EndAll)
             && !done.contains(&Operation::EndOthers)
         {
-            let adopted = handles.contains(&Handle::from(&self.foreign));
+            let adopted = handles.contains(&SessionHandle::from(&self.foreign));
             let trimmed =
                 done.contains(&Operation::SignIn) || done.contains(&Operation::SignInAgain);
             assert!(

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
-use innkeeper::{Handle, SessionId};
+use innkeeper::{SessionHandle, SessionId};
 use serde_json::Value;
 
 use crate::support::program::Program;
@@ -190,7 +190,7 @@ fn called(log: &str, message: &str) -> Vec<Value> {
 
 /// As the log names a session.
 fn prefix(id: &str) -> String {
-    Handle::from(&SessionId::parse(id).unwrap()).to_string()[..8].to_owned()
+    SessionHandle::from(&SessionId::parse(id).unwrap()).to_string()[..8].to_owned()
 }
 
 const IN_JSON: (&str, &str) = ("INNKEEPER_LOG_FORMAT", "json");
@@ -290,7 +290,7 @@ fn audit(store: (&str, &str)) {
     let out = ask("POST /logout/", &yan);
     ask("POST /logout/", &yan);
     let ids: Vec<_> = (0..4).map(|_| http::log_in(port, "abdullah")).collect();
-    let handle = Handle::from(&SessionId::parse(&ids[1]).unwrap());
+    let handle = SessionHandle::from(&SessionId::parse(&ids[1]).unwrap());
     ask(&format!("DELETE /sessions/{handle}"), &ids[3]);
     ask("DELETE /sessions/others", &ids[3]);
     ask("DELETE /sessions/others", &ids[3]);
@@ -497,7 +497,7 @@ fn the_last_lines_are_written_before_the_end() {
     assert!(log.ends_with('\n'), "{log}");
 }
 
-/// Selection no other process can put into this one's log.
+/// Which no other process can put into this one's log.
 #[test]
 fn what_an_operator_ended_is_told_when_its_id_is_presented() {
     let redis = RedisServer::start();
@@ -509,7 +509,7 @@ fn what_an_operator_ended_is_told_when_its_id_is_presented() {
     let port = program.port();
     let ids: Vec<_> = (0..3).map(|_| http::log_in(port, "abdullah")).collect();
     let folder = tempfile::tempdir().unwrap();
-    let handle = Handle::from(&SessionId::parse(&ids[0]).unwrap()).to_string();
+    let handle = SessionHandle::from(&SessionId::parse(&ids[0]).unwrap()).to_string();
     for words in [[handle.as_str()].as_slice(), &["--user", "abdullah"]] {
         let words: Vec<_> = ["sessions", "end"].iter().chain(words).copied().collect();
         let said = Program::operate(folder.path(), &words, &[url]);

@@ -545,7 +545,7 @@ fn an_operator_whose_own_limits_are_shorter_ends_all_the_same() {
         ("INNKEEPER_ABSOLUTE_TIMEOUT_SECS", "1"),
     ];
     let handle =
-        innkeeper::Handle::from(&innkeeper::SessionId::parse(&ids[0]).unwrap()).to_string();
+        innkeeper::SessionHandle::from(&innkeeper::SessionId::parse(&ids[0]).unwrap()).to_string();
     for words in [
         &["sessions", "end", handle.as_str()][..],
         &["sessions", "end", "--all"],

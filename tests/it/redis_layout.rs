@@ -183,13 +183,14 @@ async fn a_session_that_its_list_has_lost_is_seen_and_ended_all_the_same() {
     assert_eq!(listed(&app, &id).await.len(), 1);
     assert_eq!(app.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
 
-    let handle = innkeeper::Handle::from(&innkeeper::SessionId::parse(&id).unwrap());
+    let handle = innkeeper::SessionHandle::from(&innkeeper::SessionId::parse(&id).unwrap());
     for path in [format!("/sessions/{handle}"), "/sessions/".to_owned()] {
         program.log_in_as("abdullah").await;
         let mut late = program.clone();
         let path = path.replace(
             &handle.to_string(),
-            &innkeeper::Handle::from(&innkeeper::SessionId::parse(&late.id()).unwrap()).to_string(),
+            &innkeeper::SessionHandle::from(&innkeeper::SessionId::parse(&late.id()).unwrap())
+                .to_string(),
         );
         app.redis().run::<u64>("DEL user_sessions:abdullah");
         let answer = program.send(Method::Delete, &path, &[], "").await;

@@ -42,7 +42,7 @@ async fn delete(client: &mut TestClient, path: &str) -> Answer {
 }
 
 fn handle_of(client: &TestClient) -> String {
-    innkeeper::Handle::from(&innkeeper::SessionId::parse(&client.id()).unwrap()).to_string()
+    innkeeper::SessionHandle::from(&innkeeper::SessionId::parse(&client.id()).unwrap()).to_string()
 }
 
 async fn a_user_sees_all_his_sessions_and_no_id(on: Backend) {

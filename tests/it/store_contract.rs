@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, Handle, HandlePrefix,
-    Lifetimes, Live, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret,
-    Selection, Session, SessionId, SessionStore, WriteOutcome,
+    Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, HandlePrefix, Lifetimes, Live,
+    Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Selection, Session,
+    SessionHandle, SessionId, SessionStore, WriteOutcome,
 };
 
 use crate::support::Backend;
@@ -128,7 +128,7 @@ async fn begin_of_at_most(
 }
 
 /// The handles of a user's sessions, in order.
-async fn listed(store: &dyn SessionStore, user: &str) -> Vec<Handle> {
+async fn listed(store: &dyn SessionStore, user: &str) -> Vec<SessionHandle> {
     let listing = store.list(user, None).await.unwrap();
     assert!(listing.complete);
     let mut handles: Vec<_> = listing
@@ -140,8 +140,8 @@ async fn listed(store: &dyn SessionStore, user: &str) -> Vec<Handle> {
     handles
 }
 
-fn handles(ids: &[&SessionId]) -> Vec<Handle> {
-    let mut handles: Vec<_> = ids.iter().map(|id| Handle::from(*id)).collect();
+fn handles(ids: &[&SessionId]) -> Vec<SessionHandle> {
+    let mut handles: Vec<_> = ids.iter().map(|id| SessionHandle::from(*id)).collect();
     handles.sort();
     handles
 }
@@ -394,13 +394,25 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
         outcome.ended.len()
     };
 
-    assert_eq!(end("a", Selection::One(Handle::from(&ids[0]))).await, 1);
-    assert_eq!(end("a", Selection::One(Handle::from(&ids[0]))).await, 0);
-    assert_eq!(end("a", Selection::One(Handle::from(&other))).await, 0);
+    assert_eq!(
+        end("a", Selection::One(SessionHandle::from(&ids[0]))).await,
+        1
+    );
+    assert_eq!(
+        end("a", Selection::One(SessionHandle::from(&ids[0]))).await,
+        0
+    );
+    assert_eq!(
+        end("a", Selection::One(SessionHandle::from(&other))).await,
+        0
+    );
     assert_eq!(store.touch(&ids[0]).await.unwrap(), None);
     assert_eq!(listed(&*store, "a").await.len(), 4);
 
-    assert_eq!(end("a", Selection::Others(Handle::from(&ids[1]))).await, 3);
+    assert_eq!(
+        end("a", Selection::Others(SessionHandle::from(&ids[1]))).await,
+        3
+    );
     assert_eq!(listed(&*store, "a").await, handles(&[&ids[1]]));
     assert!(store.touch(&ids[1]).await.unwrap().is_some());
 
@@ -425,7 +437,7 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
         begin(&*store, id, &session_of(user, SystemTime::now()), None).await;
     }
     let why = why(EndReason::ByOperator);
-    let handle = Handle::from(&ids[1]);
+    let handle = SessionHandle::from(&ids[1]);
     let ended = store.end_handle(handle, &why).await.unwrap();
     assert_eq!(ended.as_deref(), Some("a"));
     assert!(store.touch(&ids[1]).await.unwrap().is_none());
@@ -437,7 +449,7 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
     assert_eq!(listed(&*store, "a").await, handles(&[&ids[0]]));
     assert_eq!(listed(&*store, "b").await, handles(&[&ids[2]]));
 
-    let nobodys = Handle::from(&SessionId::generate());
+    let nobodys = SessionHandle::from(&SessionId::generate());
     for over in [handle, nobodys] {
         assert_eq!(store.end_handle(over, &why).await.unwrap(), None);
     }
@@ -458,7 +470,10 @@ async fn open_with_many(on: Backend) -> (Opened, Vec<SessionId>) {
             .iter()
             .map(|id| {
                 let (store, id) = (Arc::clone(&store), *id);
-                let user = format!("user {}", Handle::from(&id).to_string().as_bytes()[0] % 7);
+                let user = format!(
+                    "user {}",
+                    SessionHandle::from(&id).to_string().as_bytes()[0] % 7
+                );
                 tokio::spawn(async move {
                     let session = session_of(&user, ago(0));
                     begin_of_at_most(10_000, &*store, &id, &session, None).await
@@ -481,7 +496,7 @@ async fn open_with_many(on: Backend) -> (Opened, Vec<SessionId>) {
     (opened, live.to_vec())
 }
 
-async fn all_listed(store: &dyn SessionStore) -> BTreeMap<Handle, Live> {
+async fn all_listed(store: &dyn SessionStore) -> BTreeMap<SessionHandle, Live> {
     let mut all = BTreeMap::new();
     let found = &mut |handle, live| drop(all.insert(handle, live));
     store.list_all(found).await.unwrap();
@@ -556,9 +571,9 @@ async fn sessions_are_found_by_the_first_digits_of_their_handles(on: Backend) {
             .collect::<Vec<_>>()
     };
     let [one_, two_, other_] = [
-        (Handle::from(&one), "a".to_owned()),
-        (Handle::from(&two), "b".to_owned()),
-        (Handle::from(&other), "a".to_owned()),
+        (SessionHandle::from(&one), "a".to_owned()),
+        (SessionHandle::from(&two), "b".to_owned()),
+        (SessionHandle::from(&other), "a".to_owned()),
     ];
     assert_eq!(found("c14adc18").await, [two_.clone(), one_.clone()]);
     assert_eq!(found("c14adc181a681e5a0e4c272b833f7f83").await, [two_]);
@@ -584,9 +599,9 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     };
     let (signed_out, by_other) = (by(EndReason::SignedOut), by(EndReason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
-    let one = Selection::One(Handle::from(&ended));
+    let one = Selection::One(SessionHandle::from(&ended));
     let outcome = store.end("a", one, &by_other).await.unwrap();
-    assert_eq!(outcome.ended, [Handle::from(&ended)]);
+    assert_eq!(outcome.ended, [SessionHandle::from(&ended)]);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
 
     assert_eq!(store.ended(&out).await.unwrap(), Some(signed_out));
@@ -631,7 +646,7 @@ async fn beyond_the_most_allowed_the_oldest_end(on: Backend) {
         let created = begin_of_at_most(3, &*store, id, &session_of("a", ago(0)), None).await;
         let oldest = before
             .checked_sub(3)
-            .map(|oldest| Handle::from(&ids[oldest]));
+            .map(|oldest| SessionHandle::from(&ids[oldest]));
         assert_eq!(created.evicted, Vec::from_iter(oldest));
     }
     assert_eq!(

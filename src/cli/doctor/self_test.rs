@@ -88,7 +88,7 @@ async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Re
             FieldError::Name(_)
             | FieldError::TooLarge(_)
             | FieldError::TooMany
-            | FieldError::Form { .. }
+            | FieldError::Json { .. }
             | FieldError::Ended => error.to_string(),
         },
     })?;

@@ -29,8 +29,9 @@ use self::writer::{FEW_ROWS, Writer};
 use crate::clock::{Clock, since_1970};
 use crate::config::Location;
 use crate::session::{
-    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
+    Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
+    WriteOutcome,
 };
 
 /// How many sessions are looked at in one step, when all are.
@@ -227,7 +228,7 @@ impl SessionStore for EmbeddedStore {
             return Ok(None);
         };
         let left = self.lifetimes.left(session.created_at, now);
-        // WriteOutcome before the machine's clock was set back: else it would have its absolute limit, and the time until
+        // Written before the machine's clock was set back: else it would have its absolute limit, and the time until
         // then besides.
         if session
             .created_at
@@ -249,7 +250,7 @@ impl SessionStore for EmbeddedStore {
         &self,
         user: &str,
         _reader: Option<&SessionId>,
-    ) -> Result<Listing<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
         let keys = self.storage.look(|open| {
@@ -258,7 +259,7 @@ impl SessionStore for EmbeddedStore {
         let mut listed = Vec::new();
         for key in keys {
             if let Some(live) = self.read(&key, now)? {
-                listed.push((Handle::of_digest(&key), live));
+                listed.push((SessionHandle::of_digest(&key), live));
             }
         }
         Ok(Listing {
@@ -305,7 +306,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(Handle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut outcome = Ok(());
@@ -315,7 +316,7 @@ impl SessionStore for EmbeddedStore {
                 match self.read(key, now) {
                     Ok(live) => live
                         .into_iter()
-                        .for_each(|live| found(Handle::of_digest(key), live)),
+                        .for_each(|live| found(SessionHandle::of_digest(key), live)),
                     // It must not hide the others.
                     Err(error @ StoreError::Unreadable(_)) => outcome = Err(error),
                     Err(error) => return Err(error),
@@ -327,13 +328,13 @@ impl SessionStore for EmbeddedStore {
         outcome
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
         let now = self.clock.now();
         let digests = prefix.digests();
         let mut found = Vec::new();
         for key in self.keys_in(digests.start()..=digests.end(), PART)? {
             if let Some(live) = self.read(&key, now)? {
-                found.push((Handle::of_digest(&key), live));
+                found.push((SessionHandle::of_digest(&key), live));
             }
         }
         Ok(found)
@@ -354,7 +355,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn end_handle(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         let found = self.find(handle.into()).await?.pop();

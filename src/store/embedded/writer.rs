@@ -462,7 +462,7 @@ impl Rounds {
             let end = self.overlay.end_of(key.value(), value.value().0);
             if now >= end {
                 dead.sessions.push(*key.value());
-            // WriteOutcome before the machine's clock was set back, or with a longer idle timeout.
+            // Written before the machine's clock was set back, or with a longer idle timeout.
             } else if end > too_late {
                 dead.late.push((*key.value(), latest));
             }

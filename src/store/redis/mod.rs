@@ -28,8 +28,9 @@ use self::sessions::server_time::ServerTime;
 use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
-    Created, EndOutcome, EndedSession, Handle, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Selection, Session, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
+    Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
+    WriteOutcome,
 };
 
 /// How Redis is used, its address aside.
@@ -152,7 +153,7 @@ impl SessionStore for RedisStore {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
         self.connections
             .within_budget(self.do_list(user, reader))
             .await
@@ -187,12 +188,12 @@ impl SessionStore for RedisStore {
     // Each round trip of these four has a budget of its own: there may be many keys.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(Handle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
     ) -> Result<(), StoreError> {
         self.do_list_all(found).await
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(Handle, Live)>, StoreError> {
+    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
         self.do_find(prefix).await
     }
 
@@ -202,7 +203,7 @@ impl SessionStore for RedisStore {
 
     async fn end_handle(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         self.do_end_handle(handle, why).await

@@ -88,7 +88,7 @@ pub(in crate::web) fn render(
     Ok(response)
 }
 
-/// What an error's page says. WriteOutcome for the visitor: the operator has the log.
+/// What an error's page says. Written for the visitor: the operator has the log.
 #[derive(Serialize)]
 pub(in crate::web) struct ErrorPage {
     code: u16,

@@ -330,7 +330,7 @@ impl From<FieldError> for Refusal {
             FieldError::Name(_)
             | FieldError::TooLarge(_)
             | FieldError::TooMany
-            | FieldError::Form { .. } => Self::Internal(error.to_string().into()),
+            | FieldError::Json { .. } => Self::Internal(error.to_string().into()),
         }
     }
 }

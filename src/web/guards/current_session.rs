@@ -98,7 +98,7 @@ impl CurrentSession {
     ///
     /// # Errors
     ///
-    /// [`FieldError::Form`]: what is there is not of this type.
+    /// [`FieldError::Json`]: what is there is not of this type.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
         match self.written().as_ref() {
             Some(session) => session.field(name),

@@ -7,7 +7,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
 use crate::clock::rfc3339;
-use crate::session::{EndedSession, Handle, SessionId, Sessions};
+use crate::session::{EndedSession, SessionHandle, SessionId, Sessions};
 use crate::web::observe::request_record::Trace;
 
 /// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.
@@ -45,7 +45,7 @@ fn log(request: &Request<'_>, id: &SessionId, ending: &EndedSession) {
     tracing::info!(
         request_id = %trace.id(),
         user = ending.user,
-        session = %Handle::from(id).prefix(),
+        session = %SessionHandle::from(id).prefix(),
         reason = ending.reason.as_str(),
         ended_at = UNIX_EPOCH.checked_add(Duration::from_secs(ending.at)).map(rfc3339),
         ip = request.client_ip().map(tracing::field::display),

@@ -1,4 +1,4 @@
-//! Selection hosts are ours.
+//! Which hosts are ours.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use rocket::Request;
 use crate::config::is_loopback;
 use crate::web::answers::refusal::Refusal;
 
-/// Selection hosts a request may be meant for, managed by Rocket.
+/// Which hosts a request may be meant for, managed by Rocket.
 ///
 /// A page of a name whose owner lets it resolve to 127.0.0.1 reads and sends what it likes here (DNS rebinding): to the
 /// browser, and by every header that it sends, page and server are one site. But its name is in `Host`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::session::{EndReason, Handle, Selection, SessionId, Started, StoreError};
+use crate::session::{EndReason, Selection, SessionHandle, SessionId, Started, StoreError};
 use crate::user_name::UserName;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -24,10 +24,10 @@ pub(in crate::web) struct Audit<'r> {
 /// What one end of sessions was about.
 struct Ended<'a> {
     user: &'a str,
-    sessions: &'a [Handle],
+    sessions: &'a [SessionHandle],
     /// The session that asked for it.
-    by: Handle,
-    /// Selection of the user's sessions, seen from that one.
+    by: SessionHandle,
+    /// Which of the user's sessions, seen from that one.
     selection: &'static str,
     reason: EndReason,
 }
@@ -49,7 +49,7 @@ impl<'r> Audit<'r> {
         presented: Option<&SessionId>,
     ) {
         let user = user.as_str();
-        let session = Handle::from(&started.id);
+        let session = SessionHandle::from(&started.id);
         self.trace.set_guest(user, &started.id);
         if let Some(metrics) = self.metrics {
             metrics.signed_in();
@@ -64,7 +64,7 @@ impl<'r> Audit<'r> {
         if let (Some(user), Some(replaced)) = (&started.created.replaced, presented) {
             self.ended(&Ended {
                 user,
-                sessions: &[Handle::from(replaced)],
+                sessions: &[SessionHandle::from(replaced)],
                 by: session,
                 selection: "one",
                 reason: EndReason::Replaced,
@@ -87,7 +87,7 @@ impl<'r> Audit<'r> {
         tracing::info!(
             request_id = %self.trace.id(),
             user,
-            session = %Handle::from(id).prefix(),
+            session = %SessionHandle::from(id).prefix(),
             ip = self.ip.map(tracing::field::display),
             "signed out"
         );
@@ -98,12 +98,12 @@ impl<'r> Audit<'r> {
         &self,
         current: &CurrentSession,
         selection: Selection,
-        sessions: &[Handle],
+        sessions: &[SessionHandle],
     ) {
         self.ended(&Ended {
             user: current.user(),
             sessions,
-            by: Handle::from(current.id()),
+            by: SessionHandle::from(current.id()),
             selection: match selection {
                 Selection::One(_) => "one",
                 Selection::Others(_) => "others",

@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::config::LogFormat;
-use crate::session::Handle;
+use crate::session::SessionHandle;
 use crate::web::observe::log_writer::LogWriter;
 use crate::web::observe::metrics::Metrics;
 use crate::web::observe::request_id::RequestIds;
@@ -154,7 +154,7 @@ macro_rules! write_line {
             duration_us = u64::try_from($trace.elapsed().as_micros()).unwrap_or(u64::MAX),
             ip = $request.client_ip().map(field::display),
             user = $trace.guest().map(|guest| guest.user.as_str()),
-            session = $trace.guest().map(|guest| field::display(Handle::from(&guest.id).prefix())),
+            session = $trace.guest().map(|guest| field::display(SessionHandle::from(&guest.id).prefix())),
             problem = $trace.problem(),
             "request"
         )

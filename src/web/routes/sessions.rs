@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::client::Client;
 use crate::clock::rfc3339;
-use crate::session::{EndOutcome, Handle, Listed, Listing, Selection, Sessions, StoreError};
+use crate::session::{EndOutcome, Listed, Listing, Selection, SessionHandle, Sessions, StoreError};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -92,7 +92,7 @@ pub(in crate::web) async fn page(
     sessions: &Sessions,
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
-    let own = Handle::from(current.id());
+    let own = SessionHandle::from(current.id());
     let Listing {
         sessions: mut listed,
         complete,
@@ -117,7 +117,7 @@ pub(in crate::web) async fn page(
 }
 
 impl Entry {
-    fn of(listed: &Listed, own: Handle) -> Self {
+    fn of(listed: &Listed, own: SessionHandle) -> Self {
         let client = &listed.session.client;
         Self {
             id: listed.handle.to_string(),
@@ -132,7 +132,7 @@ impl Entry {
 }
 
 impl Row {
-    fn of(listed: &Listed, own: Handle, now: SystemTime) -> Self {
+    fn of(listed: &Listed, own: SessionHandle, now: SystemTime) -> Self {
         let client = &listed.session.client;
         let unused = now.duration_since(listed.last_active_at);
         Self {
@@ -196,8 +196,8 @@ pub(in crate::web) async fn end_one(
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // Unknown, another user's and malformed are one answer, so that none tells anything.
-    let handle = Handle::parse(handle).ok_or(Refusal::NoSuchSession)?;
-    let own = handle == Handle::from(current.id());
+    let handle = SessionHandle::parse(handle).ok_or(Refusal::NoSuchSession)?;
+    let own = handle == SessionHandle::from(current.id());
     let EndOutcome { mut ended, failure } = sessions
         .end_of(current.user(), Selection::One(handle), &client)
         .await?;
@@ -238,7 +238,7 @@ pub(in crate::web) async fn end_others(
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let others = Selection::Others(Handle::from(current.id()));
+    let others = Selection::Others(SessionHandle::from(current.id()));
     let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &client).await?;
     audit.ended_own(current, others, &ended);
     refuse_if_any_may_live(ended.len(), failure)?;
@@ -268,7 +268,7 @@ pub(in crate::web) async fn end_all(
     audit: Audit<'_>,
 ) -> Several {
     let current = current?;
-    let own = Handle::from(current.id());
+    let own = SessionHandle::from(current.id());
     let others = Selection::Others(own);
     let EndOutcome { mut ended, failure } =
         sessions.end_of(current.user(), others, &client).await?;

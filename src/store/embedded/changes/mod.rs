@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 
 use self::pending_expiry::Overlay;
 use self::record::Record;
-use crate::session::{Created, EndedSession, Handle, Selection, StoreError, WriteOutcome};
+use crate::session::{Created, EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
 use crate::store::embedded::{Key, failed, millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
@@ -98,7 +98,7 @@ pub(super) enum Applied {
     Created(Created),
     /// Whose live session it was.
     Deleted(Option<String>),
-    Ended(Vec<Handle>),
+    Ended(Vec<SessionHandle>),
     Written(WriteOutcome),
 }
 
@@ -169,7 +169,7 @@ impl<'t> Tables<'t> {
                 user,
                 selection,
                 why,
-            } => self.end_of(user, *which, why).map(Applied::Ended),
+            } => self.end_of(user, *selection, why).map(Applied::Ended),
             Change::DeleteThese { keys, why } => self.end_these(keys, why).map(Applied::Ended),
             Change::Write {
                 key,
@@ -217,19 +217,23 @@ impl<'t> Tables<'t> {
         let excess = (live.len() + 1).saturating_sub(creation.most);
         for key in live.iter().take(excess) {
             self.end(key, Some(&creation.too_many))?;
-            created.evicted.push(Handle::of_digest(key));
+            created.evicted.push(SessionHandle::of_digest(key));
         }
         Ok(created)
     }
 
-    fn end_these(&mut self, keys: &[Key], why: &EndedSession) -> Result<Vec<Handle>, StoreError> {
+    fn end_these(
+        &mut self,
+        keys: &[Key],
+        why: &EndedSession,
+    ) -> Result<Vec<SessionHandle>, StoreError> {
         let mut ended = Vec::new();
         for key in keys {
             // A record that cannot be read goes too.
             let record = self.row(key).ok().flatten();
             let why = record.map_or_else(|| why.clone(), |(_, record)| why.of(record.user()));
             if self.end(key, Some(&why))?.is_some() {
-                ended.push(Handle::of_digest(key));
+                ended.push(SessionHandle::of_digest(key));
             }
         }
         Ok(ended)
@@ -240,10 +244,10 @@ impl<'t> Tables<'t> {
         user: &str,
         selection: Selection,
         why: &EndedSession,
-    ) -> Result<Vec<Handle>, StoreError> {
+    ) -> Result<Vec<SessionHandle>, StoreError> {
         let mut ended = Vec::new();
         for key in self.keys_of(user)? {
-            let handle = Handle::of_digest(&key);
+            let handle = SessionHandle::of_digest(&key);
             if selection.includes(handle) && self.end(&key, Some(why))?.is_some() {
                 ended.push(handle);
             }

@@ -180,7 +180,7 @@ impl RedisStore {
     }
 
     /// Lets a session that begins in the future by Redis' clock begin now: else it would have its absolute limit, and
-    /// the time until then besides. (WriteOutcome before clocks were Redis' affair, or Redis' own clock has been set back.)
+    /// the time until then besides. (Written before clocks were Redis' affair, or Redis' own clock has been set back.)
     async fn date(&self, id: &SessionId) -> Result<(), StoreError> {
         let mut pipeline = Pipeline::with_capacity(1);
         pipeline.cmd("EVAL").arg(DATE).arg(1).arg(session_key(id));

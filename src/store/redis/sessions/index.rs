@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::session::{
-    EndOutcome, EndedSession, Handle, Listing, Live, NewSession, Selection, SessionId, StoreError,
+    EndOutcome, EndedSession, Listing, Live, NewSession, Selection, SessionHandle, SessionId,
+    StoreError,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{read, row};
@@ -40,7 +41,7 @@ impl RedisStore {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(Handle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
         let mut ids = self.listed(user).await?;
         if let Some(reader) = reader.filter(|reader| !ids.contains(reader))
             && self.enlist(reader, user).await?
@@ -72,7 +73,7 @@ impl RedisStore {
             // One that has reached its absolute limit is not shown, and left to Redis to remove: another instance may
             // have another limit.
             } else if let Some(session) = self.live(fields, left, now) {
-                listing.sessions.push((Handle::from(id), session));
+                listing.sessions.push((SessionHandle::from(id), session));
             }
         }
         self.unlist(user, &over).await?;
@@ -86,14 +87,14 @@ impl RedisStore {
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
-        ids.retain(|id| selection.includes(Handle::from(id)));
+        ids.retain(|id| selection.includes(SessionHandle::from(id)));
         let mut parted = self.part(ids).await?;
         self.unlist(user, &parted.over).await?;
         let removed = self.remove(user, &parted.alive, Some(why)).await?;
         // By what was seen before it was done: what a lost reply makes us do twice counts once.
         parted.alive.retain(|id| !removed.left.contains(id));
         Ok(EndOutcome {
-            ended: parted.alive.iter().map(Handle::from).collect(),
+            ended: parted.alive.iter().map(SessionHandle::from).collect(),
             failure: parted.failure.or(removed.failure),
         })
     }
@@ -167,7 +168,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn trim(
         &self,
         new: &NewSession<'_>,
-    ) -> Result<Vec<Handle>, StoreError> {
+    ) -> Result<Vec<SessionHandle>, StoreError> {
         let user = &new.session.user;
         let mut ids = self.listed(user).await?;
         let Parted { alive, over, .. } = self.part(ids.clone()).await?;
@@ -179,7 +180,7 @@ impl RedisStore {
         if let Some(error) = failure {
             tracing::debug!(%error, "a session beyond the most allowed stays for now");
         }
-        Ok(ended.iter().map(Handle::from).collect())
+        Ok(ended.iter().map(SessionHandle::from).collect())
     }
 
     /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.

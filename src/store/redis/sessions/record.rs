@@ -38,7 +38,7 @@ impl FromRedisValue for Fields {
 
 pub(in crate::store::redis) const USER: &str = "user";
 const STATUS: &str = "status";
-/// WriteOutcome by a script, by Redis' clock; `_created` stands there too.
+/// Written by a script, by Redis' clock; `_created` stands there too.
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use deadpool_redis::redis::Cmd;
 use futures_util::future::join_all;
 
-use crate::session::{EndOutcome, EndedSession, Handle, HandlePrefix, Live, SessionId, StoreError};
+use crate::session::{
+    EndOutcome, EndedSession, HandlePrefix, Live, SessionHandle, SessionId, StoreError,
+};
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, row};
 use crate::store::redis::keys::session_key;
@@ -15,7 +17,7 @@ use crate::store::redis::sessions::record::USER;
 impl RedisStore {
     pub(in crate::store::redis) async fn do_list_all(
         &self,
-        found: &mut (dyn FnMut(Handle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
     ) -> Result<(), StoreError> {
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
@@ -23,7 +25,7 @@ impl RedisStore {
             match self.connections.within_budget(look).await {
                 Ok(live) => live
                     .into_iter()
-                    .for_each(|(id, live)| found(Handle::from(&id), live)),
+                    .for_each(|(id, live)| found(SessionHandle::from(&id), live)),
                 Err(error) => scan.give_up(error),
             }
         }
@@ -33,19 +35,21 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_find(
         &self,
         prefix: HandlePrefix,
-    ) -> Result<Vec<(Handle, Live)>, StoreError> {
+    ) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
         let mut named = Vec::new();
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
             let ids = ids.into_iter();
-            named.extend(ids.filter(|id| prefix.includes(Handle::from(id))));
+            named.extend(ids.filter(|id| prefix.includes(SessionHandle::from(id))));
         }
         scan.finish()?;
-        named.sort_by_key(|id| Handle::from(id));
+        named.sort_by_key(|id| SessionHandle::from(id));
         named.dedup();
         let look = self.live_among(&named);
         let live = self.connections.within_budget(look).await?.into_iter();
-        Ok(live.map(|(id, live)| (Handle::from(&id), live)).collect())
+        Ok(live
+            .map(|(id, live)| (SessionHandle::from(&id), live))
+            .collect())
     }
 
     pub(in crate::store::redis) async fn do_delete_all(
@@ -58,7 +62,7 @@ impl RedisStore {
             let remove = self.remove_all(&ids, why);
             match self.connections.within_budget(remove).await {
                 Ok(removed) => {
-                    ended.extend(removed.ended.iter().map(Handle::from));
+                    ended.extend(removed.ended.iter().map(SessionHandle::from));
                     if let Some(failure) = removed.failure {
                         scan.give_up(failure);
                     }
@@ -152,12 +156,12 @@ impl RedisStore {
 
     pub(in crate::store::redis) async fn do_end_handle(
         &self,
-        handle: Handle,
+        handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
-            if let Some(id) = ids.into_iter().find(|id| Handle::from(id) == handle) {
+            if let Some(id) = ids.into_iter().find(|id| SessionHandle::from(id) == handle) {
                 let end = self.end_found(&id, why);
                 return self.connections.within_budget(end).await;
             }

@@ -1,4 +1,4 @@
-//! Selection node of a cluster has which keys, as `CLUSTER SLOTS` tells it.
+//! Which node of a cluster has which keys, as `CLUSTER SLOTS` tells it.
 
 use std::fmt;
 
