@@ -9,10 +9,12 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::cli::rows::{Rows, visible};
 use crate::cli::{print, remark};
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    EndOutcome, HandlePrefix, Listed, SessionHandle, SessionStore, Sessions, StoreError,
+    EndOutcome, EndReason, HandlePrefix, Listed, Selection, SessionHandle, SessionStore, Sessions,
+    StoreError,
 };
 use crate::store;
 use crate::store::embedded::{Place, survey};
@@ -189,7 +191,7 @@ async fn list_of(sessions: &Sessions, user: &str, rows: &mut Rows) -> Result<(),
     restore_lists(sessions, &names).await?;
     let mut all = true;
     for name in &names {
-        let known = sessions.list_for_operator(name).await.map_err(told)?;
+        let known = sessions.list(name, None).await.map_err(told)?;
         for session in known.sessions {
             rows.add(session);
         }
@@ -231,7 +233,15 @@ async fn end_of(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     restore_lists(sessions, &names).await?;
     let mut all = EndOutcome::default();
     for name in &names {
-        let EndOutcome { ended, failure } = sessions.end_by_operator(name).await.map_err(told)?;
+        let EndOutcome { ended, failure } = sessions
+            .end_of_user(
+                name,
+                Selection::All,
+                EndReason::ByOperator,
+                &Client::default(),
+            )
+            .await
+            .map_err(told)?;
         all.ended.extend(ended);
         all.failure = all.failure.or(failure);
     }
@@ -271,7 +281,7 @@ async fn end_one(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
 }
 
 async fn end_handle(sessions: &Sessions, handle: SessionHandle) -> Result<ExitCode, String> {
-    let ended = sessions.end_handle_by_operator(handle).await;
+    let ended = sessions.end_by_handle(handle).await;
     let ended = ended.map_err(handle_not_found)?;
     sessions.close().await;
     let Some(user) = ended else {

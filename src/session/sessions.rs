@@ -188,39 +188,12 @@ impl Sessions {
 
     /// All live sessions of a user, the last used first. Slides none.
     ///
-    /// `reader` is the live session that asks; it is put back into its user's list if it was lost there.
+    /// `reader` is the live session that asks, if one does; it is put back into its user's list if it was lost there.
     ///
     /// # Errors
     ///
     /// There may be sessions.
     pub async fn list(
-        &self,
-        user: &str,
-        reader: &SessionId,
-    ) -> Result<Listing<Listed>, StoreError> {
-        self.listed(user, Some(reader)).await
-    }
-
-    /// [`list`](Self::list) as an operator sees it, who has no session himself.
-    ///
-    /// # Errors
-    ///
-    /// There may be sessions.
-    pub async fn list_for_operator(&self, user: &str) -> Result<Listing<Listed>, StoreError> {
-        self.listed(user, None).await
-    }
-
-    /// Puts sessions back into users' lists that these have lost; slow where there are many sessions: see
-    /// [`SessionStore::restore_lists`].
-    ///
-    /// # Errors
-    ///
-    /// The lists may lack sessions.
-    pub async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
-        self.in_time(self.store.restore_lists(users)).await
-    }
-
-    async fn listed(
         &self,
         user: &str,
         reader: Option<&SessionId>,
@@ -231,6 +204,16 @@ impl Sessions {
             sessions: self.last_used_first(sessions, now),
             complete,
         })
+    }
+
+    /// Puts sessions back into users' lists that these have lost; slow where there are many sessions: see
+    /// [`SessionStore::restore_lists`].
+    ///
+    /// # Errors
+    ///
+    /// The lists may lack sessions.
+    pub async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
+        self.in_time(self.store.restore_lists(users)).await
     }
 
     fn last_used_first(&self, live: Vec<(SessionHandle, Live)>, now: SystemTime) -> Vec<Listed> {
@@ -289,44 +272,37 @@ impl Sessions {
     /// Ends some of a user's sessions, and says which of them were alive.
     ///
     /// Nobody's but this user's: a handle of another user's session names none here.
+    /// `by` is the client that asked for it; an operator ([`EndReason::ByOperator`]) has none.
     ///
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    pub async fn end_of(
+    pub async fn end_of_user(
         &self,
         user: &str,
         selection: Selection,
+        reason: EndReason,
         by: &Client,
     ) -> Result<EndOutcome, StoreError> {
-        let why = EndedSession::new(EndReason::Ended, self.clock.now(), by);
-        self.in_time(self.store.end(user, selection, &why)).await
-    }
-
-    /// Ends all of a user's sessions for an operator, and says which of them were alive.
-    ///
-    /// # Errors
-    ///
-    /// None, some or all of them have ended.
-    pub async fn end_by_operator(&self, user: &str) -> Result<EndOutcome, StoreError> {
-        let why = self.operator().of(user);
-        self.in_time(self.store.end(user, Selection::All, &why))
+        let mut why = EndedSession::new(reason, self.clock.now(), by);
+        if reason == EndReason::ByOperator {
+            why = why.of(user);
+        }
+        self.in_time(self.store.delete_of_user(user, selection, &why))
             .await
     }
 
     /// Ends the session with this handle for an operator, and says whose it was; `None` if there is none.
     ///
-    /// Slow where there are many sessions: see [`SessionStore::end_handle`].
+    /// Slow where there are many sessions: see [`SessionStore::delete_by_handle`].
     ///
     /// # Errors
     ///
     /// The session may be alive.
-    pub async fn end_handle_by_operator(
-        &self,
-        handle: SessionHandle,
-    ) -> Result<Option<String>, StoreError> {
+    pub async fn end_by_handle(&self, handle: SessionHandle) -> Result<Option<String>, StoreError> {
         let why = self.operator();
-        self.in_time(self.store.end_handle(handle, &why)).await
+        self.in_time(self.store.delete_by_handle(handle, &why))
+            .await
     }
 
     /// Ends all sessions, whoever's they are, for an operator, and says how many of them were alive.

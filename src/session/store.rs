@@ -114,7 +114,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// None, some or all of them have ended.
-    async fn end(
+    async fn delete_of_user(
         &self,
         user: &str,
         selection: Selection,
@@ -130,7 +130,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The session may be alive.
-    async fn end_handle(
+    async fn delete_by_handle(
         &self,
         handle: SessionHandle,
         why: &EndedSession,
@@ -139,7 +139,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Hands over all live sessions that there are, whoever's they are, in any order, and slides none.
     ///
     /// Never holds more than a part of them in memory. One that is created or ends meanwhile may be missing, and a store
-    /// may hand over the same one twice. Like [`end_handle`](Self::end_handle) it may take long, and is for an operator.
+    /// may hand over the same one twice. Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an operator.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Reads the live sessions whose handle begins like this, in any order, and slides none.
     ///
-    /// Like [`end_handle`](Self::end_handle) it may take long, and is for an operator.
+    /// Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an operator.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Ends all live sessions that there are, whoever's they are, like [`delete`](Self::delete), and says how many there
     /// were. What is kept of `why` names each one's user.
     ///
-    /// One that is created meanwhile may live on. Like [`end_handle`](Self::end_handle) it may take long, and is for an
+    /// One that is created meanwhile may live on. Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an
     /// operator.
     ///
     /// Where a part of the store does not answer, those that lie elsewhere are ended all the same, and the outcome says

@@ -36,7 +36,7 @@ struct Operations {
     peek: Histogram,
     list: Histogram,
     delete: Histogram,
-    end: Histogram,
+    delete_of_user: Histogram,
     ended: Histogram,
     write: Histogram,
     check: Histogram,
@@ -88,7 +88,7 @@ impl Measured {
                 peek: duration("peek"),
                 list: duration("list"),
                 delete: duration("delete"),
-                end: duration("end"),
+                delete_of_user: duration("delete_of_user"),
                 ended: duration("ended"),
                 write: duration("write"),
                 check: duration("check"),
@@ -185,23 +185,26 @@ impl SessionStore for Measured {
             .await
     }
 
-    async fn end(
+    async fn delete_of_user(
         &self,
         user: &str,
         selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
-        self.measure(&self.operations.end, self.store.end(user, selection, why))
-            .await
+        self.measure(
+            &self.operations.delete_of_user,
+            self.store.delete_of_user(user, selection, why),
+        )
+        .await
     }
 
     /// Not measured: only operators ask for it, who scrape nothing.
-    async fn end_handle(
+    async fn delete_by_handle(
         &self,
         handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
-        self.store.end_handle(handle, why).await
+        self.store.delete_by_handle(handle, why).await
     }
 
     /// Not measured either, nor are the next two.

@@ -139,7 +139,10 @@ impl Case {
                 .end(USER, Selection::Others(handle), &ended)
                 .await
                 .map(drop),
-            Operation::EndAll => store.end(USER, Selection::All, &ended).await.map(drop),
+            Operation::EndAll => store
+                .delete_of_user(USER, Selection::All, &ended)
+                .await
+                .map(drop),
             Operation::Expire => {
                 self.redis.run::<u64>(&format!("DEL session:{first}"));
                 Ok(())

@@ -389,7 +389,7 @@ async fn some_sessions_of_a_user_end_and_the_others_stay(on: Backend) {
     begin(&*store, &other, &session_of("b", ago(0)), None).await;
     let ended = why(EndReason::Ended);
     let end = async |user, selection| {
-        let outcome = store.end(user, selection, &ended).await.unwrap();
+        let outcome = store.delete_of_user(user, selection, &ended).await.unwrap();
         assert!(outcome.failure.is_none());
         outcome.ended.len()
     };
@@ -438,7 +438,7 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
     }
     let why = why(EndReason::ByOperator);
     let handle = SessionHandle::from(&ids[1]);
-    let ended = store.end_handle(handle, &why).await.unwrap();
+    let ended = store.delete_by_handle(handle, &why).await.unwrap();
     assert_eq!(ended.as_deref(), Some("a"));
     assert!(store.touch(&ids[1]).await.unwrap().is_none());
     let kept = EndedSession {
@@ -451,7 +451,7 @@ async fn a_session_ends_by_its_handle_whoevers_it_is(on: Backend) {
 
     let nobodys = SessionHandle::from(&SessionId::generate());
     for over in [handle, nobodys] {
-        assert_eq!(store.end_handle(over, &why).await.unwrap(), None);
+        assert_eq!(store.delete_by_handle(over, &why).await.unwrap(), None);
     }
 }
 
@@ -600,7 +600,7 @@ async fn who_presents_an_ended_id_learns_why(on: Backend) {
     let (signed_out, by_other) = (by(EndReason::SignedOut), by(EndReason::Ended));
     store.delete(&out, &signed_out).await.unwrap();
     let one = Selection::One(SessionHandle::from(&ended));
-    let outcome = store.end("a", one, &by_other).await.unwrap();
+    let outcome = store.delete_of_user("a", one, &by_other).await.unwrap();
     assert_eq!(outcome.ended, [SessionHandle::from(&ended)]);
     begin(&*store, &second, &session_of("a", ago(0)), Some(&first)).await;
 

@@ -93,7 +93,7 @@ async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Re
         },
     })?;
     let listing = "Listing sessions";
-    let listed = sessions.list(USER, id).await.map_err(at(listing))?;
+    let listed = sessions.list(USER, Some(id)).await.map_err(at(listing))?;
     if !listed.sessions.iter().any(|one| one.handle == id.into()) {
         return Err(lost(listing));
     }

@@ -282,7 +282,7 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
-    async fn end(
+    async fn delete_of_user(
         &self,
         user: &str,
         selection: Selection,
@@ -353,7 +353,7 @@ impl SessionStore for EmbeddedStore {
         Ok(EndOutcome::all(all))
     }
 
-    async fn end_handle(
+    async fn delete_by_handle(
         &self,
         handle: SessionHandle,
         why: &EndedSession,
@@ -364,7 +364,9 @@ impl SessionStore for EmbeddedStore {
         };
         let user = session.user;
         let why = why.of(&user);
-        let EndOutcome { ended, .. } = self.end(&user, Selection::One(handle), &why).await?;
+        let EndOutcome { ended, .. } = self
+            .delete_of_user(&user, Selection::One(handle), &why)
+            .await?;
         Ok((!ended.is_empty()).then_some(user))
     }
 

@@ -174,14 +174,14 @@ impl SessionStore for RedisStore {
             .await
     }
 
-    async fn end(
+    async fn delete_of_user(
         &self,
         user: &str,
         selection: Selection,
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         self.connections
-            .within_budget(self.do_end(user, selection, why))
+            .within_budget(self.do_delete_of_user(user, selection, why))
             .await
     }
 
@@ -201,12 +201,12 @@ impl SessionStore for RedisStore {
         self.do_delete_all(why).await
     }
 
-    async fn end_handle(
+    async fn delete_by_handle(
         &self,
         handle: SessionHandle,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
-        self.do_end_handle(handle, why).await
+        self.do_delete_by_handle(handle, why).await
     }
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {

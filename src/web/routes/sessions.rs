@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 
 use crate::client::Client;
 use crate::clock::rfc3339;
-use crate::session::{EndOutcome, Listed, Listing, Selection, SessionHandle, Sessions, StoreError};
+use crate::session::{
+    EndOutcome, EndReason, Listed, Listing, Selection, SessionHandle, Sessions, StoreError,
+};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
@@ -96,7 +98,7 @@ pub(in crate::web) async fn page(
     let Listing {
         sessions: mut listed,
         complete,
-    } = sessions.list(current.user(), current.id()).await?;
+    } = sessions.list(current.user(), Some(current.id())).await?;
     // Stable: behind the current one the order by last activity stays.
     listed.sort_by_key(|listed| listed.handle != own);
     let now = current.used_at();
@@ -199,7 +201,12 @@ pub(in crate::web) async fn end_one(
     let handle = SessionHandle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let own = handle == SessionHandle::from(current.id());
     let EndOutcome { mut ended, failure } = sessions
-        .end_of(current.user(), Selection::One(handle), &client)
+        .end_of_user(
+            current.user(),
+            Selection::One(handle),
+            EndReason::Ended,
+            &client,
+        )
         .await?;
     if let Some(failure) = failure {
         return Err(failure.into());
@@ -239,7 +246,9 @@ pub(in crate::web) async fn end_others(
 ) -> Several {
     let current = current?;
     let others = Selection::Others(SessionHandle::from(current.id()));
-    let EndOutcome { ended, failure } = sessions.end_of(current.user(), others, &client).await?;
+    let EndOutcome { ended, failure } = sessions
+        .end_of_user(current.user(), others, EndReason::Ended, &client)
+        .await?;
     audit.ended_own(current, others, &ended);
     refuse_if_any_may_live(ended.len(), failure)?;
     Ok(SeeOther {
@@ -270,8 +279,9 @@ pub(in crate::web) async fn end_all(
     let current = current?;
     let own = SessionHandle::from(current.id());
     let others = Selection::Others(own);
-    let EndOutcome { mut ended, failure } =
-        sessions.end_of(current.user(), others, &client).await?;
+    let EndOutcome { mut ended, failure } = sessions
+        .end_of_user(current.user(), others, EndReason::Ended, &client)
+        .await?;
     if failure.is_some() {
         audit.ended_own(current, others, &ended);
         refuse_if_any_may_live(ended.len(), failure)?;

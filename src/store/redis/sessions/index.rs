@@ -80,7 +80,7 @@ impl RedisStore {
         Ok(listing)
     }
 
-    pub(in crate::store::redis) async fn do_end(
+    pub(in crate::store::redis) async fn do_delete_of_user(
         &self,
         user: &str,
         selection: Selection,

@@ -154,7 +154,7 @@ impl RedisStore {
         Ok(answers.map(|answers| answers.and_then(owner)).collect())
     }
 
-    pub(in crate::store::redis) async fn do_end_handle(
+    pub(in crate::store::redis) async fn do_delete_by_handle(
         &self,
         handle: SessionHandle,
         why: &EndedSession,
