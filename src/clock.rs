@@ -58,23 +58,23 @@ impl Clock {
 }
 
 /// How stores and records count time; nothing before 1970.
-pub(crate) fn since_1970(moment: SystemTime) -> Duration {
-    moment.duration_since(UNIX_EPOCH).unwrap_or_default()
+pub(crate) fn unix_time(timestamp: SystemTime) -> Duration {
+    timestamp.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The end of the year 9999: what is later was written by mistake, and no calendar can tell it.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The moment that a record names, in whole seconds since 1970.
-pub(crate) fn at_unix_time(seconds: u64) -> SystemTime {
+pub(crate) fn from_unix_time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
 }
 
 /// To the second, in UTC (RFC 3339).
-pub(crate) fn rfc3339(moment: SystemTime) -> String {
-    let moment = OffsetDateTime::from(moment);
-    let moment = moment.replace_nanosecond(0).unwrap_or(moment);
-    moment.format(&Rfc3339).unwrap_or_default()
+pub(crate) fn rfc3339(timestamp: SystemTime) -> String {
+    let timestamp = OffsetDateTime::from(timestamp);
+    let timestamp = timestamp.replace_nanosecond(0).unwrap_or(timestamp);
+    timestamp.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ mod tests {
     use crate::session::{Session, SessionId};
 
     fn used(at: u64, id: &SessionId) -> Listed {
-        let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+        let timestamp = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
         Listed {
             handle: SessionHandle::from(id),
             session: Session {
@@ -195,8 +195,8 @@ mod tests {
                 created_at: None,
                 client: Client::default(),
             },
-            last_active_at: moment,
-            ends_at: moment + Duration::from_secs(900),
+            last_active_at: timestamp,
+            ends_at: timestamp + Duration::from_secs(900),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::clock::since_1970;
+use crate::clock::unix_time;
 
 /// Why somebody ended a session, when, and from where.
 ///
@@ -70,7 +70,7 @@ impl EndedSession {
     pub(crate) fn new(reason: EndReason, now: SystemTime, by: &Client) -> Self {
         Self {
             reason,
-            at: since_1970(now).as_secs(),
+            at: unix_time(now).as_secs(),
             user_agent: by.user_agent.clone(),
             user: None,
         }

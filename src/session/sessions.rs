@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::field::{self, FieldError};
 use crate::client::Client;
-use crate::clock::{Clock, since_1970};
+use crate::clock::{Clock, unix_time};
 use crate::session::{
     Created, EndOutcome, EndReason, EndedSession, HandlePrefix, Lifetimes, Listing, Live,
     NewSession, Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
@@ -328,7 +328,7 @@ impl Sessions {
         &self,
         id: &SessionId,
     ) -> Result<Option<(EndedSession, Duration)>, StoreError> {
-        let now = since_1970(self.clock.now());
+        let now = unix_time(self.clock.now());
         let ending = self.in_time(self.store.ended(id)).await?;
         Ok(ending.map(|ending| {
             let ago = now.saturating_sub(Duration::from_secs(ending.at));
@@ -395,6 +395,6 @@ impl Sessions {
 }
 
 /// Stores keep whole seconds, so the live session and its stored copy agree.
-fn to_the_second(moment: SystemTime) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(since_1970(moment).as_secs())
+fn to_the_second(timestamp: SystemTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(unix_time(timestamp).as_secs())
 }

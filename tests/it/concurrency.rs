@@ -132,11 +132,11 @@ impl Case {
                 .await
                 .map(drop),
             Operation::EndOne => store
-                .end(USER, Selection::One(handle), &ended)
+                .delete_of_user(USER, Selection::One(handle), &ended)
                 .await
                 .map(drop),
             Operation::EndOthers => store
-                .end(USER, Selection::Others(handle), &ended)
+                .delete_of_user(USER, Selection::Others(handle), &ended)
                 .await
                 .map(drop),
             Operation::EndAll => store

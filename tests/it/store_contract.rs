@@ -624,7 +624,7 @@ async fn a_session_that_ran_out_of_time_leaves_no_reason(on: Backend) {
     assert_eq!(store.ended(&id).await.unwrap(), None);
     assert_eq!(
         store
-            .end("a", Selection::All, &why(EndReason::Ended))
+            .delete_of_user("a", Selection::All, &why(EndReason::Ended))
             .await
             .unwrap()
             .ended,

@@ -26,7 +26,7 @@ use self::changes::{Applied, Change, Creation, ENDED, USERS};
 use self::condition::Condition;
 use self::database::Storage;
 use self::writer::{FEW_ROWS, Writer};
-use crate::clock::{Clock, since_1970};
+use crate::clock::{Clock, unix_time};
 use crate::config::Location;
 use crate::session::{
     Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, Live, NewSession,
@@ -160,7 +160,7 @@ impl EmbeddedStore {
             };
             let (written_end, bytes) = row.value();
             let end = slid.map_or(written_end, |slid| slid.max(written_end));
-            let left = Duration::from_millis(end.saturating_sub(millis(now)));
+            let left = Duration::from_millis(end.saturating_sub(unix_millis(now)));
             if left.is_zero() {
                 return Ok(None);
             }
@@ -207,7 +207,7 @@ impl SessionStore for EmbeddedStore {
             .unwrap_or_default();
         let change = Change::Create(Box::new(Creation {
             key: new.id.digest(),
-            end: millis(now + left),
+            end: unix_millis(now + left),
             record: Record::of(new.session, now),
             replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
             most: new.most,
@@ -238,7 +238,7 @@ impl SessionStore for EmbeddedStore {
             tracing::warn!(%error, "a session that begins in the future could not be dated");
         }
         self.overlay
-            .slide(key, millis(now + left.unwrap_or_default()));
+            .slide(key, unix_millis(now + left.unwrap_or_default()));
         Ok(Some(session))
     }
 
@@ -371,7 +371,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
-        let now = millis(self.clock.now());
+        let now = unix_millis(self.clock.now());
         self.storage.look(|open| {
             let endings = open.snapshot.open_table(ENDED).map_err(failed)?;
             let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
@@ -453,8 +453,8 @@ impl SessionStore for EmbeddedStore {
     }
 }
 
-fn millis(moment: SystemTime) -> u64 {
-    u64::try_from(since_1970(moment).as_millis()).unwrap_or(u64::MAX)
+fn unix_millis(timestamp: SystemTime) -> u64 {
+    u64::try_from(unix_time(timestamp).as_millis()).unwrap_or(u64::MAX)
 }
 
 fn failed(error: impl Into<redb::Error>) -> StoreError {

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
 use super::condition::Condition;
-use super::{Key, failed, millis};
+use super::{Key, failed, unix_millis};
 use crate::clock::Clock;
 use crate::session::StoreError;
 use crate::store::embedded::changes::pending_expiry::Overlay;
@@ -445,9 +445,9 @@ impl Rounds {
     /// What is over in the next part of the table, and where the part after it begins.
     fn dead(&mut self, most: usize) -> Result<Dead, StoreError> {
         let mut dead = Dead::default();
-        let now = millis(self.clock.now() - GRACE);
+        let now = unix_millis(self.clock.now() - GRACE);
         let longest = self.clock.now() + self.remembered;
-        let (latest, too_late) = (millis(longest), millis(longest + GRACE));
+        let (latest, too_late) = (unix_millis(longest), unix_millis(longest + GRACE));
         let reading = self.storage.database()?.begin_read().map_err(failed)?;
         let from = self.sweeping_from.take().unwrap_or_default();
 

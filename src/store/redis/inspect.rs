@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 
-use crate::clock::since_1970;
+use crate::clock::unix_time;
 use crate::session::StoreError;
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::nodes::Node;
@@ -128,7 +128,7 @@ impl RedisStore {
         let begun = Instant::now();
         let mut samples = Vec::with_capacity(SAMPLES);
         while samples.len() < SAMPLES && (samples.len() < 3 || begun.elapsed() < MEASURING) {
-            let (asked_at, asked) = (since_1970(SystemTime::now()), Instant::now());
+            let (asked_at, asked) = (unix_time(SystemTime::now()), Instant::now());
             let (seconds, micros): (u64, u64) = match self.ask(node, &cmd("TIME")).await? {
                 Ok(time) => time,
                 Err(refusal) => return Ok(Err(refusal)),

@@ -17,14 +17,14 @@ pub(in crate::web) struct Moment {
 }
 
 impl From<SystemTime> for Moment {
-    fn from(moment: SystemTime) -> Self {
+    fn from(timestamp: SystemTime) -> Self {
         const TEXT: &[BorrowedFormatItem<'_>] =
             format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
         Self {
-            text: OffsetDateTime::from(moment)
+            text: OffsetDateTime::from(timestamp)
                 .format(TEXT)
                 .unwrap_or_default(),
-            machine: rfc3339(moment),
+            machine: rfc3339(timestamp),
         }
     }
 }

@@ -11,7 +11,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, Wr
 use self::pending_expiry::Overlay;
 use self::record::Record;
 use crate::session::{Created, EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
-use crate::store::embedded::{Key, failed, millis};
+use crate::store::embedded::{Key, failed, unix_millis};
 
 /// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
 pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
@@ -204,7 +204,7 @@ impl<'t> Tables<'t> {
             .insert(&creation.key, (creation.end, bytes.as_slice()))
             .map_err(failed)?;
         self.users
-            .insert((record.user(), record.born(), &creation.key), ())
+            .insert((record.user(), record.created_micros(), &creation.key), ())
             .map_err(failed)?;
 
         let mut live = Vec::new();
@@ -269,11 +269,11 @@ impl<'t> Tables<'t> {
         let record = removed.and_then(|row| Record::from_bytes(row.value().1).ok());
         if let Some(record) = &record {
             self.users
-                .remove((record.user(), record.born(), key))
+                .remove((record.user(), record.created_micros(), key))
                 .map_err(failed)?;
         }
         if let Some(why) = why.filter(|_| alive) {
-            let until = millis(self.now + self.remembered);
+            let until = unix_millis(self.now + self.remembered);
             let text =
                 serde_json::to_vec(why).map_err(|error| StoreError::Unreadable(Box::new(error)))?;
             self.endings
@@ -351,7 +351,7 @@ impl<'t> Tables<'t> {
 
     fn is_alive(&self, key: &Key) -> Result<bool, StoreError> {
         let row = self.sessions.get(key).map_err(failed)?;
-        Ok(row.is_some_and(|row| millis(self.now) < self.overlay.end_of(key, row.value().0)))
+        Ok(row.is_some_and(|row| unix_millis(self.now) < self.overlay.end_of(key, row.value().0)))
     }
 
     /// A user's sessions, the oldest first.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::clock::{at_unix_time, since_1970};
+use crate::clock::{from_unix_time, unix_time};
 use crate::session::{Session, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,13 +39,13 @@ impl Record {
 impl Record {
     pub(in crate::store::embedded) fn of(session: &Session, born: SystemTime) -> Self {
         Self {
-            born: u64::try_from(since_1970(born).as_micros()).unwrap_or(u64::MAX),
+            born: u64::try_from(unix_time(born).as_micros()).unwrap_or(u64::MAX),
             user: session.user.clone(),
             status: session.status.clone(),
             data: session.data.clone(),
             created: session
                 .created_at
-                .map(|moment| since_1970(moment).as_secs()),
+                .map(|timestamp| unix_time(timestamp).as_secs()),
             ip: session.client.ip.clone(),
             agent: session.client.user_agent.clone(),
         }
@@ -55,13 +55,13 @@ impl Record {
         &self.user
     }
 
-    pub(in crate::store::embedded) fn born(&self) -> u64 {
+    pub(in crate::store::embedded) fn created_micros(&self) -> u64 {
         self.born
     }
 
     /// Lets the session begin no later than this.
     pub(in crate::store::embedded) fn begin_by(&mut self, now: SystemTime) {
-        let now = since_1970(now).as_secs();
+        let now = unix_time(now).as_secs();
         self.created = self.created.map(|created| created.min(now));
     }
 
@@ -90,7 +90,7 @@ impl From<Record> for Session {
             user: record.user,
             status: record.status,
             data: record.data,
-            created_at: record.created.map(at_unix_time),
+            created_at: record.created.map(from_unix_time),
             client: Client {
                 ip: record.ip,
                 user_agent: record.agent,

@@ -47,8 +47,8 @@ impl Breaker {
     }
 
     /// Never zero.
-    fn at(&self, moment: Instant) -> u64 {
-        let millis = moment.saturating_duration_since(self.begun).as_millis();
+    fn at(&self, timestamp: Instant) -> u64 {
+        let millis = timestamp.saturating_duration_since(self.begun).as_millis();
         u64::try_from(millis).unwrap_or(u64::MAX).saturating_add(1)
     }
 

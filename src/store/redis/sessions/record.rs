@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::client::Client;
-use crate::clock::at_unix_time;
+use crate::clock::from_unix_time;
 use crate::session::Session;
 
 /// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
@@ -52,7 +52,7 @@ pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session
         match name.as_str() {
             USER => user = Some(value),
             STATUS => status = value,
-            CREATED => created_at = moment(&value),
+            CREATED => created_at = timestamp(&value),
             IP => client.ip = Some(value),
             AGENT => client.user_agent = Some(value),
             ours if ours.starts_with('_') => {}
@@ -70,8 +70,8 @@ pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session
     })
 }
 
-fn moment(text: &str) -> Option<SystemTime> {
-    text.parse().ok().map(at_unix_time)
+fn timestamp(text: &str) -> Option<SystemTime> {
+    text.parse().ok().map(from_unix_time)
 }
 
 /// All but its beginning.

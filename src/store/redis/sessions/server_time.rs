@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
 
-use crate::clock::{at_unix_time, since_1970};
+use crate::clock::{from_unix_time, unix_time};
 use crate::session::StoreError;
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::read;
@@ -27,7 +27,7 @@ pub(in crate::store::redis) struct ServerTime {
 impl ServerTime {
     fn is_due(&self, now: SystemTime) -> bool {
         let heard_at = Duration::from_millis(self.heard_at.load(Ordering::Relaxed));
-        since_1970(now).saturating_sub(heard_at) >= ASK_EVERY
+        unix_time(now).saturating_sub(heard_at) >= ASK_EVERY
     }
 
     /// Takes an answer that was asked for at one moment of the process' clock and came at another.
@@ -38,7 +38,7 @@ impl ServerTime {
         now: SystemTime,
     ) {
         let there = Duration::from_secs(seconds) + Duration::from_micros(micros);
-        let here = since_1970(asked_at) + now.duration_since(asked_at).unwrap_or_default() / 2;
+        let here = unix_time(asked_at) + now.duration_since(asked_at).unwrap_or_default() / 2;
         let seconds = |apart: Duration| {
             let whole = apart.as_secs() + u64::from(apart.subsec_millis() >= 500);
             i64::try_from(whole).unwrap_or(i64::MAX)
@@ -48,7 +48,7 @@ impl ServerTime {
             None => -seconds(here.saturating_sub(there)),
         };
         let ahead = if ahead.abs() <= 1 { 0 } else { ahead };
-        let heard_at = u64::try_from(since_1970(now).as_millis()).unwrap_or(u64::MAX);
+        let heard_at = u64::try_from(unix_time(now).as_millis()).unwrap_or(u64::MAX);
         self.ahead.store(ahead, Ordering::Relaxed);
         self.heard_at.store(heard_at, Ordering::Relaxed);
     }
@@ -63,7 +63,7 @@ impl ServerTime {
             theirs.checked_add(apart)
         };
         // Not beyond what can be shown.
-        at_unix_time(since_1970(ours.unwrap_or(theirs)).as_secs())
+        from_unix_time(unix_time(ours.unwrap_or(theirs)).as_secs())
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     fn the_furthest_moment_can_be_shown_however_far_the_clocks_are_apart() {
         let time = ServerTime::default();
         time.heard((1000, 0), at(4_600_000), at(4_600_000));
-        let furthest = at_unix_time(u64::MAX);
+        let furthest = from_unix_time(u64::MAX);
         assert_eq!(time.to_ours(furthest), furthest);
     }
 

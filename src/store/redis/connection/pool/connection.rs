@@ -55,8 +55,8 @@ impl Siblings {
     }
 
     /// Never zero, which stands for "never".
-    fn at(&self, moment: Instant) -> u64 {
-        let micros = moment.saturating_duration_since(self.epoch).as_micros();
+    fn at(&self, timestamp: Instant) -> u64 {
+        let micros = timestamp.saturating_duration_since(self.epoch).as_micros();
         u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
@@ -211,9 +211,9 @@ impl Health {
     }
 
     /// Only the first who notices casts doubt on the others: some may have been made since.
-    fn break_since(&self, moment: Instant) {
+    fn break_since(&self, timestamp: Instant) {
         if !self.broken.swap(true, Ordering::Relaxed) {
-            let since = self.siblings.at(moment);
+            let since = self.siblings.at(timestamp);
             self.siblings.doubted_at.fetch_max(since, Ordering::Relaxed);
             self.siblings.set_troubled(true);
         }
