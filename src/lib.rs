@@ -57,8 +57,8 @@ mod user_name;
 mod web;
 
 pub use crate::session::{
-    ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError, HandlePrefix,
-    Lifetimes, Listed, Listing, Live, NewSession, Resumed, Selection, Session, SessionHandle,
+    ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,
+    HandlePrefix, Lifetimes, ListedSession, Listing, NewSession, Selection, Session, SessionHandle,
     SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
 };
 pub use cli::Command;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::session::{Listed, SessionHandle};
+use crate::session::{ListedSession, SessionHandle};
 use crate::user_name::is_disallowed;
 
 /// A session without the power to use it. What another program's sign-in did not record is `null`.
@@ -33,15 +33,15 @@ fn handle_as_text<S: serde::Serializer>(
     serializer.collect_str(handle)
 }
 
-impl From<Listed> for Row {
-    fn from(listed: Listed) -> Self {
+impl From<ListedSession> for Row {
+    fn from(listed: ListedSession) -> Self {
         let session = listed.session;
         Self {
             handle: listed.handle,
             user: session.user,
             created_at: session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
-            expires_at: rfc3339(listed.ends_at),
+            expires_at: rfc3339(listed.expires_at),
             ip: session.client.ip,
             user_agent: session.client.user_agent,
             used_at: listed.last_active_at,
@@ -69,7 +69,7 @@ impl Rows {
         }
     }
 
-    pub(super) fn of(sessions: Vec<Listed>) -> Self {
+    pub(super) fn of(sessions: Vec<ListedSession>) -> Self {
         let mut rows = Self::new(sessions.len());
         for session in sessions {
             rows.add(session);
@@ -77,7 +77,7 @@ impl Rows {
         rows.finish()
     }
 
-    pub(super) fn add(&mut self, listed: Listed) {
+    pub(super) fn add(&mut self, listed: ListedSession) {
         self.kept.push(listed.into());
         if self.kept.len() >= self.limit.saturating_mul(2) {
             self.keep_the_last_used();
@@ -184,9 +184,9 @@ mod tests {
     use crate::client::Client;
     use crate::session::{Session, SessionId};
 
-    fn used(at: u64, id: &SessionId) -> Listed {
+    fn used(at: u64, id: &SessionId) -> ListedSession {
         let timestamp = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
-        Listed {
+        ListedSession {
             handle: SessionHandle::from(id),
             session: Session {
                 user: at.to_string(),
@@ -196,7 +196,7 @@ mod tests {
                 client: Client::default(),
             },
             last_active_at: timestamp,
-            ends_at: timestamp + Duration::from_secs(900),
+            expires_at: timestamp + Duration::from_secs(900),
         }
     }
 

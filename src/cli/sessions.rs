@@ -13,8 +13,8 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, Location, StoreChoice};
 use crate::session::{
-    EndOutcome, EndReason, HandlePrefix, Listed, Selection, SessionHandle, SessionStore, Sessions,
-    StoreError,
+    EndOutcome, EndReason, HandlePrefix, ListedSession, Selection, SessionHandle, SessionStore,
+    Sessions, StoreError,
 };
 use crate::store;
 use crate::store::embedded::{Place, survey};
@@ -296,7 +296,7 @@ fn none() -> Result<ExitCode, String> {
     Ok(ExitCode::from(1))
 }
 
-fn several(found: Vec<Listed>) -> Result<ExitCode, String> {
+fn several(found: Vec<ListedSession>) -> Result<ExitCode, String> {
     let number = found.len();
     print(&format!(
         "The handles of {number} sessions begin like this, so none was ended. Name one by its whole handle:\n{}",

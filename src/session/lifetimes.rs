@@ -17,8 +17,8 @@ impl Lifetimes {
     /// The one place that decides. A session without a known beginning has no absolute limit; one that a clock ahead of
     /// this one began has begun now.
     #[must_use]
-    pub fn left(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
-        match self.absolute_left(created_at, now) {
+    pub fn expires_in(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
+        match self.absolute_expires_in(created_at, now) {
             None => Some(self.idle),
             Some(Duration::ZERO) => None,
             Some(left) => Some(left.min(self.idle)),
@@ -27,7 +27,7 @@ impl Lifetimes {
 
     /// How far away the absolute limit is, zero once it is reached; `None` where there is no such limit.
     #[must_use]
-    pub fn absolute_left(
+    pub fn absolute_expires_in(
         &self,
         created_at: Option<SystemTime>,
         now: SystemTime,
@@ -53,15 +53,15 @@ mod tests {
             idle: 900 * second,
             absolute: Some(1000 * second),
         };
-        let born = SystemTime::UNIX_EPOCH;
-        let left = |age| lifetimes.left(Some(born), born + age * second);
+        let created_at = SystemTime::UNIX_EPOCH;
+        let left = |age| lifetimes.expires_in(Some(created_at), created_at + age * second);
         assert_eq!(left(0), Some(900 * second));
         assert_eq!(left(100), Some(900 * second));
         assert_eq!(left(101), Some(899 * second));
         assert_eq!(left(999), Some(second));
         assert_eq!(left(1000), None);
         assert_eq!(left(5000), None);
-        assert_eq!(lifetimes.left(None, born), Some(900 * second));
+        assert_eq!(lifetimes.expires_in(None, created_at), Some(900 * second));
     }
 
     #[test]
@@ -73,7 +73,10 @@ mod tests {
         };
         let now = SystemTime::UNIX_EPOCH + 1_000_000 * second;
         let future = Some(now + 86_400 * second);
-        assert_eq!(lifetimes.left(future, now), Some(600 * second));
-        assert_eq!(lifetimes.absolute_left(future, now), Some(600 * second));
+        assert_eq!(lifetimes.expires_in(future, now), Some(600 * second));
+        assert_eq!(
+            lifetimes.absolute_expires_in(future, now),
+            Some(600 * second)
+        );
     }
 }

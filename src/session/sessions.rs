@@ -12,7 +12,7 @@ use super::field::{self, FieldError};
 use crate::client::Client;
 use crate::clock::{Clock, unix_time};
 use crate::session::{
-    Created, EndOutcome, EndReason, EndedSession, HandlePrefix, Lifetimes, Listing, Live,
+    ActiveSession, Created, EndOutcome, EndReason, EndedSession, HandlePrefix, Lifetimes, Listing,
     NewSession, Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
     WriteOutcome,
 };
@@ -46,22 +46,9 @@ pub struct Started {
     pub created: Created,
 }
 
-/// A session that was found alive, and when it will end if nobody uses it again.
-#[derive(Clone, Debug)]
-pub struct Resumed {
-    /// What the store remembers.
-    pub session: Session,
-    /// The moment of its end.
-    pub ends_at: SystemTime,
-    /// How far away that is.
-    pub left: Duration,
-    /// How far away its absolute limit is; `None` where it has none.
-    pub absolute_left: Option<Duration>,
-}
-
 /// One of a user's live sessions.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedSession {
     /// Its public name.
     pub handle: SessionHandle,
     /// What the store remembers.
@@ -72,7 +59,28 @@ pub struct Listed {
     /// moment may be later.
     pub last_active_at: SystemTime,
     /// When it ends if it is not used again.
-    pub ends_at: SystemTime,
+    pub expires_at: SystemTime,
+}
+
+impl ListedSession {
+    fn new(handle: SessionHandle, active: ActiveSession, idle: Duration) -> Self {
+        let ActiveSession {
+            session,
+            expires_at,
+            expires_in,
+            ..
+        } = active;
+        let now = expires_at - expires_in;
+        let last_active_at = now - idle.saturating_sub(expires_in);
+        Self {
+            handle,
+            last_active_at: session
+                .created_at
+                .map_or(last_active_at, |created_at| last_active_at.max(created_at)),
+            session,
+            expires_at,
+        }
+    }
 }
 
 impl Sessions {
@@ -158,12 +166,8 @@ impl Sessions {
     /// # Errors
     ///
     /// The session may well be alive.
-    pub async fn resume(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
-        let Some(session) = self.in_time(self.store.touch(id)).await? else {
-            return Ok(None);
-        };
-        let left = self.lifetimes.left(session.created_at, self.clock.now());
-        Ok(left.map(|left| self.resumed(Live { session, left })))
+    pub async fn resume(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
+        self.in_time(self.store.touch(id)).await
     }
 
     /// Finds a live session and leaves its end where it is; `None` if there is none.
@@ -171,19 +175,8 @@ impl Sessions {
     /// # Errors
     ///
     /// The session may well be alive.
-    pub async fn peek(&self, id: &SessionId) -> Result<Option<Resumed>, StoreError> {
-        let live = self.in_time(self.store.peek(id)).await?;
-        Ok(live.map(|live| self.resumed(live)))
-    }
-
-    fn resumed(&self, live: Live) -> Resumed {
-        let now = self.clock.now();
-        Resumed {
-            ends_at: now + live.left,
-            left: live.left,
-            absolute_left: self.lifetimes.absolute_left(live.session.created_at, now),
-            session: live.session,
-        }
+    pub async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
+        self.in_time(self.store.peek(id)).await
     }
 
     /// All live sessions of a user, the last used first. Slides none.
@@ -197,11 +190,10 @@ impl Sessions {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<Listed>, StoreError> {
-        let now = self.clock.now();
+    ) -> Result<Listing<ListedSession>, StoreError> {
         let Listing { sessions, complete } = self.in_time(self.store.list(user, reader)).await?;
         Ok(Listing {
-            sessions: self.last_used_first(sessions, now),
+            sessions: self.last_used_first(sessions),
             complete,
         })
     }
@@ -216,27 +208,13 @@ impl Sessions {
         self.in_time(self.store.restore_lists(users)).await
     }
 
-    fn last_used_first(&self, live: Vec<(SessionHandle, Live)>, now: SystemTime) -> Vec<Listed> {
-        let mut listed: Vec<_> = live
+    fn last_used_first(&self, active: Vec<(SessionHandle, ActiveSession)>) -> Vec<ListedSession> {
+        let mut listed: Vec<_> = active
             .into_iter()
-            .map(|(handle, live)| self.as_listed(handle, live, now))
+            .map(|(handle, active)| ListedSession::new(handle, active, self.lifetimes.idle))
             .collect();
         listed.sort_by_key(|listed| Reverse(listed.last_active_at));
         listed
-    }
-
-    fn as_listed(&self, handle: SessionHandle, live: Live, now: SystemTime) -> Listed {
-        let Live { session, left } = live;
-        let unused = self.lifetimes.idle.saturating_sub(left);
-        let last_active_at = session
-            .created_at
-            .map_or(now - unused, |created_at| (now - unused).max(created_at));
-        Listed {
-            handle,
-            session,
-            last_active_at,
-            ends_at: now + left,
-        }
     }
 
     /// Hands over all live sessions, whoever's they are, in any order, for an operator: see [`SessionStore::list_all`].
@@ -244,8 +222,12 @@ impl Sessions {
     /// # Errors
     ///
     /// What was handed over is not all.
-    pub async fn list_all(&self, found: &mut (dyn FnMut(Listed) + Send)) -> Result<(), StoreError> {
-        let mut listed = |handle, live| found(self.as_listed(handle, live, self.clock.now()));
+    pub async fn list_all(
+        &self,
+        found: &mut (dyn FnMut(ListedSession) + Send),
+    ) -> Result<(), StoreError> {
+        let idle = self.lifetimes.idle;
+        let mut listed = |handle, active| found(ListedSession::new(handle, active, idle));
         self.in_time(self.store.list_all(&mut listed)).await
     }
 
@@ -254,9 +236,9 @@ impl Sessions {
     /// # Errors
     ///
     /// There may be sessions.
-    pub async fn find(&self, prefix: HandlePrefix) -> Result<Vec<Listed>, StoreError> {
-        let live = self.in_time(self.store.find(prefix)).await?;
-        Ok(self.last_used_first(live, self.clock.now()))
+    pub async fn find(&self, prefix: HandlePrefix) -> Result<Vec<ListedSession>, StoreError> {
+        let active = self.in_time(self.store.find(prefix)).await?;
+        Ok(self.last_used_first(active))
     }
 
     /// Ends a session, as its own visitor does, and says whose it was; `None`: it was over already, which is fine.

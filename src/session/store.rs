@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreStats};
+use super::{
+    ActiveSession, EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreStats,
+};
 
 /// Where sessions live.
 ///
@@ -52,14 +54,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The session may be alive.
-    async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError>;
+    async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError>;
 
     /// Reads a live session and leaves its end where it is.
     ///
     /// # Errors
     ///
     /// The session may be alive.
-    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError>;
+    async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError>;
 
     /// Reads all live sessions of a user, in any order, and slides none.
     ///
@@ -74,7 +76,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(SessionHandle, Live)>, StoreError>;
+    ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError>;
 
     /// Puts those of these users' live sessions back into their lists that they have lost, by a look at all sessions that
     /// there are. It may take longer than the other calls. It is for an operator, not for requests.
@@ -146,7 +148,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// What was handed over is not all.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError>;
 
     /// Reads the live sessions whose handle begins like this, in any order, and slides none.
@@ -156,7 +158,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// There may be sessions.
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError>;
+    async fn find(
+        &self,
+        prefix: HandlePrefix,
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError>;
 
     /// Ends all live sessions that there are, whoever's they are, like [`delete`](Self::delete), and says how many there
     /// were. What is kept of `why` names each one's user.
@@ -275,15 +280,6 @@ impl EndOutcome {
             failure: None,
         }
     }
-}
-
-/// A session that is alive, and how long it will be if it is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Live {
-    /// What is remembered.
-    pub session: Session,
-    /// How far away its end is.
-    pub left: Duration,
 }
 
 /// Some of a user's sessions.

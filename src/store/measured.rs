@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::session::{
-    Created, EndOutcome, EndedSession, HandlePrefix, Listing, Live, NewSession, Selection, Session,
+    ActiveSession, Created, EndOutcome, EndedSession, HandlePrefix, Listing, NewSession, Selection,
     SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
@@ -152,12 +152,12 @@ impl SessionStore for Measured {
             .await
     }
 
-    async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+    async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         self.measure(&self.operations.touch, self.store.touch(id))
             .await
     }
 
-    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+    async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         self.measure(&self.operations.peek, self.store.peek(id))
             .await
     }
@@ -166,7 +166,7 @@ impl SessionStore for Measured {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         self.measure(&self.operations.list, self.store.list(user, reader))
             .await
     }
@@ -210,12 +210,15 @@ impl SessionStore for Measured {
     /// Not measured either, nor are the next two.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError> {
         self.store.list_all(found).await
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
+    async fn find(
+        &self,
+        prefix: HandlePrefix,
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         self.store.find(prefix).await
     }
 

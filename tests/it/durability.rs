@@ -569,8 +569,8 @@ async fn a_damaged_file_is_told_and_nothing_panics() {
             Ok(store) => {
                 opened += 1;
                 for id in &ids {
-                    if let Ok(Some(session)) = store.touch(id).await {
-                        assert_eq!(session.user, id.to_string());
+                    if let Ok(Some(active)) = store.touch(id).await {
+                        assert_eq!(active.session.user, id.to_string());
                     }
                 }
             }

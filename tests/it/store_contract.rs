@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
-    Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, HandlePrefix, Lifetimes, Live,
-    Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Selection, Session,
-    SessionHandle, SessionId, SessionStore, WriteOutcome,
+    ActiveSession, Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, HandlePrefix,
+    Lifetimes, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Selection,
+    Session, SessionHandle, SessionId, SessionStore, WriteOutcome,
 };
 
 use crate::support::Backend;
@@ -177,7 +177,7 @@ async fn what_was_created_is_found_whole(on: Backend) {
     let id = SessionId::generate();
     let session = session_of("{zo\u{eb}}:*", ago(0));
     begin(&*store, &id, &session, None).await;
-    let found = store.touch(&id).await.unwrap().unwrap();
+    let found = store.touch(&id).await.unwrap().unwrap().session;
     // Dated by the store: where that took long, a little later.
     let late = found
         .created_at
@@ -189,7 +189,7 @@ async fn what_was_created_is_found_whole(on: Backend) {
         ..session
     };
     assert_eq!(found, dated);
-    assert_eq!(store.touch(&id).await.unwrap(), Some(dated));
+    assert_eq!(store.touch(&id).await.unwrap().unwrap().session, dated);
 }
 
 async fn a_session_ends_when_its_idle_time_is_over(on: Backend) {
@@ -295,7 +295,10 @@ async fn a_new_session_ends_the_one_it_replaces(on: Backend) {
     assert_eq!(created.replaced.as_deref(), Some("a"));
     assert_eq!(created.evicted, []);
     assert_eq!(store.touch(&first).await.unwrap(), None);
-    assert_eq!(store.touch(&second).await.unwrap().unwrap().user, "b");
+    assert_eq!(
+        store.touch(&second).await.unwrap().unwrap().session.user,
+        "b"
+    );
 }
 
 async fn replacing_a_session_that_is_over_is_fine(on: Backend) {
@@ -341,7 +344,7 @@ async fn looking_does_not_slide_the_end(on: Backend) {
     let (Opened { store, _redis }, id) = open_with_one(on, lifetimes).await;
     let live = store.peek(&id).await.unwrap().unwrap();
     assert_eq!(live.session.user, "a");
-    assert!(live.left <= seconds(2), "{live:?}");
+    assert!(live.expires_in <= seconds(2), "{live:?}");
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < Duration::from_millis(2100) {
         store.peek(&id).await.unwrap();
@@ -374,7 +377,7 @@ async fn a_user_sees_his_live_sessions_and_nobody_elses(on: Backend) {
         session_of("ab", whole.session.created_at.unwrap())
     );
     assert!(
-        whole.left > seconds(890) && whole.left <= seconds(900),
+        whole.expires_in > seconds(890) && whole.expires_in <= seconds(900),
         "{whole:?}"
     );
 }
@@ -496,7 +499,7 @@ async fn open_with_many(on: Backend) -> (Opened, Vec<SessionId>) {
     (opened, live.to_vec())
 }
 
-async fn all_listed(store: &dyn SessionStore) -> BTreeMap<SessionHandle, Live> {
+async fn all_listed(store: &dyn SessionStore) -> BTreeMap<SessionHandle, ActiveSession> {
     let mut all = BTreeMap::new();
     let found = &mut |handle, live| drop(all.insert(handle, live));
     store.list_all(found).await.unwrap();
@@ -716,7 +719,7 @@ async fn fields_are_written_one_by_one(on: Backend) {
     );
     assert_eq!(write("theme", None).await, WriteOutcome::Written);
     assert_eq!(write("never", None).await, WriteOutcome::Written);
-    let data = store.touch(&id).await.unwrap().unwrap().data;
+    let data = store.touch(&id).await.unwrap().unwrap().session.data;
     assert_eq!(
         data,
         BTreeMap::from([("basket".to_owned(), "[1,2,3]".to_owned())])
@@ -738,7 +741,7 @@ async fn writes_of_different_fields_at_once_all_last(on: Backend) {
     for write in writes {
         assert_eq!(write.await.unwrap(), WriteOutcome::Written);
     }
-    let data = store.touch(&id).await.unwrap().unwrap().data;
+    let data = store.touch(&id).await.unwrap().unwrap().session.data;
     for number in 0..20 {
         assert_eq!(data[&format!("field {number}")], number.to_string());
     }
@@ -766,7 +769,10 @@ async fn a_session_has_only_so_many_fields(on: Backend) {
     assert_eq!(write("second").await, WriteOutcome::Written);
     assert_eq!(write("third").await, WriteOutcome::TooManyFields);
     assert_eq!(write("second").await, WriteOutcome::Written);
-    assert_eq!(store.touch(&id).await.unwrap().unwrap().data.len(), 2);
+    assert_eq!(
+        store.touch(&id).await.unwrap().unwrap().session.data.len(),
+        2
+    );
 }
 
 async fn the_vitals_count_the_live_sessions(on: Backend) {

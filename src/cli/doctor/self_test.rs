@@ -77,8 +77,8 @@ fn lost(step: &'static str) -> Broken {
 
 async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Result<(), Broken> {
     let using = "Using a session";
-    let resumed = sessions.resume(id).await.map_err(at(using))?;
-    resumed.ok_or_else(|| lost(using))?;
+    let active = sessions.resume(id).await.map_err(at(using))?;
+    active.ok_or_else(|| lost(using))?;
     let writing = "Writing to a session";
     let written = sessions.write(id, "doctor", Some(&true)).await;
     written.map_err(|error| Broken {

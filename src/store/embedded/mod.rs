@@ -29,7 +29,7 @@ use self::writer::{FEW_ROWS, Writer};
 use crate::clock::{Clock, unix_time};
 use crate::config::Location;
 use crate::session::{
-    Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, Live, NewSession,
+    ActiveSession, Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, NewSession,
     Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
     WriteOutcome,
 };
@@ -151,7 +151,7 @@ impl EmbeddedStore {
     }
 
     /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
-    fn read(&self, key: &Key, now: SystemTime) -> Result<Option<Live>, StoreError> {
+    fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
         let slid = self.overlay.slid(key);
         self.storage.look(|open| {
@@ -161,15 +161,8 @@ impl EmbeddedStore {
             let (written_end, bytes) = row.value();
             let end = slid.map_or(written_end, |slid| slid.max(written_end));
             let left = Duration::from_millis(end.saturating_sub(unix_millis(now)));
-            if left.is_zero() {
-                return Ok(None);
-            }
             let session = Session::from(Record::from_bytes(bytes)?);
-            let longest = self.lifetimes.left(session.created_at, now);
-            Ok(longest.map(|longest| Live {
-                session,
-                left: left.min(longest),
-            }))
+            Ok(ActiveSession::new(session, left, &self.lifetimes, now))
         })
     }
 
@@ -203,7 +196,7 @@ impl SessionStore for EmbeddedStore {
         let now = self.clock.now();
         let left = self
             .lifetimes
-            .left(new.session.created_at, now)
+            .expires_in(new.session.created_at, now)
             .unwrap_or_default();
         let change = Change::Create(Box::new(Creation {
             key: new.id.digest(),
@@ -221,13 +214,12 @@ impl SessionStore for EmbeddedStore {
         }
     }
 
-    async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+    async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         let key = id.digest();
         let now = self.clock.now();
-        let Some(Live { session, .. }) = self.read(&key, now)? else {
+        let Some(ActiveSession { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
         };
-        let left = self.lifetimes.left(session.created_at, now);
         // Written before the machine's clock was set back: else it would have its absolute limit, and the time until
         // then besides.
         if session
@@ -237,12 +229,14 @@ impl SessionStore for EmbeddedStore {
         {
             tracing::warn!(%error, "a session that begins in the future could not be dated");
         }
-        self.overlay
-            .slide(key, unix_millis(now + left.unwrap_or_default()));
-        Ok(Some(session))
+        let active = ActiveSession::new(session, self.lifetimes.idle, &self.lifetimes, now);
+        if let Some(active) = &active {
+            self.overlay.slide(key, unix_millis(active.expires_at));
+        }
+        Ok(active)
     }
 
-    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+    async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         self.read(&id.digest(), self.clock.now())
     }
 
@@ -250,7 +244,7 @@ impl SessionStore for EmbeddedStore {
         &self,
         user: &str,
         _reader: Option<&SessionId>,
-    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
         let keys = self.storage.look(|open| {
@@ -306,7 +300,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut outcome = Ok(());
@@ -328,7 +322,10 @@ impl SessionStore for EmbeddedStore {
         outcome
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
+    async fn find(
+        &self,
+        prefix: HandlePrefix,
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         let now = self.clock.now();
         let digests = prefix.digests();
         let mut found = Vec::new();
@@ -359,7 +356,7 @@ impl SessionStore for EmbeddedStore {
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         let found = self.find(handle.into()).await?.pop();
-        let Some((_, Live { session, .. })) = found else {
+        let Some((_, ActiveSession { session, .. })) = found else {
             return Ok(None);
         };
         let user = session.user;

@@ -28,9 +28,8 @@ use self::sessions::server_time::ServerTime;
 use crate::clock::Clock;
 use crate::config::{ClientCertificate, RedisAddress, default_connections};
 use crate::session::{
-    Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, Live, NewSession,
-    Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
-    WriteOutcome,
+    ActiveSession, Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, NewSession,
+    Selection, SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
 /// How Redis is used, its address aside.
@@ -141,11 +140,11 @@ impl SessionStore for RedisStore {
         self.connections.within_budget(self.do_create(new)).await
     }
 
-    async fn touch(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+    async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         self.connections.within_budget(self.do_touch(id)).await
     }
 
-    async fn peek(&self, id: &SessionId) -> Result<Option<Live>, StoreError> {
+    async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         self.connections.within_budget(self.do_peek(id)).await
     }
 
@@ -153,7 +152,7 @@ impl SessionStore for RedisStore {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         self.connections
             .within_budget(self.do_list(user, reader))
             .await
@@ -188,12 +187,15 @@ impl SessionStore for RedisStore {
     // Each round trip of these four has a budget of its own: there may be many keys.
     async fn list_all(
         &self,
-        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError> {
         self.do_list_all(found).await
     }
 
-    async fn find(&self, prefix: HandlePrefix) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
+    async fn find(
+        &self,
+        prefix: HandlePrefix,
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         self.do_find(prefix).await
     }
 

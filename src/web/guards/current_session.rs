@@ -8,7 +8,7 @@ use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::session::{FieldError, Resumed, Session, SessionId, Sessions};
+use crate::session::{ActiveSession, FieldError, Session, SessionId, Sessions};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::same_origin::SameOrigin;
@@ -47,7 +47,7 @@ use crate::web::request::cookie::{Presented, SessionCookie};
 #[derive(Debug)]
 pub struct CurrentSession {
     id: SessionId,
-    resumed: Resumed,
+    active: ActiveSession,
     sessions: Sessions,
     /// The session with what this request has written; `None` until it writes.
     written: Mutex<Option<Session>>,
@@ -57,13 +57,13 @@ impl CurrentSession {
     /// Who is signed in.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.resumed.session.user
+        &self.active.session.user
     }
 
     /// All that is remembered.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.resumed.session
+        &self.active.session
     }
 
     /// The session's id. It is the key to the session: keep it out of pages and logs.
@@ -74,19 +74,19 @@ impl CurrentSession {
 
     /// When the session ends if it is not used again.
     #[must_use]
-    pub fn ends_at(&self) -> SystemTime {
-        self.resumed.ends_at
+    pub fn expires_at(&self) -> SystemTime {
+        self.active.expires_at
     }
 
     /// How far away that is.
     #[must_use]
-    pub fn left(&self) -> Duration {
-        self.resumed.left
+    pub fn expires_in(&self) -> Duration {
+        self.active.expires_in
     }
 
     /// The present, by the clock that measures sessions.
     pub(in crate::web) fn used_at(&self) -> SystemTime {
-        self.resumed.ends_at - self.resumed.left
+        self.active.expires_at - self.active.expires_in
     }
 
     pub(in crate::web) fn idle_timeout(&self) -> Duration {
@@ -154,10 +154,10 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         let resolved = request.local_cache_async(async {
-            let (id, resumed, sessions) = resolve(request, Look::Active).await?;
+            let (id, active, sessions) = resolve(request, Look::Active).await?;
             Ok(CurrentSession {
                 id,
-                resumed,
+                active,
                 sessions: sessions.clone(),
                 written: Mutex::default(),
             })
@@ -176,7 +176,7 @@ pub(in crate::web) enum Look {
 pub(in crate::web) async fn resolve<'r>(
     request: &'r Request<'_>,
     look: Look,
-) -> Result<(SessionId, Resumed, &'r Sessions), Refusal> {
+) -> Result<(SessionId, ActiveSession, &'r Sessions), Refusal> {
     let trace = Trace::of(request);
     trace.set_session_asked();
     SameOrigin::check(request)?;
@@ -197,12 +197,12 @@ pub(in crate::web) async fn resolve<'r>(
         Look::Active => sessions.resume(&id).await?,
         Look::Passive => sessions.peek(&id).await?,
     };
-    let Some(resumed) = found else {
+    let Some(active) = found else {
         EndLookup::look_up(request, sessions, &id).await;
         return Err(Refusal::SessionEnded);
     };
-    trace.set_guest(&resumed.session.user, &id);
-    Ok((id, resumed, sessions))
+    trace.set_guest(&active.session.user, &id);
+    Ok((id, active, sessions))
 }
 
 /// An application that asks for the guard and does not attach [`stage()`](crate::web::stage()) does not launch.

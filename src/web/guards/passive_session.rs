@@ -5,7 +5,7 @@ use std::time::Duration;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
-use crate::session::{Resumed, Session, Sessions};
+use crate::session::{ActiveSession, Session, Sessions};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::{Look, resolve};
 
@@ -15,32 +15,32 @@ use crate::web::guards::current_session::{Look, resolve};
 /// visitor signed in for ever. It refuses as that guard does.
 #[derive(Debug)]
 pub struct PassiveSession {
-    resumed: Resumed,
+    active: ActiveSession,
 }
 
 impl PassiveSession {
     /// Who is signed in.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.resumed.session.user
+        &self.active.session.user
     }
 
     /// All that is remembered.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.resumed.session
+        &self.active.session
     }
 
     /// How far away the session's end is if it is not used.
     #[must_use]
-    pub fn left(&self) -> Duration {
-        self.resumed.left
+    pub fn expires_in(&self) -> Duration {
+        self.active.expires_in
     }
 
     /// How far away its absolute limit is; `None` where it has none.
     #[must_use]
-    pub fn absolute_left(&self) -> Option<Duration> {
-        self.resumed.absolute_left
+    pub fn absolute_expires_in(&self) -> Option<Duration> {
+        self.active.absolute_expires_in
     }
 }
 
@@ -50,8 +50,8 @@ impl<'r> FromRequest<'r> for &'r PassiveSession {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         let looked = request.local_cache_async(async {
-            let (_, resumed, _) = resolve(request, Look::Passive).await?;
-            Ok(PassiveSession { resumed })
+            let (_, active, _) = resolve(request, Look::Passive).await?;
+            Ok(PassiveSession { active })
         });
         Refusal::outcome(request, looked.await)
     }

@@ -98,8 +98,8 @@ impl From<&CurrentSession> for View {
         Self {
             watch: Watch::from(current),
             since: current.session().created_at.map(Moment::from),
-            ends: Moment::from(current.ends_at()),
-            left: in_words(current.left()),
+            ends: Moment::from(current.expires_at()),
+            left: in_words(current.expires_in()),
         }
     }
 }

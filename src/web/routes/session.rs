@@ -98,8 +98,8 @@ pub(in crate::web) fn read(
     match passive {
         Ok(passive) => Ok(TimeLeft {
             user: passive.user().to_owned(),
-            idle_seconds_left: passive.left().as_secs(),
-            absolute_seconds_left: passive.absolute_left().map(|left| left.as_secs()),
+            idle_seconds_left: passive.expires_in().as_secs(),
+            absolute_seconds_left: passive.absolute_expires_in().map(|left| left.as_secs()),
         }),
         Err(Refusal::SessionEnded) => {
             let why = explain(ended, sessions.lifetimes());

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::client::Client;
 use crate::clock::rfc3339;
 use crate::session::{
-    EndOutcome, EndReason, Listed, Listing, Selection, SessionHandle, Sessions, StoreError,
+    EndOutcome, EndReason, ListedSession, Listing, Selection, SessionHandle, Sessions, StoreError,
 };
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
@@ -119,7 +119,7 @@ pub(in crate::web) async fn page(
 }
 
 impl Entry {
-    fn of(listed: &Listed, own: SessionHandle) -> Self {
+    fn of(listed: &ListedSession, own: SessionHandle) -> Self {
         let client = &listed.session.client;
         Self {
             id: listed.handle.to_string(),
@@ -128,13 +128,13 @@ impl Entry {
             ip: client.ip.clone(),
             created_at: listed.session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
-            expires_at: rfc3339(listed.ends_at),
+            expires_at: rfc3339(listed.expires_at),
         }
     }
 }
 
 impl Row {
-    fn of(listed: &Listed, own: SessionHandle, now: SystemTime) -> Self {
+    fn of(listed: &ListedSession, own: SessionHandle, now: SystemTime) -> Self {
         let client = &listed.session.client;
         let unused = now.duration_since(listed.last_active_at);
         Self {

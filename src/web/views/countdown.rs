@@ -22,7 +22,7 @@ impl From<&CurrentSession> for Watch {
     fn from(current: &CurrentSession) -> Self {
         Self {
             user: current.user().to_owned(),
-            seconds_left: current.left().as_secs(),
+            seconds_left: current.expires_in().as_secs(),
             warn_below: (current.idle_timeout() / 5).min(WARNING).as_secs(),
         }
     }

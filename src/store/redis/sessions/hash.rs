@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
 
 use crate::session::{
-    Created, EndedSession, Live, NewSession, Session, SessionId, StoreError, WriteOutcome,
+    ActiveSession, Created, EndedSession, NewSession, Session, SessionId, StoreError, WriteOutcome,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, read};
@@ -23,7 +23,7 @@ impl RedisStore {
         let NewSession { id, session, .. } = *new;
         let left = self
             .lifetimes
-            .left(session.created_at, now)
+            .expires_in(session.created_at, now)
             .unwrap_or_default();
         let (listed, seconds, micros) = self.write_new(id, session, now, left).await?;
         self.server_time
@@ -91,7 +91,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_touch(
         &self,
         id: &SessionId,
-    ) -> Result<Option<Session>, StoreError> {
+    ) -> Result<Option<ActiveSession>, StoreError> {
         let now = self.clock.now();
         let key = session_key(id);
         let mut pipeline = Pipeline::with_capacity(3);
@@ -119,7 +119,15 @@ impl RedisStore {
             self.date(id).await?;
         }
         let alive = self.settle(id, &session, now, listing).await?;
-        Ok(alive.then_some(session))
+        if !alive {
+            return Ok(None);
+        }
+        Ok(ActiveSession::new(
+            session,
+            self.lifetimes.idle,
+            &self.lifetimes,
+            now,
+        ))
     }
 
     /// The rest of a touch that the first round trip could not do, because it did not know the session yet.
@@ -132,7 +140,7 @@ impl RedisStore {
         now: SystemTime,
         listing: InList,
     ) -> Result<bool, StoreError> {
-        let Some(left) = self.lifetimes.left(session.created_at, now) else {
+        let Some(left) = self.lifetimes.expires_in(session.created_at, now) else {
             self.remove(&session.user, &[*id], None).await?;
             return Ok(false);
         };
@@ -164,7 +172,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_peek(
         &self,
         id: &SessionId,
-    ) -> Result<Option<Live>, StoreError> {
+    ) -> Result<Option<ActiveSession>, StoreError> {
         let now = self.clock.now();
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.hgetall(session_key(id)).pttl(session_key(id));
@@ -203,18 +211,14 @@ impl RedisStore {
         fields: Fields,
         left: i64,
         now: SystemTime,
-    ) -> Option<Live> {
+    ) -> Option<ActiveSession> {
         let session = self.session(fields)?;
-        let longest = self.lifetimes.left(session.created_at, now)?;
         if left == GONE {
             return None;
         }
-        let left = match u64::try_from(left) {
-            Ok(left) => Duration::from_millis(left).min(longest),
-            // No expiry: another program has not got to it yet.
-            Err(_) => longest,
-        };
-        Some(Live { session, left })
+        // No expiry: another program has not got to it yet.
+        let left = u64::try_from(left).map_or(self.lifetimes.idle, Duration::from_millis);
+        ActiveSession::new(session, left, &self.lifetimes, now)
     }
 
     pub(in crate::store::redis) async fn do_delete(

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::session::{
-    EndOutcome, EndedSession, Listing, Live, NewSession, Selection, SessionHandle, SessionId,
-    StoreError,
+    ActiveSession, EndOutcome, EndedSession, Listing, NewSession, Selection, SessionHandle,
+    SessionId, StoreError,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{read, row};
@@ -41,7 +41,7 @@ impl RedisStore {
         &self,
         user: &str,
         reader: Option<&SessionId>,
-    ) -> Result<Listing<(SessionHandle, Live)>, StoreError> {
+    ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         let mut ids = self.listed(user).await?;
         if let Some(reader) = reader.filter(|reader| !ids.contains(reader))
             && self.enlist(reader, user).await?

@@ -6,7 +6,7 @@ use deadpool_redis::redis::Cmd;
 use futures_util::future::join_all;
 
 use crate::session::{
-    EndOutcome, EndedSession, HandlePrefix, Live, SessionHandle, SessionId, StoreError,
+    ActiveSession, EndOutcome, EndedSession, HandlePrefix, SessionHandle, SessionId, StoreError,
 };
 use crate::store::redis::RedisStore;
 use crate::store::redis::connection::reply::{owner, row};
@@ -17,7 +17,7 @@ use crate::store::redis::sessions::record::USER;
 impl RedisStore {
     pub(in crate::store::redis) async fn do_list_all(
         &self,
-        found: &mut (dyn FnMut(SessionHandle, Live) + Send),
+        found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError> {
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
@@ -35,7 +35,7 @@ impl RedisStore {
     pub(in crate::store::redis) async fn do_find(
         &self,
         prefix: HandlePrefix,
-    ) -> Result<Vec<(SessionHandle, Live)>, StoreError> {
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         let mut named = Vec::new();
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
@@ -105,7 +105,10 @@ impl RedisStore {
     }
 
     /// Those that are alive; a key that holds something else is no session.
-    async fn live_among(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, Live)>, StoreError> {
+    async fn live_among(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<(SessionId, ActiveSession)>, StoreError> {
         let now = self.clock.now();
         let look = ids.iter().map(|id| {
             let key = session_key(id);

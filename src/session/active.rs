@@ -1,0 +1,75 @@
+//! A session as it is stored, and as it is found alive.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use super::field::{self, FieldError};
+use super::lifetimes::Lifetimes;
+use crate::client::Client;
+
+/// What the server remembers about one visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Who signed in.
+    /// A `String` and not a [`UserName`]: a session that another program began may hold any name.
+    pub user: String,
+    /// `active` in every session that Innkeeper begins; empty where another program wrote none.
+    pub status: String,
+    /// The application's own fields, each value as JSON; a text that is none stands for itself.
+    pub data: BTreeMap<String, String>,
+    /// When the visitor signed in, to the second; `None` where another program began the session.
+    pub created_at: Option<SystemTime>,
+    /// The browser or program, and the address, that signed in.
+    pub client: Client,
+}
+
+impl Session {
+    /// Reads one of the application's fields; `None` where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError::Json`]: what is there is not of this type.
+    pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
+        self.data
+            .get(name)
+            .map(|text| field::from_text(name, text))
+            .transpose()
+    }
+}
+
+/// A session that was found alive, and when it ends if it is not used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveSession {
+    /// What is stored.
+    pub session: Session,
+    /// When it ends.
+    pub expires_at: SystemTime,
+    /// How far away that is.
+    pub expires_in: Duration,
+    /// How far away its absolute limit is; `None` where it has none.
+    pub absolute_expires_in: Option<Duration>,
+}
+
+impl ActiveSession {
+    /// `idle_expires_in`: how much of its idle timeout a session has left at `now`; all of it, if it has just been used.
+    /// Its absolute limit is applied here. `None`: the session is over.
+    #[must_use]
+    pub fn new(
+        session: Session,
+        idle_expires_in: Duration,
+        lifetimes: &Lifetimes,
+        now: SystemTime,
+    ) -> Option<Self> {
+        let absolute_expires_in = lifetimes.absolute_expires_in(session.created_at, now);
+        let expires_in =
+            absolute_expires_in.map_or(idle_expires_in, |absolute| absolute.min(idle_expires_in));
+        (!expires_in.is_zero()).then(|| Self {
+            session,
+            expires_at: now + expires_in,
+            expires_in,
+            absolute_expires_in,
+        })
+    }
+}
