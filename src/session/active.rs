@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::field::{self, FieldError};
 use super::lifetimes::Lifetimes;
+use super::{FieldError, field};
 use crate::client::Client;
 
 /// What the server remembers about one visitor.

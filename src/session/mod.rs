@@ -3,22 +3,22 @@
 
 mod active;
 mod ended;
+mod error;
 mod field;
 mod handle;
 mod id;
 mod lifetimes;
 mod sessions;
-mod stats;
 mod store;
 
 pub use active::{ActiveSession, Session};
 pub use ended::{EndReason, EndedSession};
-pub use field::FieldError;
+pub use error::{FieldError, StoreError};
 pub use handle::{HandlePrefix, SessionHandle};
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;
 pub use sessions::{ListedSession, Sessions, Started};
-pub use stats::{ConnectionCount, StoreStats};
 pub use store::{
-    Created, EndOutcome, Listing, NewSession, Selection, SessionStore, StoreError, WriteOutcome,
+    ConnectionCount, Created, EndOutcome, Listing, NewSession, Selection, SessionStore, StoreStats,
+    WriteOutcome,
 };

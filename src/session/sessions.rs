@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use super::field::{self, FieldError};
+use super::{FieldError, field};
 use crate::client::Client;
 use crate::clock::{Clock, unix_time};
 use crate::session::{

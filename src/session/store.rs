@@ -1,13 +1,11 @@
 //! The contract of a place where sessions live.
 
-use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{
-    ActiveSession, EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreStats,
+    ActiveSession, EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreError,
 };
 
 /// Where sessions live.
@@ -316,29 +314,26 @@ pub enum WriteOutcome {
     TooManyFields,
 }
 
-/// Why a store could not do its work. Written for the operator, and never names an id or a password.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The whole time that a request may spend on the store went by.
-    #[error("the session store did not answer within {} ms", .0.as_millis())]
-    Timeout(Duration),
-    /// The store cannot be reached, or cannot work at all.
-    #[error("the session store cannot be reached: {0}")]
-    Unreachable(String),
-    /// The store answered with a failure.
-    #[error("the session store failed: {0}")]
-    Failed(String),
-    /// A record is there and cannot be read as a session.
-    #[error("a session's record cannot be read")]
-    Unreadable(#[source] Box<dyn Error + Send + Sync>),
+/// What a store knows about itself at one moment, for the operator; `None` where it has no such thing, or cannot say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// About how many sessions are alive. Those whose time has come may be counted until they are removed.
+    pub active: Option<u64>,
+    /// How far `active` may be from the truth, where it is an estimate.
+    pub active_error: Option<u64>,
+    /// Whether the store is taken for away, so that operations fail at once and do not try it.
+    pub circuit_open: Option<bool>,
+    /// Whether there is no room for new sessions, while those that there are can be used and ended.
+    pub full: Option<bool>,
+    /// The connections to its server.
+    pub connections: Option<ConnectionCount>,
 }
 
-impl StoreError {
-    /// What went wrong, without the words about the store around it: for an error that tells it again.
-    pub(crate) fn reason(&self) -> String {
-        match self {
-            Self::Unreachable(reason) | Self::Failed(reason) => reason.clone(),
-            Self::Timeout(_) | Self::Unreadable(_) => self.to_string(),
-        }
-    }
+/// How many connections a store has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionCount {
+    /// Open at this moment.
+    pub open: usize,
+    /// The most that it opens.
+    pub limit: usize,
 }
