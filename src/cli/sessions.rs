@@ -91,8 +91,8 @@ fn open(config: &Config) -> Result<Sessions, String> {
         StoreChoice::Embedded(location) => open_embedded(config, location, clock.clone())?,
         StoreChoice::Redis { .. } => store::open(config, clock.clone())?,
     };
-    let most = config.max_sessions_per_user;
-    Ok(Sessions::new(store, config.lifetimes, most, clock))
+    let limit = config.max_sessions_per_user;
+    Ok(Sessions::new(store, config.lifetimes, limit, clock))
 }
 
 fn open_embedded(

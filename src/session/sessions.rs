@@ -25,7 +25,7 @@ use crate::user_name::UserName;
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     lifetimes: Lifetimes,
-    most_per_user: usize,
+    max_sessions_per_user: usize,
     clock: Clock,
     limit: Option<Limit>,
 }
@@ -86,18 +86,18 @@ impl ListedSession {
 impl Sessions {
     /// Binds a store to the lifetimes and the clock that it was opened with.
     ///
-    /// `most_per_user`: signing in beyond so many live sessions ends the user's oldest.
+    /// `max_sessions_per_user`: signing in beyond so many live sessions ends the user's oldest.
     #[must_use]
     pub fn new(
         store: Arc<dyn SessionStore>,
         lifetimes: Lifetimes,
-        most_per_user: usize,
+        max_sessions_per_user: usize,
         clock: Clock,
     ) -> Self {
         Self {
             store,
             lifetimes,
-            most_per_user,
+            max_sessions_per_user,
             clock,
             limit: None,
         }
@@ -142,7 +142,7 @@ impl Sessions {
         let id = SessionId::generate();
         let now = self.clock.now();
         let again = EndedSession::new(EndReason::Replaced, now, &client);
-        let too_many = EndedSession::new(EndReason::OverLimit, now, &client);
+        let over_limit = EndedSession::new(EndReason::OverLimit, now, &client);
         let session = Session {
             user: user.as_str().to_owned(),
             status: "active".to_owned(),
@@ -154,8 +154,8 @@ impl Sessions {
             id: &id,
             session: &session,
             replaced: replaced.map(|id| (id, &again)),
-            most: self.most_per_user,
-            too_many: &too_many,
+            limit: self.max_sessions_per_user,
+            over_limit: &over_limit,
         };
         let created = self.in_time(self.store.create(&new)).await?;
         Ok(Started { id, created })

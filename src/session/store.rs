@@ -184,7 +184,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
     ///
-    /// `most` is the number of fields beyond which no new one is added.
+    /// `limit` is the number of fields beyond which no new one is added.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         id: &SessionId,
         field: &str,
         value: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError>;
 
     /// Asks whether sessions can be read at this moment; for readiness.
@@ -236,9 +236,9 @@ pub struct NewSession<'a> {
     /// The session that ends with it, and why it does.
     pub replaced: Option<(&'a SessionId, &'a EndedSession)>,
     /// How many live sessions the user may have with this one.
-    pub most: usize,
+    pub limit: usize,
     /// Why the oldest of them end.
-    pub too_many: &'a EndedSession,
+    pub over_limit: &'a EndedSession,
 }
 
 /// What a new session ended.

@@ -236,9 +236,9 @@ impl SessionStore for Measured {
         id: &SessionId,
         field: &str,
         value: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
-        let operation = self.store.write(id, field, value, most);
+        let operation = self.store.write(id, field, value, limit);
         self.measure(&self.operations.write, operation).await
     }
 

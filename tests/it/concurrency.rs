@@ -216,8 +216,8 @@ async fn sign_in(
             id,
             session: &session(),
             replaced: replaced.map(|id| (id, &again)),
-            most: MOST,
-            too_many: &ending(EndReason::OverLimit),
+            limit: MOST,
+            over_limit: &ending(EndReason::OverLimit),
         })
         .await
         .map(drop)

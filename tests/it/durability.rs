@@ -532,8 +532,8 @@ async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime
         id,
         session: &session,
         replaced: None,
-        most: 1,
-        too_many: &ending,
+        limit: 1,
+        over_limit: &ending,
     };
     store.create(&new).await.unwrap();
 }

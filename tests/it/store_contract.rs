@@ -110,7 +110,7 @@ async fn begin(
 }
 
 async fn begin_of_at_most(
-    most: usize,
+    limit: usize,
     store: &dyn SessionStore,
     id: &SessionId,
     session: &Session,
@@ -121,8 +121,8 @@ async fn begin_of_at_most(
         id,
         session,
         replaced: replaced.map(|id| (id, &again)),
-        most,
-        too_many: &why(EndReason::OverLimit),
+        limit,
+        over_limit: &why(EndReason::OverLimit),
     };
     store.create(&new).await.unwrap()
 }

@@ -77,8 +77,8 @@ async fn open(config: &Config, location: &Location) -> Vec<Finding> {
             &format!("{error}."),
         )],
         Ok(store) => {
-            let most = config.max_sessions_per_user;
-            let sessions = Sessions::new(Arc::new(store), config.lifetimes, most, clock);
+            let limit = config.max_sessions_per_user;
+            let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, clock);
             vec![
                 ok(
                     SUBJECT,

@@ -48,8 +48,8 @@ pub(super) async fn examine(
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
-        let most = config.max_sessions_per_user;
-        let sessions = Sessions::new(Arc::new(store), config.lifetimes, most, clock);
+        let limit = config.max_sessions_per_user;
+        let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, clock);
         findings.push(self_test::prove(&sessions).await);
     }
     Ok(findings)

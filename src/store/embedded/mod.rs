@@ -167,9 +167,9 @@ impl EmbeddedStore {
     }
 
     /// The next keys behind this one, in their order; dead ones too.
-    fn keys_after(&self, last: Option<&Key>, most: usize) -> Result<Vec<Key>, StoreError> {
+    fn keys_after(&self, last: Option<&Key>, limit: usize) -> Result<Vec<Key>, StoreError> {
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.keys_in((after, Bound::Unbounded), most)
+        self.keys_in((after, Bound::Unbounded), limit)
     }
 
     /// How many keys may be ended at once.
@@ -180,10 +180,10 @@ impl EmbeddedStore {
     fn keys_in<'a>(
         &self,
         range: impl RangeBounds<&'a Key> + 'a,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Key>, StoreError> {
         self.storage.look(|open| {
-            let rows = open.sessions.range(range).map_err(failed)?.take(most);
+            let rows = open.sessions.range(range).map_err(failed)?.take(limit);
             rows.map(|row| Ok(*row.map_err(failed)?.0.value()))
                 .collect()
         })
@@ -203,8 +203,8 @@ impl SessionStore for EmbeddedStore {
             end: unix_millis(now + left),
             record: Record::of(new.session, now),
             replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
-            most: new.most,
-            too_many: new.too_many.clone(),
+            limit: new.limit,
+            over_limit: new.over_limit.clone(),
         }));
         match self.commit(change).await? {
             Applied::Created(created) => Ok(created),
@@ -389,13 +389,13 @@ impl SessionStore for EmbeddedStore {
         id: &SessionId,
         field: &str,
         value: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
         let change = Change::Write {
             key: id.digest(),
             field: field.to_owned(),
             value: value.map(str::to_owned),
-            most,
+            limit,
         };
         match self.commit(change).await? {
             Applied::Written(written) => Ok(written),
@@ -438,9 +438,9 @@ impl SessionStore for EmbeddedStore {
         let begun = Instant::now();
         let flush = self.commit(Change::Flush);
         let flushed = match self.timeout {
-            Some(most) => timeout(most, flush)
+            Some(limit) => timeout(limit, flush)
                 .await
-                .unwrap_or(Err(StoreError::Timeout(most))),
+                .unwrap_or(Err(StoreError::Timeout(limit))),
             None => flush.await,
         };
         if let Err(error) = flushed {
@@ -518,13 +518,13 @@ mod tests {
             created_at: None,
             client: Client::default(),
         };
-        let too_many = ending();
+        let over_limit = ending();
         let new = NewSession {
             id: &id,
             session: &session,
             replaced: None,
-            most: 1,
-            too_many: &too_many,
+            limit: 1,
+            over_limit: &over_limit,
         };
         store.create(&new).await.map(|_| id)
     }
@@ -597,9 +597,9 @@ mod tests {
     async fn the_end_waits_for_a_volume_that_hangs_no_longer_than_it_may() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Folder(folder.path().to_owned());
-        let most = Duration::from_secs(2);
+        let limit = Duration::from_secs(2);
         let limits = EmbeddedLimits {
-            timeout: most,
+            timeout: limit,
             ..EmbeddedLimits::default()
         };
         let store = open_within(&location, limits);
@@ -608,7 +608,7 @@ mod tests {
         store.close().await;
         drop(store);
         let taken = begun.elapsed();
-        assert!(taken < most + CLOSING + most / 2, "{taken:?}");
+        assert!(taken < limit + CLOSING + limit / 2, "{taken:?}");
         go_on.send(()).unwrap();
     }
 

@@ -149,7 +149,7 @@ impl Drop for Writer {
         };
         let begun = *self.ending_since.get_or_init(Instant::now);
         while !thread.is_finished() {
-            if self.timeout.is_some_and(|most| begun.elapsed() > most) {
+            if self.timeout.is_some_and(|limit| begun.elapsed() > limit) {
                 tracing::error!("the session store does not come to an end, and is left to itself");
                 return;
             }
@@ -268,8 +268,8 @@ impl Rounds {
         }
         if is_tight {
             // Behind the last second of activity nobody waits.
-            let most = (!is_asked_for).then_some(SLIDING_FOR);
-            self.write_bit_by_bit(jobs, &slides, most);
+            let limit = (!is_asked_for).then_some(SLIDING_FOR);
+            self.write_bit_by_bit(jobs, &slides, limit);
         } else if !jobs.is_empty() || !slides.is_empty() {
             self.write(jobs, &slides);
         }
@@ -331,7 +331,7 @@ impl Rounds {
         }
     }
 
-    fn write_bit_by_bit(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)], most: Option<Duration>) {
+    fn write_bit_by_bit(&mut self, jobs: Vec<Job>, slides: &[(Key, u64)], limit: Option<Duration>) {
         let (large, small): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|job| job.change.ends_many());
         for job in large {
@@ -343,7 +343,7 @@ impl Rounds {
         }
         let begun = Instant::now();
         for some in slides.chunks(FEW_ROWS) {
-            if most.is_some_and(|most| begun.elapsed() > most) {
+            if limit.is_some_and(|limit| begun.elapsed() > limit) {
                 // The rest is the next second's.
                 return;
             }
@@ -443,7 +443,7 @@ impl Rounds {
     }
 
     /// What is over in the next part of the table, and where the part after it begins.
-    fn dead(&mut self, most: usize) -> Result<Dead, StoreError> {
+    fn dead(&mut self, limit: usize) -> Result<Dead, StoreError> {
         let mut dead = Dead::default();
         let now = unix_millis(self.clock.now() - GRACE);
         let longest = self.clock.now() + self.remembered;
@@ -455,7 +455,7 @@ impl Rounds {
         let sessions = reading.open_table(SESSIONS).map_err(failed)?;
         for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
             let (key, value) = row.map_err(failed)?;
-            if number == MOST_AT_ONCE || dead.sessions.len() + dead.late.len() == most {
+            if number == MOST_AT_ONCE || dead.sessions.len() + dead.late.len() == limit {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
@@ -470,7 +470,7 @@ impl Rounds {
         let until = self.sweeping_from.unwrap_or([u8::MAX; 32]);
         for row in endings.range::<&Key>(&from..=&until).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
-            if dead.endings.len() == most {
+            if dead.endings.len() == limit {
                 // The rest is the next sweep's.
                 break;
             }

@@ -220,10 +220,10 @@ impl SessionStore for RedisStore {
         id: &SessionId,
         field: &str,
         value: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
         self.connections
-            .within_budget(self.do_write(id, field, value, most))
+            .within_budget(self.do_write(id, field, value, limit))
             .await
     }
 

@@ -155,8 +155,8 @@ impl Prepared {
             let measured = Measured::new(store, listener.metrics().registry());
             store = Arc::new(measured.map_err(|error| error.to_string())?);
         }
-        let most = config.max_sessions_per_user;
-        let sessions = Sessions::new(store, config.lifetimes, most, clock);
+        let limit = config.max_sessions_per_user;
+        let sessions = Sessions::new(store, config.lifetimes, limit, clock);
         Ok(Self {
             config,
             sessions,

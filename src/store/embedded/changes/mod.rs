@@ -42,7 +42,7 @@ pub(super) enum Change {
         key: Key,
         field: String,
         value: Option<String>,
-        most: usize,
+        limit: usize,
     },
     /// Lets a session begin now that begins later.
     Date {
@@ -87,8 +87,8 @@ pub(super) struct Creation {
     pub(super) end: u64,
     pub(super) record: Record,
     pub(super) replaced: Option<(Key, EndedSession)>,
-    pub(super) most: usize,
-    pub(super) too_many: EndedSession,
+    pub(super) limit: usize,
+    pub(super) over_limit: EndedSession,
 }
 
 /// What a change did.
@@ -175,9 +175,9 @@ impl<'t> Tables<'t> {
                 key,
                 field,
                 value,
-                most,
+                limit,
             } => self
-                .write(key, field, value.as_ref(), *most)
+                .write(key, field, value.as_ref(), *limit)
                 .map(Applied::Written),
             Change::Date { key, now } => self.date(key, *now).map(|()| Applied::Done),
             Change::Flush => Ok(Applied::Done),
@@ -214,9 +214,9 @@ impl<'t> Tables<'t> {
                 live.push(key);
             }
         }
-        let excess = (live.len() + 1).saturating_sub(creation.most);
+        let excess = (live.len() + 1).saturating_sub(creation.limit);
         for key in live.iter().take(excess) {
-            self.end(key, Some(&creation.too_many))?;
+            self.end(key, Some(&creation.over_limit))?;
             created.evicted.push(SessionHandle::of_digest(key));
         }
         Ok(created)
@@ -290,7 +290,7 @@ impl<'t> Tables<'t> {
         key: &Key,
         field: &str,
         value: Option<&String>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
         if !self.is_alive(key)? {
             return Ok(WriteOutcome::NoSession);
@@ -298,7 +298,7 @@ impl<'t> Tables<'t> {
         let Some((end, mut record)) = self.row(key)? else {
             return Ok(WriteOutcome::NoSession);
         };
-        if !record.write(field, value.cloned(), most) {
+        if !record.write(field, value.cloned(), limit) {
             return Ok(WriteOutcome::TooManyFields);
         }
         let bytes = record.to_bytes()?;

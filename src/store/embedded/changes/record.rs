@@ -70,13 +70,13 @@ impl Record {
         &mut self,
         field: &str,
         value: Option<String>,
-        most: usize,
+        limit: usize,
     ) -> bool {
         let Some(value) = value else {
             self.data.remove(field);
             return true;
         };
-        if self.data.len() >= most && !self.data.contains_key(field) {
+        if self.data.len() >= limit && !self.data.contains_key(field) {
             return false;
         }
         self.data.insert(field.to_owned(), value);

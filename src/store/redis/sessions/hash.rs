@@ -40,7 +40,7 @@ impl RedisStore {
         if let Some((replaced, why)) = new.replaced {
             created.replaced = self.do_delete(replaced, why).await?;
         }
-        if listed > new.most {
+        if listed > new.limit {
             created.evicted = self.trim(new).await?;
         }
         Ok(created)
@@ -265,7 +265,7 @@ impl RedisStore {
         id: &SessionId,
         field: &str,
         value: Option<&str>,
-        most: usize,
+        limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
         let mut pipeline = Pipeline::new();
         let command = pipeline
@@ -274,7 +274,7 @@ impl RedisStore {
             .arg(1)
             .arg(session_key(id))
             .arg(field)
-            .arg(most);
+            .arg(limit);
         if let Some(value) = value {
             command.arg(value);
         }

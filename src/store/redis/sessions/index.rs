@@ -174,9 +174,9 @@ impl RedisStore {
         let Parted { alive, over, .. } = self.part(ids.clone()).await?;
         self.unlist(user, &over).await?;
         ids.retain(|id| !over.contains(id));
-        ids.truncate(ids.len().saturating_sub(new.most));
+        ids.truncate(ids.len().saturating_sub(new.limit));
         ids.retain(|id| alive.contains(id));
-        let Removed { ended, failure, .. } = self.remove(user, &ids, Some(new.too_many)).await?;
+        let Removed { ended, failure, .. } = self.remove(user, &ids, Some(new.over_limit)).await?;
         if let Some(error) = failure {
             tracing::debug!(%error, "a session beyond the most allowed stays for now");
         }
