@@ -1,6 +1,6 @@
 //! Where a request came from.
 
-/// Where a sign-in came from, as far as the request told.
+/// Where a request came from, as far as it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// The client's address.

@@ -9,28 +9,28 @@ use super::lifetimes::Lifetimes;
 use super::{FieldError, field};
 use crate::client::Client;
 
-/// What the server remembers about one visitor.
+/// A session's data, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Who signed in.
     /// A `String` and not a [`UserName`]: a session that another program began may hold any name.
     pub user: String,
-    /// `active` in every session that Innkeeper begins; empty where another program wrote none.
+    /// `active` in every session that Innkeeper creates; empty if another program wrote none.
     pub status: String,
-    /// The application's own fields, each value as JSON; a text that is none stands for itself.
+    /// The application's own fields, each value as JSON; a text that is not JSON stands for itself.
     pub data: BTreeMap<String, String>,
-    /// When the visitor signed in, to the second; `None` where another program began the session.
+    /// When the user signed in, to the second; `None` where another program created the session.
     pub created_at: Option<SystemTime>,
-    /// The browser or program, and the address, that signed in.
+    /// Where the sign-in came from.
     pub client: Client,
 }
 
 impl Session {
-    /// Reads one of the application's fields; `None` where it is not there.
+    /// Reads one of the application's fields; `None` if it is not there.
     ///
     /// # Errors
     ///
-    /// [`FieldError::Json`]: what is there is not of this type.
+    /// [`FieldError::Json`]: it cannot be read as this type.
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
         self.data
             .get(name)

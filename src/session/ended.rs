@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::clock::unix_time;
 
-/// Why somebody ended a session, when, and from where.
+/// Why a session was ended, when, and from where.
 ///
-/// Kept for the idle timeout beside the session's name, for whoever presents the ended id and for nobody else.
-/// A session that just ran out of time leaves none.
+/// Kept for the idle timeout, and told only to a client that presents the ended session's id. A session that expired
+/// leaves none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedSession {
-    /// What was done.
+    /// What ended it.
     pub reason: EndReason,
     /// When, in seconds since 1970.
     pub at: u64,
-    /// The `User-Agent` of whoever did it.
+    /// The `User-Agent` of the client that ended it.
     #[serde(rename = "agent", default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// Whose session it was, where an operator ended it: his command has no log, so the server tells of it when the ended
-    /// id is presented.
+    /// The session's user, if an operator ended it: the command line has no log, so the server logs the end when the
+    /// ended id is presented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
@@ -30,22 +30,22 @@ pub struct EndedSession {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Its own visitor signed out.
+    /// Its user signed out.
     SignedOut,
-    /// The same user ended it, from this session or another.
+    /// Its user ended it in the list of sessions.
     Ended,
-    /// Somebody signed in anew in the same browser.
+    /// Somebody signed in again in the same browser.
     #[serde(rename = "signed_in_again")]
     Replaced,
     /// The user signed in once more than `max_sessions_per_user` allows, and this was the oldest.
     #[serde(rename = "too_many")]
     OverLimit,
-    /// An operator ended it, by the program's own command.
+    /// An operator ended it, by `innkeeper sessions end`.
     ByOperator,
 }
 
 impl EndReason {
-    /// The reasons for which the process that serves ends sessions; operators have a process of their own.
+    /// The reasons that the server counts; an operator's command is a process of its own.
     pub(crate) const OF_THE_SERVER: [Self; 4] = [
         Self::SignedOut,
         Self::Ended,
@@ -76,7 +76,7 @@ impl EndedSession {
         }
     }
 
-    /// The same with the name of the user whose session it was.
+    /// The same, with the session's user.
     pub(crate) fn of(&self, user: &str) -> Self {
         Self {
             user: Some(user.to_owned()),

@@ -37,7 +37,7 @@ pub(super) fn to_text<T: Serialize>(name: &str, value: &T) -> Result<String, Fie
     Ok(text)
 }
 
-/// Reads JSON; what is none was written by another program, and is a plain text.
+/// Reads JSON; another program may have written plain text.
 pub(super) fn from_text<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FieldError> {
     serde_json::from_str(text)
         .or_else(|source| T::deserialize(Value::from(text)).map_err(|_| source))

@@ -24,7 +24,7 @@ impl SessionHandle {
         (handle.to_string() == text).then_some(handle)
     }
 
-    /// The handle of a session of which only the digest is known.
+    /// The handle of the session whose id has this digest.
     pub(crate) fn of_digest(digest: &[u8; 32]) -> Self {
         let bytes = digest.first_chunk().copied().unwrap_or_default();
         Self(u128::from_be_bytes(bytes))
@@ -35,7 +35,7 @@ impl SessionHandle {
         HandlePrefix::new(self.0, HandlePrefix::MIN_DIGITS)
     }
 
-    /// The lowest and the highest digest that have this handle, by what follows it.
+    /// A digest with this handle, filled up with `rest`.
     fn digest(self, rest: u8) -> [u8; 32] {
         let mut digest = [rest; 32];
         for (byte, own) in digest.iter_mut().zip(self.0.to_be_bytes()) {
@@ -45,9 +45,9 @@ impl SessionHandle {
     }
 }
 
-/// The first digits of a handle, eight at least, by which an operator names a session as he reads it in the log.
+/// The first digits of a handle, at least eight: how an operator names a session that he reads of in the log.
 ///
-/// Nothing keeps two sessions from sharing them; all 32 name one.
+/// Two sessions may share them; all 32 digits name exactly one.
 ///
 /// ```
 /// use innkeeper::{HandlePrefix, SessionHandle, SessionId};
@@ -66,7 +66,7 @@ impl HandlePrefix {
     const MIN_DIGITS: usize = 8;
     const ALL_DIGITS: usize = 32;
 
-    /// Of a number of which only the first digits count.
+    /// Keeps the first `digits` of a number.
     fn new(number: u128, digits: usize) -> Self {
         Self {
             first: SessionHandle(number & !Self::rest(digits)),
@@ -86,19 +86,19 @@ impl HandlePrefix {
         (prefix.to_string() == text).then_some(prefix)
     }
 
-    /// The handle, if these are all of its digits.
+    /// The handle, if all 32 digits are given.
     #[must_use]
     pub fn whole(self) -> Option<SessionHandle> {
         (self.digits == Self::ALL_DIGITS).then_some(self.first)
     }
 
-    /// Whether the handle begins so.
+    /// Whether the handle begins with these digits.
     #[must_use]
     pub fn includes(self, handle: SessionHandle) -> bool {
         (self.first..=self.last()).contains(&handle)
     }
 
-    /// All digests whose handle begins so.
+    /// The digests of all ids whose handle begins with these digits.
     pub(crate) fn digests(self) -> RangeInclusive<[u8; 32]> {
         self.first.digest(u8::MIN)..=self.last().digest(u8::MAX)
     }
@@ -107,7 +107,7 @@ impl HandlePrefix {
         SessionHandle(self.first.0 | Self::rest(self.digits))
     }
 
-    /// The bits behind so many digits.
+    /// A mask of the bits behind the first `digits`.
     fn rest(digits: usize) -> u128 {
         u32::try_from(4 * digits)
             .ok()

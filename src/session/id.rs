@@ -1,13 +1,13 @@
-//! The unguessable name of a session.
+//! A session's id.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, Variant, Version};
 
-/// The unguessable name of a session: a version 4 UUID, 122 bits from the operating system's generator.
+/// A session's id: a version 4 UUID, 122 bits from the operating system's generator.
 ///
-/// Who knows it is signed in, so `Debug` does not show it; `Display` does, for the cookie and the store's key.
+/// Whoever knows it is signed in, so `Debug` does not show it; `Display` does, for the cookie and the store's key.
 ///
 /// ```
 /// use innkeeper::SessionId;
@@ -20,7 +20,7 @@ use uuid::{Uuid, Variant, Version};
 pub struct SessionId(Uuid);
 
 impl SessionId {
-    /// Makes an id that nobody has seen.
+    /// Generates a new id.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::new_v4())
@@ -29,7 +29,7 @@ impl SessionId {
     /// Reads the canonical form: 36 characters, lower case, version 4, RFC 9562's variant.
     ///
     /// `None` for every other spelling, also for those that `Uuid` itself would take (braces, `urn:uuid:`,
-    /// capitals, no hyphens), so that one session has one name.
+    /// capitals, no hyphens), so that one session has one spelling.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text).ok()?;
@@ -39,7 +39,7 @@ impl SessionId {
         (canonical && random).then_some(Self(uuid))
     }
 
-    /// The SHA-256 of the canonical form: names the session to those who must not be able to use it.
+    /// The SHA-256 of the canonical form: identifies the session without the power to use it.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut buffer = Uuid::encode_buffer();

@@ -5,17 +5,17 @@ use std::time::{Duration, SystemTime};
 /// The two limits of a session's life (OWASP: idle and absolute timeout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// A session ends after so long without a request.
+    /// A session expires this long after its last request.
     pub idle: Duration,
-    /// And in any case so long after sign-in; `None`: no such limit.
+    /// It expires this long after sign-in in any case; `None`: no such limit.
     pub absolute: Option<Duration>,
 }
 
 impl Lifetimes {
     /// How long a session that is used at `now` may live on; `None` once its absolute limit is reached.
     ///
-    /// The one place that decides. A session without a known beginning has no absolute limit; one that a clock ahead of
-    /// this one began has begun now.
+    /// A session without a known time of creation has no absolute limit; one whose creation lies in the future (another
+    /// machine's clock is ahead) counts as created now.
     #[must_use]
     pub fn expires_in(&self, created_at: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
         match self.absolute_expires_in(created_at, now) {
@@ -36,7 +36,7 @@ impl Lifetimes {
         Some(end.duration_since(now).unwrap_or_default())
     }
 
-    /// Whether the absolute limit is always reached first, so that the idle timeout means nothing.
+    /// Whether the absolute limit is always reached first, so that the idle timeout has no effect.
     pub(crate) fn absolute_comes_first(&self) -> bool {
         self.absolute.is_some_and(|absolute| absolute < self.idle)
     }

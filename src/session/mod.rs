@@ -1,5 +1,4 @@
-//! The domain: what a session is, how long it lives, and where it may be kept.
-//! Knows nothing of HTTP, of Redis or of Rocket.
+//! The domain: what a session is, how long it lives, and what a store of sessions promises. No HTTP, no Redis, no Rocket.
 
 mod active;
 mod ended;

@@ -1,4 +1,4 @@
-//! The contract of a place where sessions live.
+//! What a session store promises: the trait and its types.
 
 use std::fmt;
 
@@ -8,35 +8,36 @@ use super::{
     ActiveSession, EndedSession, HandlePrefix, Session, SessionHandle, SessionId, StoreError,
 };
 
-/// Where sessions live.
+/// A session store.
 ///
 /// Three outcomes are kept apart everywhere: a live session, no session (`Ok(None)`), and a store that
 /// could not do its work (`Err`). Nobody is taken for signed in or out because a store failed.
 ///
-/// A store knows the [`Lifetimes`](super::Lifetimes) and tests them on every read: a session whose time has
-/// come is not found, whether or not its record has been removed yet. Under any interleaving of calls, from
-/// any number of processes where the store is shared:
+/// A store knows the [`Lifetimes`](super::Lifetimes) and checks them on every read: an expired session is not found,
+/// whether or not its record has been removed yet.
 ///
-/// 1. No record is without an end: it is written together with its expiry, in one atomic step.
+/// Under any interleaving of calls, from any number of processes where the store is shared:
+///
+/// 1. Every record expires: record and expiry are written in one atomic step.
 /// 2. A deleted session never comes back. Only [`create`](Self::create) makes a record.
-/// 3. A session is in its user's list if and only if it is alive. (One that another program began is listed from
-///    the first touch on; one that a list has lost, by a failover or a changed setting, soon after its next touch.)
-/// 4. Two writes to different fields of a session both last.
-/// 5. What was acknowledged is kept: a session that `create` returned `Ok` for survives a crash of the
-///    process as far as the store is persistent at all, and so does a deletion.
+/// 3. A session is in its user's list if and only if it is alive. (A session that another program created is listed from
+///    its first touch on; one that dropped out of the list, by a failover or a changed setting, soon after its next
+///    touch.)
+/// 4. Concurrent writes to different fields of a session do not overwrite each other.
+/// 5. Acknowledged changes are kept: after `Ok`, a created or deleted session survives a crash of the process as far as
+///    the store is persistent at all.
 ///
-/// Every method may be called from any task at any time, and a call that is dropped half-way leaves the store
-/// whole: the step was done or it was not. Every method fails where the store could not do its work, or did not
-/// say in time.
+/// Every method may be called from any task at any time. A call whose future is dropped leaves the store consistent: the
+/// step was done, or it was not. A method returns an error if the store could not do its work, or did not answer in time.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
-    /// Writes a new session, ends the one that it replaces, and ends the user's oldest beyond the most allowed.
+    /// Writes a new session, ends the one that it replaces, and ends the user's oldest sessions beyond [`NewSession::limit`].
     ///
     /// The new session lives for the idle timeout, or until its absolute limit if that comes first.
-    /// Returns what this call ended; a session that several calls end at once is one of them's.
+    /// Returns what this call ended; where several calls end the same session at once, one of them returns it.
     ///
-    /// One of the oldest that lies where the store does not answer stays, and a later sign-in ends it: nobody is kept
-    /// out for it.
+    /// An old session that lies in a part of the store that does not answer is left for a later sign-in to end: this
+    /// sign-in does not fail because of it.
     ///
     /// # Errors
     ///
@@ -46,8 +47,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
     /// its absolute limit if that comes first.
     ///
-    /// `None`: no such session, or its time has come. Never makes a record, and changes only its expiry, or a
-    /// beginning that lies in the future.
+    /// `None`: there is no such session, or it has expired. Never creates a record; changes its expiry, and its time of
+    /// creation if that lies in the future.
     ///
     /// # Errors
     ///
@@ -63,9 +64,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Reads all live sessions of a user, in any order, and slides none.
     ///
-    /// `reader`: a session of the user that was found alive a moment ago; it is listed again if the list lost it.
+    /// `reader`: a session of the user that was just found alive; it is put back if the list has lost it.
     ///
-    /// Where a part of the store does not answer, what the others know is returned, and that it is not all.
+    /// If a part of the store does not answer, the sessions of the other parts are returned, with
+    /// [`complete`](Listing::complete) `false`.
     ///
     /// # Errors
     ///
@@ -76,10 +78,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         reader: Option<&SessionId>,
     ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError>;
 
-    /// Puts those of these users' live sessions back into their lists that they have lost, by a look at all sessions that
-    /// there are. It may take longer than the other calls. It is for an operator, not for requests.
+    /// Puts sessions back that these users' lists have lost. It looks at every session in the store, so it may take long:
+    /// it is for an operator, not for requests.
     ///
-    /// A store that loses none does nothing.
+    /// A store whose lists lose nothing does nothing.
     ///
     /// # Errors
     ///
@@ -90,7 +92,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
-    /// finds it. An unknown id is fine: the session that it names is over.
+    /// finds it. An unknown id is no error: that session is over.
     ///
     /// Returns whose live session this call ended; `None` if there was none, or another call ended it, or its record
     /// could not be read.
@@ -104,12 +106,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Ends those of a user's sessions that `selection` includes, like [`delete`](Self::delete), and says selection were alive.
+    /// Ends those of a user's sessions that `selection` includes, like [`delete`](Self::delete), and returns those that
+    /// were alive.
     ///
-    /// A session that is created while this runs may live on, and is then listed.
+    /// A session that is created meanwhile may live on, and is then listed.
     ///
-    /// Where a part of the store does not answer, those that lie elsewhere are ended all the same, and the outcome says
-    /// why the rest may be alive. They stay in the list.
+    /// If a part of the store does not answer, the sessions of the other parts are ended all the same;
+    /// [`EndOutcome::failure`] says why the rest, which stay listed, may be alive.
     ///
     /// # Errors
     ///
@@ -121,11 +124,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError>;
 
-    /// Ends the session that has this handle, whoever's it is, like [`delete`](Self::delete), and says whose it was. What
-    /// is kept of `why` names that user.
+    /// Ends the session with this handle, like [`delete`](Self::delete), and returns its user, whom the stored reason
+    /// names too.
     ///
-    /// `None`: no live session has it. This may mean a look at all sessions that there are, so it may take longer than
-    /// the other calls, and one that is created meanwhile may be missed. It is for an operator, not for requests.
+    /// `None`: no live session has this handle. It may look at every session in the store, so it may take long and miss
+    /// a session that is created meanwhile: it is for an operator, not for requests.
     ///
     /// # Errors
     ///
@@ -136,20 +139,21 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Hands over all live sessions that there are, whoever's they are, in any order, and slides none.
+    /// Passes every live session to `found`, in any order, and slides none.
     ///
-    /// Never holds more than a part of them in memory. One that is created or ends meanwhile may be missing, and a store
-    /// may hand over the same one twice. Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an operator.
+    /// Never holds more than a part of them in memory. A session that is created or ends meanwhile may be missing, and
+    /// one may be passed twice. Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an
+    /// operator.
     ///
     /// # Errors
     ///
-    /// What was handed over is not all.
+    /// `found` has not seen all of them.
     async fn list_all(
         &self,
         found: &mut (dyn FnMut(SessionHandle, ActiveSession) + Send),
     ) -> Result<(), StoreError>;
 
-    /// Reads the live sessions whose handle begins like this, in any order, and slides none.
+    /// Reads the live sessions whose handle begins with `prefix`, in any order, and slides none.
     ///
     /// Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an operator.
     ///
@@ -161,25 +165,24 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         prefix: HandlePrefix,
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError>;
 
-    /// Ends all live sessions that there are, whoever's they are, like [`delete`](Self::delete), and says how many there
-    /// were. What is kept of `why` names each one's user.
+    /// Ends every live session, like [`delete`](Self::delete); each stored reason names the session's user.
     ///
-    /// One that is created meanwhile may live on. Like [`delete_by_handle`](Self::delete_by_handle) it may take long, and is for an
-    /// operator.
+    /// A session that is created meanwhile may live on. Like [`delete_by_handle`](Self::delete_by_handle) it may take
+    /// long, and is for an operator.
     ///
-    /// Where a part of the store does not answer, those that lie elsewhere are ended all the same, and the outcome says
-    /// why the rest may be alive.
+    /// If a part of the store does not answer, the sessions of the other parts are ended all the same;
+    /// [`EndOutcome::failure`] says why the rest may be alive.
     ///
     /// # Errors
     ///
     /// None, some or all of them have ended.
     async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError>;
 
-    /// Why a session was ended; `None` if nobody ended it, or longer than the idle timeout ago.
+    /// Why a session was ended; `None` if it expired, or was ended longer than the idle timeout ago.
     ///
     /// # Errors
     ///
-    /// There may be a reason.
+    /// Somebody may have ended it.
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError>;
 
     /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
@@ -197,56 +200,55 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<WriteOutcome, StoreError>;
 
-    /// Asks whether sessions can be read at this moment; for readiness.
+    /// Checks that sessions can be read at this moment; for readiness.
     ///
     /// # Errors
     ///
     /// They cannot.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// Whether there is no room for new sessions at this moment, while those that there are can be used and ended.
-    /// Must not ask anybody.
+    /// Whether there is no room for new sessions at this moment, while existing ones can be used and ended.
+    /// Must answer from memory.
     fn is_full(&self) -> bool {
         false
     }
 
-    /// Whether the store can never work again in this process, so that only a restart helps. Must not ask anybody.
+    /// Whether the store can never work again in this process, so that only a restart helps. Must answer from
+    /// memory.
     fn is_lost(&self) -> bool {
         false
     }
 
-    /// Tells how the store is. Asked for each scrape of the metrics, so it must be cheap; a store that has nothing to
-    /// tell leaves it out.
+    /// Statistics for the metrics. Called for each scrape, so it must be cheap.
     async fn stats(&self) -> StoreStats {
         StoreStats::default()
     }
 
-    /// Writes what is still only in memory; called once, at shutdown, and returns in the time that a request may wait.
-    /// A store that holds nothing back does nothing.
+    /// Writes what is still only in memory. Called once, at shutdown; returns within the time that a request may wait.
     async fn close(&self) {}
 }
 
 /// A session to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSession<'a> {
-    /// Its name, never used before.
+    /// Its id, never used before.
     pub id: &'a SessionId,
-    /// What is to be remembered.
+    /// What is stored.
     pub session: &'a Session,
-    /// The session that ends with it, and why it does.
+    /// The session that ends because of it, and what is stored as the reason; `None`: it replaces none.
     pub replaced: Option<(&'a SessionId, &'a EndedSession)>,
-    /// How many live sessions the user may have with this one.
+    /// How many live sessions the user may have, this one included.
     pub limit: usize,
-    /// Why the oldest of them end.
+    /// What is stored as the reason why sessions beyond `limit` end.
     pub over_limit: &'a EndedSession,
 }
 
 /// What a new session ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Created {
-    /// Whose session it replaced; `None` if none, or one that was over.
+    /// The user of the session that it replaced; `None` if it replaced none, or that was over already.
     pub replaced: Option<String>,
-    /// Those of its user's oldest that made room for it.
+    /// The user's oldest sessions, which were over the limit.
     pub evicted: Vec<SessionHandle>,
 }
 
@@ -254,9 +256,9 @@ pub struct Created {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Listing<T> {
-    /// Those that are known to be alive.
+    /// The sessions that were found alive.
     pub sessions: Vec<T>,
-    /// Whether there are no others; `false` where a part of the store did not answer.
+    /// Whether these are all; `false` if a part of the store did not answer.
     pub complete: bool,
 }
 
@@ -264,14 +266,14 @@ pub struct Listing<T> {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct EndOutcome {
-    /// Those that were alive and are over.
+    /// The sessions that this call ended.
     pub ended: Vec<SessionHandle>,
-    /// Why others may be alive; `None`: all are over.
+    /// Why others may be alive; `None`: all of them are over.
     pub failure: Option<StoreError>,
 }
 
 impl EndOutcome {
-    /// All of them are over.
+    /// Every session that was to end has ended.
     pub fn all(ended: Vec<SessionHandle>) -> Self {
         Self {
             ended,
@@ -306,24 +308,24 @@ impl Selection {
 /// What became of a write to a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// It is done.
+    /// The field was written or removed.
     Written,
-    /// The session is over, and nothing was written.
+    /// The session is over; nothing was written.
     NoSession,
-    /// The session has as many fields as it may have, and nothing was written.
+    /// The session has as many fields as it may have; nothing was written.
     TooManyFields,
 }
 
-/// What a store knows about itself at one moment, for the operator; `None` where it has no such thing, or cannot say.
+/// Statistics of a store, for the metrics; `None` where a store has no such figure, or does not know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreStats {
-    /// About how many sessions are alive. Those whose time has come may be counted until they are removed.
+    /// About how many sessions are alive. Expired ones may be counted until they are removed.
     pub active: Option<u64>,
-    /// How far `active` may be from the truth, where it is an estimate.
+    /// How far `active` may be off, where it is an estimate.
     pub active_error: Option<u64>,
-    /// Whether the store is taken for away, so that operations fail at once and do not try it.
+    /// Whether the circuit breaker is open: calls fail at once, without trying the store.
     pub circuit_open: Option<bool>,
-    /// Whether there is no room for new sessions, while those that there are can be used and ended.
+    /// Whether there is no room for new sessions, while existing ones can be used and ended.
     pub full: Option<bool>,
     /// The connections to its server.
     pub connections: Option<ConnectionCount>,
@@ -332,8 +334,8 @@ pub struct StoreStats {
 /// How many connections a store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionCount {
-    /// Open at this moment.
+    /// Connections that are open.
     pub open: usize,
-    /// The most that it opens.
+    /// The most connections that the store opens.
     pub limit: usize,
 }
