@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
-/// Tells the time; copies of one clock agree, and none of them ever goes back.
+/// Tells the time. Copies of one clock agree, and it never goes back.
 ///
-/// It is tokio's clock counted from the moment of its making, and as far ahead of that as the wall clock has ever been
-/// seen. The wall clock goes on while a machine sleeps; tokio's neither goes back when somebody sets the wall clock
-/// back, nor stands still in a test that pauses and advances it.
-/// So no session lives longer because a clock was changed, and none that was over lives again.
+/// It counts on from its start by tokio's clock, and jumps ahead when the wall clock is seen further ahead. The wall clock
+/// goes on while a machine sleeps; tokio's does not go back when somebody sets the wall clock back, and follows a test
+/// that pauses and advances it.
+/// So no session lives longer, and no expired session comes back, because a clock was changed.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Origin>);
 
@@ -21,7 +21,7 @@ pub struct Clock(Arc<Origin>);
 struct Origin {
     wall: SystemTime,
     steady: Instant,
-    /// The furthest that the wall clock was ahead, in nanoseconds.
+    /// The furthest that the wall clock was seen ahead of `steady`, in nanoseconds.
     ahead: AtomicU64,
 }
 
@@ -36,20 +36,20 @@ impl Clock {
         }))
     }
 
-    /// Tells the present.
+    /// The present.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         // The wall clock is read first: a pause between the two readings must not look as if it had gone ahead.
-        self.told_with(SystemTime::now())
+        self.now_by(SystemTime::now())
     }
 
-    fn told_with(&self, wall: SystemTime) -> SystemTime {
+    fn now_by(&self, wall: SystemTime) -> SystemTime {
         let origin = &*self.0;
         let steady = origin.wall + origin.steady.elapsed();
         let ahead = wall.duration_since(steady).unwrap_or_default().as_nanos();
         let ahead = u64::try_from(ahead).unwrap_or(u64::MAX);
         let mut furthest = origin.ahead.load(Ordering::Relaxed);
-        // Read first: a write by every request would send the line from core to core.
+        // Loaded first: a write by every request would move the cache line from core to core.
         if furthest < ahead {
             furthest = origin.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead);
         }
@@ -57,15 +57,15 @@ impl Clock {
     }
 }
 
-/// How stores and records count time; nothing before 1970.
+/// The time since 1970, as stores and records count it; zero for what is earlier.
 pub(crate) fn unix_time(timestamp: SystemTime) -> Duration {
     timestamp.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The end of the year 9999: what is later was written by mistake, and no calendar can tell it.
+/// The end of the year 9999, the latest that RFC 3339 can write: what a record names beyond it was written by mistake.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The moment that a record names, in whole seconds since 1970.
+/// The reverse of [`unix_time`], in whole seconds.
 pub(crate) fn from_unix_time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
 }
@@ -88,10 +88,10 @@ mod tests {
         let clock = Clock::start();
         let copy = clock.clone();
         let real = SystemTime::now();
-        let ahead = clock.told_with(real + HOUR);
+        let ahead = clock.now_by(real + HOUR);
         assert!(ahead >= real + HOUR);
         for clock in [&clock, &copy] {
-            let back = clock.told_with(real);
+            let back = clock.now_by(real);
             assert!(back >= ahead, "{back:?}");
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -102,7 +102,7 @@ mod tests {
     fn a_machine_that_slept_finds_the_right_time() {
         let clock = Clock::start();
         let real = SystemTime::now();
-        assert!(clock.told_with(real + 5 * HOUR) >= real + 5 * HOUR);
-        assert!(clock.told_with(real + 5 * HOUR) < real + 6 * HOUR);
+        assert!(clock.now_by(real + 5 * HOUR) >= real + 5 * HOUR);
+        assert!(clock.now_by(real + 5 * HOUR) < real + 6 * HOUR);
     }
 }

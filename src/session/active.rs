@@ -13,7 +13,7 @@ use crate::client::Client;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Who signed in.
-    /// A `String` and not a [`UserName`]: a session that another program began may hold any name.
+    /// A `String` and not a [`UserName`](crate::UserName): a session that another program began may hold any name.
     pub user: String,
     /// `active` in every session that Innkeeper creates; empty if another program wrote none.
     pub status: String,
