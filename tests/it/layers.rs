@@ -47,7 +47,7 @@ fn the_domain_knows_neither_store_nor_web() {
             "redb",
             "crate::store",
             "crate::web",
-            "crate::cli",
+            "crate::cli::",
             "crate::config",
             "http::",
         ],
@@ -58,21 +58,21 @@ fn the_domain_knows_neither_store_nor_web() {
 fn the_store_knows_no_web() {
     assert_free_of(
         "src/store",
-        &["rocket", "crate::web", "crate::cli", "http::", "cookie"],
+        &["rocket", "crate::web", "crate::cli::", "http::", "cookie"],
     );
 }
 
 #[test]
 fn the_operators_commands_and_the_web_know_nothing_of_each_other() {
     assert_free_of("src/cli", &["crate::web", "rocket::http", "redb::"]);
-    assert_free_of("src/web", &["crate::cli"]);
+    assert_free_of("src/web", &["crate::cli::"]);
 }
 
 #[test]
 fn the_settings_know_neither_store_nor_web() {
     assert_free_of(
         "src/config",
-        &["crate::store", "crate::web", "crate::cli", "rocket::http"],
+        &["crate::store", "crate::web", "crate::cli::", "rocket::http"],
     );
 }
 
