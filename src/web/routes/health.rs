@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::observe::audit::Audit;
-use crate::web::stage::shutdown::Readiness;
+use crate::web::observe::readiness::Readiness;
 
 /// Never says more than this: whoever asks need not be signed in.
 #[derive(Serialize, ToSchema)]
-pub(in crate::web) struct Health {
+pub(crate) struct Health {
     status: &'static str,
 }
 
@@ -31,7 +31,7 @@ fn answer(status: Status, text: &'static str) -> Answer {
     responses((status = 200, description = "It does.", body = Health))
 )]
 #[get("/healthz")]
-pub(in crate::web) fn alive() -> Answer {
+pub(crate) fn alive() -> Answer {
     answer(Status::Ok, "alive")
 }
 
@@ -47,12 +47,12 @@ pub(in crate::web) fn alive() -> Answer {
     )
 )]
 #[get("/readyz")]
-pub(in crate::web) async fn ready(
+pub(crate) async fn ready(
     sessions: &Sessions,
-    ending: &State<Readiness>,
+    readiness: &State<Readiness>,
     audit: Audit<'_>,
 ) -> Answer {
-    if ending.has_begun() {
+    if readiness.is_draining() {
         return answer(Status::ServiceUnavailable, "shutting down");
     }
     match sessions.check().await {

@@ -3,9 +3,9 @@
 use rocket::get;
 use rocket::response::Redirect;
 
+use crate::web::answers::documented::PublicResponses;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::stage::openapi::PublicResponses;
 
 /// Goes on to the profile or the sign-in.
 #[utoipa::path(
@@ -15,7 +15,7 @@ use crate::web::stage::openapi::PublicResponses;
     security((), ("session" = []))
 )]
 #[get("/")]
-pub(in crate::web) fn page(current: Result<&CurrentSession, Refusal>) -> Result<Redirect, Refusal> {
+pub(crate) fn page(current: Result<&CurrentSession, Refusal>) -> Result<Redirect, Refusal> {
     match current {
         Ok(_) => Ok(Redirect::to("/profile/")),
         Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(Redirect::to("/login/")),

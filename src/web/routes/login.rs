@@ -1,19 +1,23 @@
 //! Signing in.
 
+use std::collections::BTreeMap;
+
 use rocket::form::FromForm;
 use rocket::http::Status;
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, State, get, post};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::client::Client;
 use crate::session::Sessions;
 use crate::user_name::{NameError, UserName};
+use crate::web::answers::documented::{PublicResponses, Responses, SignInResponses, json_or_html};
 use crate::web::answers::negotiate::{SeeOther, answer};
 use crate::web::answers::page::HtmlPage;
-use crate::web::answers::refusal::{Invalid, Refusal};
+use crate::web::answers::refusal::{HTTPValidationError, Invalid, Refusal};
 use crate::web::guards::body::Body;
 use crate::web::guards::current_session::CurrentSession;
 use crate::web::guards::end_lookup::EndLookup;
@@ -21,7 +25,6 @@ use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
 use crate::web::request::next::Next;
-use crate::web::stage::openapi::{LoginForm, LoginRequest, PublicResponses, SignInResponses};
 use crate::web::views::end_notice::{Explanation, explain};
 
 /// What the form shows.
@@ -34,13 +37,52 @@ struct Form {
     ended: Option<Explanation>,
 }
 
+/// Who signs in. Other fields are ignored.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "username": "abdullah" })))]
+#[expect(
+    dead_code,
+    reason = "a body is read field by field, to say what is wrong with it"
+)]
+struct LoginRequest {
+    #[schema(schema_with = user_name_schema)]
+    username: String,
+}
+
+/// The same from a form. A field may be given once.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "username": "abdullah" })))]
+#[expect(dead_code, reason = "as above")]
+struct LoginForm {
+    #[schema(schema_with = user_name_schema)]
+    username: String,
+    /// Where to go on to; only a path of this site is followed.
+    #[schema(required = false)]
+    next: String,
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
+}
+
+fn user_name_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(
+            "In any script; counted and kept in Unicode's NFC. No control, invisible or replacement characters and no \
+             non-characters; of white space only single spaces inside; a variation selector only behind an emoji.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(UserName::MAX_CHARS))
+        .pattern(Some(UserName::pattern()))
+        .build()
+}
+
 /// What a program reads after signing in.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "message": "Logged in successfully",
     "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf"
 })))]
-pub(in crate::web) struct LoggedIn {
+pub(crate) struct LoggedIn {
     message: &'static str,
     #[schema(format = "uuid")]
     session_id: String,
@@ -48,13 +90,13 @@ pub(in crate::web) struct LoggedIn {
 
 /// Where the form's address may say where to go on to, and why the visitor is here.
 #[derive(FromForm)]
-pub(in crate::web) struct Query {
+pub(crate) struct Query {
     next: Option<Next>,
     ended: Option<String>,
 }
 
 /// The form, or what stands in its place.
-pub(in crate::web) struct SignInPage {
+pub(crate) struct SignInPage {
     next: Option<Next>,
     signed_in: bool,
     /// The session that the visitor still has a cookie for is over.
@@ -84,7 +126,7 @@ pub(in crate::web) struct SignInPage {
     security((), ("session" = []))
 )]
 #[get("/login?<query..>")]
-pub(in crate::web) fn page(
+pub(crate) fn page(
     query: Query,
     current: Result<&CurrentSession, Refusal>,
     ended: &EndLookup,
@@ -137,7 +179,7 @@ const PROFILE: &str = "/profile/";
 
 /// The answer to a sign-in.
 #[derive(Responder)]
-pub(in crate::web) enum Answer {
+pub(crate) enum Answer {
     /// A new session.
     SignedIn(SeeOther<LoggedIn>),
     /// The form again, with what is wrong.
@@ -147,7 +189,7 @@ pub(in crate::web) enum Answer {
 }
 
 /// The form as it comes back.
-pub(in crate::web) struct Mistake {
+pub(crate) struct Mistake {
     form: Form,
     invalid: Invalid,
 }
@@ -157,6 +199,15 @@ impl<'r> Responder<'r, 'static> for Box<Mistake> {
         Audit::of(request).refused(&Refusal::Invalid(self.invalid.clone()));
         let (form, detail) = (&self.form, self.invalid.detail());
         answer(request, Status::UnprocessableEntity, "login", form, &detail)
+    }
+}
+
+impl IntoResponses for Mistake {
+    fn responses() -> Responses {
+        json_or_html::<HTTPValidationError>(
+            422,
+            "The body does not say what it must; to a browser the form again.",
+        )
     }
 }
 
@@ -174,7 +225,7 @@ impl<'r> Responder<'r, 'static> for Box<Mistake> {
     security((), ("session" = []))
 )]
 #[post("/login", data = "<body>")]
-pub(in crate::web) async fn submit(
+pub(crate) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,
     body: Result<Body, Refusal>,
     presented: Presented,

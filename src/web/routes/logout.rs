@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::client::Client;
 use crate::session::Sessions;
+use crate::web::answers::documented::{PublicResponses, SignOutResponses};
 use crate::web::answers::negotiate::SeeOther;
 use crate::web::answers::page::HtmlPage;
 use crate::web::answers::refusal::Refusal;
@@ -13,12 +14,11 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
-use crate::web::stage::openapi::{PublicResponses, SignOutResponses};
 use crate::web::views::countdown::Watch;
 
 /// Who is about to sign out, if anybody.
 #[derive(Serialize)]
-pub(in crate::web) struct Question {
+pub(crate) struct Question {
     watch: Option<Watch>,
     /// The sign-out that is confirmed came without a cookie, so it ended nothing.
     without_cookie: bool,
@@ -41,7 +41,7 @@ const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
     security((), ("session" = []))
 )]
 #[get("/logout?<without_cookie>")]
-pub(in crate::web) fn page(
+pub(crate) fn page(
     without_cookie: Option<&str>,
     current: Result<&CurrentSession, Refusal>,
 ) -> Result<HtmlPage<Question>, Refusal> {
@@ -67,7 +67,7 @@ pub(in crate::web) fn page(
 /// What a program reads.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({ "message": "Logged out successfully" })))]
-pub(in crate::web) struct LoggedOut {
+pub(crate) struct LoggedOut {
     message: &'static str,
 }
 
@@ -81,7 +81,7 @@ pub(in crate::web) struct LoggedOut {
     security((), ("session" = []))
 )]
 #[post("/logout")]
-pub(in crate::web) async fn submit(
+pub(crate) async fn submit(
     same_origin: Result<SameOrigin, Refusal>,
     presented: Presented,
     client: Client,

@@ -8,7 +8,7 @@ pub(super) mod logout;
 pub(super) mod profile;
 pub(super) mod session;
 pub(super) mod sessions;
-pub(in crate::web) mod static_files;
+pub(crate) mod static_files;
 
 use rocket::Route;
 

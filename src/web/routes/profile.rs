@@ -8,10 +8,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::session::Session;
+use crate::web::answers::documented::ReadResponses;
 use crate::web::answers::negotiate::{Format, Page};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::stage::openapi::ReadResponses;
 use crate::web::views::countdown::Watch;
 use crate::web::views::timestamp::{Moment, in_words};
 
@@ -21,7 +21,7 @@ use crate::web::views::timestamp::{Moment, in_words};
     "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf",
     "session_data": { "user": "abdullah", "status": "active" }
 })))]
-pub(in crate::web) struct Profile {
+pub(crate) struct Profile {
     #[schema(format = "uuid")]
     session_id: String,
     session_data: SessionData,
@@ -40,7 +40,7 @@ struct SessionData {
 
 /// What the page shows.
 #[derive(Serialize)]
-pub(in crate::web) struct View {
+pub(crate) struct View {
     watch: Watch,
     since: Option<Moment>,
     ends: Moment,
@@ -56,7 +56,7 @@ pub(in crate::web) struct View {
     security(("session" = []))
 )]
 #[get("/profile")]
-pub(in crate::web) fn page(
+pub(crate) fn page(
     current: Result<&CurrentSession, Refusal>,
     format: Format,
 ) -> Result<Page<View, Profile>, Refusal> {

@@ -8,13 +8,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
+use crate::web::answers::documented::ReadResponses;
 use crate::web::answers::negotiate::Format;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::passive_session::PassiveSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
-use crate::web::stage::openapi::ReadResponses;
 use crate::web::views::end_notice::explain;
 
 /// What a program, or a page's script, reads.
@@ -24,7 +24,7 @@ use crate::web::views::end_notice::explain;
     "idle_seconds_left": 899,
     "absolute_seconds_left": 43_199
 })))]
-pub(in crate::web) struct TimeLeft {
+pub(crate) struct TimeLeft {
     user: String,
     idle_seconds_left: u64,
     /// `null` where sessions have no such limit.
@@ -43,13 +43,13 @@ impl<'r> Responder<'r, 'static> for TimeLeft {
 
 /// Why there is nothing to read.
 #[derive(Responder)]
-pub(in crate::web) enum Nothing {
+pub(crate) enum Nothing {
     Ended(Ended),
     Refused(Refusal),
 }
 
 /// The session is over, and why.
-pub(in crate::web) struct Ended(String);
+pub(crate) struct Ended(String);
 
 /// The profile's answer with a reason.
 #[derive(Serialize, ToSchema)]
@@ -90,7 +90,7 @@ struct EndedBody {
     security(("session" = []))
 )]
 #[get("/session")]
-pub(in crate::web) fn read(
+pub(crate) fn read(
     passive: Result<&PassiveSession, Refusal>,
     ended: &EndLookup,
     sessions: &Sessions,

@@ -11,13 +11,13 @@ use crate::clock::rfc3339;
 use crate::session::{
     EndOutcome, EndReason, ListedSession, Listing, Selection, SessionHandle, Sessions, StoreError,
 };
+use crate::web::answers::documented::{EndOneResponses, EndResponses, ReadResponses};
 use crate::web::answers::negotiate::{Format, Page, SeeOther};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
 use crate::web::request::user_agent::device;
-use crate::web::stage::openapi::{EndOneResponses, EndResponses, ReadResponses};
 use crate::web::views::countdown::Watch;
 use crate::web::views::timestamp::{Moment, ago};
 
@@ -32,7 +32,7 @@ use crate::web::views::timestamp::{Moment, ago};
     "last_active_at": "2026-07-01T12:34:56Z",
     "expires_at": "2026-07-01T12:49:56Z"
 }] })))]
-pub(in crate::web) struct SessionList {
+pub(crate) struct SessionList {
     sessions: Vec<Entry>,
     /// `false` where a part of the store did not answer, so that there may be more sessions. Else it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ struct Entry {
 
 /// What the page shows.
 #[derive(Serialize)]
-pub(in crate::web) struct View {
+pub(crate) struct View {
     watch: Watch,
     sessions: Vec<Row>,
     others: usize,
@@ -88,7 +88,7 @@ struct Row {
     security(("session" = []))
 )]
 #[get("/sessions")]
-pub(in crate::web) async fn page(
+pub(crate) async fn page(
     current: Result<&CurrentSession, Refusal>,
     format: Format,
     sessions: &Sessions,
@@ -155,14 +155,14 @@ fn device_of(client: &Client) -> String {
 /// What a program reads after ending one session.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({ "message": "Session ended" })))]
-pub(in crate::web) struct EndedOne {
+pub(crate) struct EndedOne {
     message: &'static str,
 }
 
 /// What a program reads after ending several.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({ "message": "Other sessions ended", "ended": 2 })))]
-pub(in crate::web) struct EndedSeveral {
+pub(crate) struct EndedSeveral {
     message: &'static str,
     ended: usize,
 }
@@ -188,7 +188,7 @@ type Several = Result<SeeOther<EndedSeveral>, Refusal>;
     security(("session" = []))
 )]
 #[delete("/sessions/<handle>")]
-pub(in crate::web) async fn end_one(
+pub(crate) async fn end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
     client: Client,
@@ -238,7 +238,7 @@ pub(in crate::web) async fn end_one(
     security(("session" = []))
 )]
 #[delete("/sessions/others")]
-pub(in crate::web) async fn end_others(
+pub(crate) async fn end_others(
     current: Result<&CurrentSession, Refusal>,
     client: Client,
     sessions: &Sessions,
@@ -269,7 +269,7 @@ pub(in crate::web) async fn end_others(
     security(("session" = []))
 )]
 #[delete("/sessions")]
-pub(in crate::web) async fn end_all(
+pub(crate) async fn end_all(
     current: Result<&CurrentSession, Refusal>,
     client: Client,
     cookie: &State<SessionCookie>,
@@ -311,7 +311,7 @@ pub(in crate::web) async fn end_all(
     security(("session" = []))
 )]
 #[post("/sessions/<handle>/end")]
-pub(in crate::web) async fn submit_end_one(
+pub(crate) async fn submit_end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
     client: Client,
@@ -330,7 +330,7 @@ pub(in crate::web) async fn submit_end_one(
     security(("session" = []))
 )]
 #[post("/sessions/others/end")]
-pub(in crate::web) async fn submit_end_others(
+pub(crate) async fn submit_end_others(
     current: Result<&CurrentSession, Refusal>,
     client: Client,
     sessions: &Sessions,
@@ -347,7 +347,7 @@ pub(in crate::web) async fn submit_end_others(
     security(("session" = []))
 )]
 #[post("/sessions/end")]
-pub(in crate::web) async fn submit_end_all(
+pub(crate) async fn submit_end_all(
     current: Result<&CurrentSession, Refusal>,
     client: Client,
     cookie: &State<SessionCookie>,

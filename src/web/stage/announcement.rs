@@ -9,7 +9,7 @@ use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::embedded;
 
-pub(in crate::web) fn announcement(config: &Config) -> AdHoc {
+pub(crate) fn announcement(config: &Config) -> AdHoc {
     let place = store::place(config);
     let choice = config.store.clone();
     let doubt = config.doubt();

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 ///
 /// For the program alone. Another application that uses Innkeeper has more to do than sign-in, and decides itself:
 /// `/readyz` tells, and [`Sessions::is_lost`].
-pub(in crate::web) struct EndWithTheStore;
+pub(crate) struct EndWithTheStore;
 
 #[async_trait]
 impl Fairing for EndWithTheStore {

@@ -18,15 +18,15 @@ use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
 use crate::web::guards::host::Hosts;
 use crate::web::guards::sessions::Patience;
 use crate::web::observe::metrics::Metrics;
+use crate::web::observe::readiness::Readiness;
 use crate::web::request::method_override::PostStaysPost;
 use crate::web::routes::health;
 use crate::web::stage::own_route::own;
-use crate::web::stage::shutdown::Readiness;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
 ///
 /// It goes with its value, too: Rocket's local client, which tests use, has no shutdown.
-pub(in crate::web) struct MetricsListener {
+pub(crate) struct MetricsListener {
     /// Bound before the launch, so that a port that cannot be had stops it. Rocket takes no listener that is bound
     /// already: this one is closed in the moment in which Rocket opens its own.
     reserved: Mutex<Option<TcpListener>>,
@@ -35,7 +35,7 @@ pub(in crate::web) struct MetricsListener {
 }
 
 impl MetricsListener {
-    pub(in crate::web) fn reserve(setting: &MetricsAddress) -> Result<Self, String> {
+    pub(crate) fn reserve(setting: &MetricsAddress) -> Result<Self, String> {
         let MetricsAddress { address, source } = setting;
         let reserved = TcpListener::bind(address)
             .map_err(|error| format!("{source}: {address} cannot be had ({error})"))?;
@@ -46,7 +46,7 @@ impl MetricsListener {
         })
     }
 
-    pub(in crate::web) fn metrics(&self) -> &Arc<Metrics> {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
@@ -93,8 +93,8 @@ impl MetricsListener {
         if let Some(patience) = first.state::<Patience>() {
             second = second.manage::<Patience>(*patience);
         }
-        if let Some(ending) = first.state::<Readiness>() {
-            second = second.manage::<Readiness>(ending.clone());
+        if let Some(readiness) = first.state::<Readiness>() {
+            second = second.manage::<Readiness>(readiness.clone());
         }
         let second = second.ignite().await.map_err(|error| sentence(&error))?;
         self.shutdown.get_or_init(|| second.shutdown());

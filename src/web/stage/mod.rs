@@ -1,12 +1,12 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
-pub(in crate::web) mod announcement;
-pub(in crate::web) mod lost_store;
-pub(in crate::web) mod metrics_server;
-pub(in crate::web) mod openapi;
-pub(in crate::web) mod own_route;
-pub(in crate::web) mod shutdown;
-pub(in crate::web) mod template_folder;
+pub(crate) mod announcement;
+pub(crate) mod lost_store;
+pub(crate) mod metrics_server;
+pub(crate) mod openapi;
+pub(crate) mod own_route;
+pub(crate) mod shutdown;
+pub(crate) mod template_folder;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +21,8 @@ use rocket_dyn_templates::Template;
 use self::announcement::announcement;
 use self::lost_store::EndWithTheStore;
 use self::metrics_server::MetricsListener;
-use self::openapi::Document;
 use self::own_route::own;
-use self::shutdown::{OrderlyEnd, Readiness, StopTimes};
+use self::shutdown::{GracefulShutdown, StopTimes};
 use self::template_folder::Named;
 use crate::clock::Clock;
 use crate::config::{self, Config, Location, PublicUrl, StoreChoice};
@@ -35,10 +34,12 @@ use crate::web::guards::host::Hosts;
 use crate::web::guards::same_origin::Site;
 use crate::web::guards::sessions::Patience;
 use crate::web::observe::logging::RequestLog;
+use crate::web::observe::readiness::Readiness;
 use crate::web::observe::request_id::RequestIds;
 use crate::web::request::cookie::SessionCookie;
 use crate::web::request::method_override::PostStaysPost;
 use crate::web::routes;
+use crate::web::routes::docs::Document;
 use crate::web::routes::static_files;
 
 /// The whole application, as `cargo run` serves it.
@@ -175,7 +176,9 @@ impl Prepared {
         let secure = config.public_url.as_ref().map_or(tls, PublicUrl::is_secure);
         let cookie = SessionCookie { secure };
         let allowed = allowed_hosts(rocket.figment(), config.public_url.as_ref());
-        let document = Document::new(cookie.name(), config.public_url.as_ref(), allowed);
+        let document = openapi::describe(cookie.name(), config.public_url.as_ref(), allowed);
+        let readiness = Readiness::default();
+        let graceful = GracefulShutdown::new(readiness.clone());
         let mut rocket = without_default_ip_header(rocket);
         if let Some(listener) = metrics {
             rocket = rocket
@@ -189,15 +192,16 @@ impl Prepared {
                 waits_for_its_store(&config).then_some(config.redis_timeout),
             ))
             .manage(cookie)
-            .manage(document)
+            .manage(Document::new(&document))
             .manage(HeaderPolicy { hsts })
             .manage(allowed)
             .attach(PostStaysPost)
             .attach(SecurityHeaders)
             .attach(RequestLog)
-            .attach(OrderlyEnd)
+            .manage(graceful.clone())
+            .attach(graceful)
             .attach(announcement(&config))
-            .manage(Readiness::default())
+            .manage(readiness)
             .manage(Site::new(config.public_url, tls))
             .mount("/", own(routes::routes()))
             .mount("/static/innkeeper", own(static_files::routes()));

@@ -11,7 +11,7 @@ use crate::web::observe::request_record::Trace;
 const BEHIND_APPLICATION: isize = 40;
 
 /// Makes them routes that take no address from the application, and whose answers are known as ours.
-pub(in crate::web) fn own(routes: Vec<Route>) -> Vec<Route> {
+pub(crate) fn own(routes: Vec<Route>) -> Vec<Route> {
     routes
         .into_iter()
         .map(|mut route| {

@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rocket::config::Sig;
@@ -13,73 +12,56 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::session::Sessions;
+use crate::web::observe::readiness::Readiness;
 
-/// Whether the process has been asked to end; managed by Rocket.
-#[derive(Clone, Default)]
-pub(in crate::web) struct Readiness(Arc<Progress>);
-
-#[derive(Default)]
-struct Progress {
-    begun: AtomicBool,
-    closed: Notify,
+/// Closes connections and the store as the process ends: a fairing, managed by Rocket for [`launch`] too.
+#[derive(Clone)]
+pub(crate) struct GracefulShutdown {
+    readiness: Readiness,
+    store_closed: Arc<Notify>,
 }
 
-impl Readiness {
-    pub(in crate::web) fn has_begun(&self) -> bool {
-        self.0.begun.load(Ordering::Relaxed)
-    }
-
-    fn begin(&self) {
-        self.0.begun.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns when Rocket is shutting down and [`OrderlyEnd`] has closed the store.
-    async fn closed(&self) {
-        self.0.closed.notified().await;
+impl GracefulShutdown {
+    pub(crate) fn new(readiness: Readiness) -> Self {
+        Self {
+            readiness,
+            store_closed: Arc::default(),
+        }
     }
 }
-
-/// Closes connections and the store as the process ends.
-pub(in crate::web) struct OrderlyEnd;
 
 #[async_trait]
-impl Fairing for OrderlyEnd {
+impl Fairing for GracefulShutdown {
     fn info(&self) -> Info {
         Info {
-            name: "Orderly end",
+            name: "Graceful shutdown",
             kind: Kind::Response | Kind::Shutdown,
         }
     }
 
-    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let ending = request.rocket().state::<Readiness>();
-        if ending.is_some_and(Readiness::has_begun) {
+    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
+        if self.readiness.is_draining() {
             // The next request of a connection that is kept would find nobody.
             response.set_raw_header("Connection", "close");
         }
     }
 
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {
-        let ending = rocket.state::<Readiness>();
-        if let Some(ending) = ending {
-            ending.begin();
-        }
+        self.readiness.drain();
         if let Some(sessions) = rocket.state::<Sessions>() {
             sessions.close().await;
         }
-        if let Some(ending) = ending {
-            ending.0.closed.notify_one();
-        }
+        self.store_closed.notify_one();
     }
 }
 
 /// How long the program's end takes, managed by its Rocket.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::web) struct StopTimes {
+pub(crate) struct StopTimes {
     /// How long requests are still taken after readiness is gone, so that whoever sends them learns of it first.
-    pub(in crate::web) drain: Duration,
+    pub(crate) drain: Duration,
     /// How long those that are under way then have until they are cut.
-    pub(in crate::web) limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 /// Dropped with the last part of its Rocket.
@@ -109,8 +91,8 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
         _until_dropped: alive,
     });
     let rocket = rocket.ignite().await?;
-    let (Some(ending), Some(times)) = (
-        rocket.state::<Readiness>().cloned(),
+    let (Some(graceful), Some(times)) = (
+        rocket.state::<GracefulShutdown>().cloned(),
         rocket.state::<StopTimes>().copied(),
     ) else {
         // Not what `rocket()` has put together: nothing is known of its end.
@@ -122,7 +104,7 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     }
     let asked_twice = asked_twice(
         Requests::listen(signals.ctrlc),
-        ending.clone(),
+        graceful.readiness,
         rocket.shutdown(),
         times.drain,
     );
@@ -132,7 +114,7 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     let served = async {
         tokio::select! {
             result = &mut launched => return result.map(drop),
-            () = ending.closed() => {}
+            () = graceful.store_closed.notified() => {}
         }
         // Rocket would now wait for its `grace` whole if a single connection is open at this moment. What is dropped
         // here is the listener; the connections live on in tasks of their own, each of which ends as soon as it is
@@ -163,12 +145,12 @@ async fn too_late(shutdown: Shutdown, limit: Duration) {
 /// Answers the first signal, and returns at the next one.
 async fn asked_twice(
     mut requests: Requests,
-    ending: Readiness,
+    readiness: Readiness,
     shutdown: Shutdown,
     drain: Duration,
 ) {
     if requests.next().await == SignalKind::terminate() {
-        ending.begin();
+        readiness.drain();
         tracing::info!("asked to end: not ready any more, and gone in a moment");
         tokio::select! {
             _ = requests.next() => return,

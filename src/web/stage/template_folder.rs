@@ -19,7 +19,7 @@ const DEFAULT: &str = "templates";
 const OURS: &str = "templates/innkeeper";
 
 /// Templates, and what the engine is to call them.
-pub(in crate::web) type Named = Vec<(PathBuf, String)>;
+pub(crate) type Named = Vec<(PathBuf, String)>;
 
 /// The program's folder: the one that `template_dir` names; where none is set, the pages of ours that are replaced in
 /// the working directory, for the engine to be given.
@@ -27,7 +27,7 @@ pub(in crate::web) type Named = Vec<(PathBuf, String)>;
 /// # Errors
 ///
 /// A sentence for the operator: a template cannot be used. (The engine would tell it to Rocket's own log, which is off.)
-pub(in crate::web) fn of_the_program(figment: Figment) -> Result<(Figment, Named), String> {
+pub(crate) fn of_the_program(figment: Figment) -> Result<(Figment, Named), String> {
     match figment.extract_inner::<RelativePathBuf>(KEY) {
         Ok(folder) => {
             let folder = folder.relative();
@@ -55,7 +55,7 @@ pub(in crate::web) fn of_the_program(figment: Figment) -> Result<(Figment, Named
 }
 
 /// The application's own folder, or none.
-pub(in crate::web) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
+pub(crate) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment().clone();
     match figment.extract_inner::<RelativePathBuf>(KEY) {
         Err(error) if error.missing() && !Path::new(DEFAULT).is_dir() => {
@@ -99,7 +99,7 @@ fn check(
 }
 
 /// Gives the engine the templates, whose files it reads now, also in the place of those that it has.
-pub(in crate::web) fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
+pub(crate) fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
     tera.add_template_files(named.iter().map(|(path, name)| (path, Some(name))))
 }
 

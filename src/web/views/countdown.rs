@@ -8,7 +8,7 @@ use crate::web::guards::current_session::CurrentSession;
 
 /// For the template `partials/watch`.
 #[derive(Serialize)]
-pub(in crate::web) struct Watch {
+pub(crate) struct Watch {
     user: String,
     seconds_left: u64,
     /// From how many seconds before the end the script warns.

@@ -11,9 +11,9 @@ use crate::web::views::timestamp::{ago, in_words};
 
 /// Why a visitor has to sign in again.
 #[derive(Serialize)]
-pub(in crate::web) struct Explanation {
+pub(crate) struct Explanation {
     /// A sentence.
-    pub(in crate::web) text: String,
+    pub(crate) text: String,
     /// Whether it is what happened to this session, and not just the rule that ends sessions by themselves.
     known: bool,
 }
@@ -21,7 +21,7 @@ pub(in crate::web) struct Explanation {
 /// Says why the session that a visitor presented is over.
 ///
 /// Where nobody ended it, or it is forgotten who did, the sentence is the rule that ends sessions by themselves.
-pub(in crate::web) fn explain(ended: &EndLookup, lifetimes: Lifetimes) -> Explanation {
+pub(crate) fn explain(ended: &EndLookup, lifetimes: Lifetimes) -> Explanation {
     let known = ended.known();
     Explanation {
         known: known.is_some(),

@@ -1,5 +1,5 @@
 //! Pieces that several pages show.
 
-pub(in crate::web) mod countdown;
-pub(in crate::web) mod end_notice;
-pub(in crate::web) mod timestamp;
+pub(crate) mod countdown;
+pub(crate) mod end_notice;
+pub(crate) mod timestamp;

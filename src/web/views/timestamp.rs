@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 
 /// A moment for people, and for `<time datetime>`.
 #[derive(Serialize)]
-pub(in crate::web) struct Moment {
+pub(crate) struct Moment {
     text: String,
     machine: String,
 }
@@ -30,7 +30,7 @@ impl From<SystemTime> for Moment {
 }
 
 /// `1 second`, `15 minutes`, `12 hours`: rounded to the largest unit of which there are at least two.
-pub(in crate::web) fn in_words(duration: Duration) -> String {
+pub(crate) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (count, unit) = match seconds {
         0..=119 if seconds != 60 => (seconds, "second"),
@@ -43,7 +43,7 @@ pub(in crate::web) fn in_words(duration: Duration) -> String {
 }
 
 /// `just now`, or so long ago.
-pub(in crate::web) fn ago(duration: Duration) -> String {
+pub(crate) fn ago(duration: Duration) -> String {
     if duration < Duration::from_secs(10) {
         "just now".to_owned()
     } else {

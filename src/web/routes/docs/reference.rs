@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 
 /// What the page shows.
 #[derive(Serialize)]
-pub(in crate::web) struct Reference {
+pub(crate) struct Reference {
     version: String,
     cookie: String,
     operations: Vec<Operation>,
@@ -73,7 +73,7 @@ struct Answer {
 }
 
 impl Reference {
-    pub(super) fn of(document: &OpenApi) -> Self {
+    pub(super) fn new(document: &OpenApi) -> Self {
         let items = document.paths.paths.iter();
         let operations = items.flat_map(|(path, item)| {
             let operations = [
@@ -92,7 +92,7 @@ impl Reference {
             operations: operations
                 .map(|(path, method, operation)| {
                     let operation = serde_json::to_value(operation).unwrap_or_default();
-                    Operation::of(&whole, method, path, &operation)
+                    Operation::new(&whole, method, path, &operation)
                 })
                 .collect(),
         }
@@ -100,7 +100,7 @@ impl Reference {
 }
 
 impl Operation {
-    fn of(whole: &Value, method: &'static str, path: &str, operation: &Value) -> Self {
+    fn new(whole: &Value, method: &'static str, path: &str, operation: &Value) -> Self {
         Self {
             id: text(operation, "/operationId"),
             method,
@@ -122,23 +122,23 @@ impl Operation {
                 .collect(),
             body: operation
                 .pointer("/requestBody")
-                .map(|body| Body::of(whole, body)),
+                .map(|body| Body::new(whole, body)),
             answers: entries(operation, "/responses")
-                .map(|(status, answer)| Answer::of(whole, status, answer))
+                .map(|(status, answer)| Answer::new(whole, status, answer))
                 .collect(),
         }
     }
 }
 
 impl Body {
-    fn of(whole: &Value, body: &Value) -> Self {
+    fn new(whole: &Value, body: &Value) -> Self {
         let mut fields: Vec<Field> = Vec::new();
         let mut forms = Vec::new();
         for (media_type, content) in entries(body, "/content") {
             let schema = resolve(whole, content.pointer("/schema"));
             for (name, field) in entries(schema, "/properties") {
                 if !fields.iter().any(|known| known.name == name) {
-                    fields.push(Field::of(schema, name, field));
+                    fields.push(Field::new(schema, name, field));
                 }
             }
             let example = example(whole, content).cloned().unwrap_or_default();
@@ -156,7 +156,7 @@ impl Body {
 }
 
 impl Field {
-    fn of(schema: &Value, name: String, field: &Value) -> Self {
+    fn new(schema: &Value, name: String, field: &Value) -> Self {
         let mut required = entries(schema, "/required").map(|(_, name)| name.as_str());
         let length = |name| field.pointer(name).and_then(Value::as_u64);
         Self {
@@ -172,7 +172,7 @@ impl Field {
 }
 
 impl Answer {
-    fn of(whole: &Value, status: String, answer: &Value) -> Self {
+    fn new(whole: &Value, status: String, answer: &Value) -> Self {
         let names = |place| {
             let names: Vec<_> = entries(answer, place).map(|(name, _)| name).collect();
             names.join(", ")

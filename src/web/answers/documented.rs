@@ -1,9 +1,8 @@
-//! What the answers that many handlers share look like in the document.
+//! How the answers that several routes share describe themselves in the `OpenAPI` document.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rocket::http::ContentType;
 use serde_json::json;
 use utoipa::openapi::example::Example;
 use utoipa::openapi::header::{Header, HeaderBuilder};
@@ -18,25 +17,25 @@ use crate::web::answers::refusal::Refusal::{
     AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
     UnsupportedMediaType, WrongHost,
 };
-use crate::web::answers::refusal::{Detail, HTTPValidationError, Refusal};
-use crate::web::routes::login::Mistake;
-use crate::web::stage::openapi::media_type;
+use crate::web::answers::refusal::{Detail, Refusal};
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
+
+const JSON: &str = "application/json";
+const HTML: &str = "text/html";
 
 /// For [`SeeOther`] and for refusals, which `Set-Cookie` tells apart: where both are, `SeeOther` comes last.
 const TO_PAGE: &str = "To a browser: on to the page in `Location`.";
 
 impl<V, B: ToSchema> IntoResponses for Page<V, B> {
     fn responses() -> Responses {
-        let response = negotiated("Done.").content(json_type(), body::<B>());
-        one(200, response.content(html_type(), html()))
+        json_or_html::<B>(200, "Done.")
     }
 }
 
 impl<B: ToSchema> IntoResponses for SeeOther<B> {
     fn responses() -> Responses {
-        let done = negotiated("Done.").content(json_type(), body::<B>());
+        let done = negotiated("Done.").content(JSON, body::<B>());
         let mut responses = one(200, done.header("Set-Cookie", cookie()));
         responses.extend(one(303, to_page().header("Set-Cookie", cookie())));
         responses
@@ -46,16 +45,7 @@ impl<B: ToSchema> IntoResponses for SeeOther<B> {
 impl<V> IntoResponses for HtmlPage<V> {
     fn responses() -> Responses {
         let page = ResponseBuilder::new().description("The page.");
-        one(200, page.content(html_type(), html()))
-    }
-}
-
-impl IntoResponses for Mistake {
-    fn responses() -> Responses {
-        let response =
-            negotiated("The body does not say what it must; to a browser the form again.")
-                .content(json_type(), body::<HTTPValidationError>());
-        one(422, response.content(html_type(), html()))
+        one(200, page.content(HTML, html()))
     }
 }
 
@@ -63,7 +53,7 @@ impl IntoResponses for Mistake {
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident: $($refusal:expr),+;)+) => {
         $($(#[$doc])*
-        pub(in crate::web) struct $name;
+        pub(crate) struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> Responses {
@@ -97,7 +87,7 @@ refusals! {
 }
 
 /// For a request that is meant for another host.
-pub(super) fn wrong_host() -> Responses {
+pub(crate) fn wrong_host() -> Responses {
     refused(&[WrongHost])
 }
 
@@ -129,10 +119,9 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
     let detail = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(Detail::name())))
         .examples_from_iter(examples);
-    let mut response =
-        negotiated(&format!("{}.", words.join(", or: "))).content(json_type(), detail);
+    let mut response = negotiated(&format!("{}.", words.join(", or: "))).content(JSON, detail);
     if !refusals.iter().all(|refusal| refusal.sends_to_sign_in()) {
-        response = response.content(html_type(), html());
+        response = response.content(HTML, html());
     }
     if refusals.contains(&&SessionEnded) {
         response = response.header("Set-Cookie", cookie());
@@ -141,6 +130,12 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
         response = response.header("Retry-After", header(Type::Integer, "Seconds"));
     }
     response
+}
+
+/// An answer that is JSON for a program, and HTML for a browser.
+pub(crate) fn json_or_html<B: ToSchema>(status: u16, description: &str) -> Responses {
+    let response = negotiated(description).content(JSON, body::<B>());
+    one(status, response.content(HTML, html()))
 }
 
 fn one(status: u16, response: ResponseBuilder) -> Responses {
@@ -177,12 +172,4 @@ fn body<B: ToSchema>() -> Content {
 
 fn html() -> Content {
     Content::new(Some(Object::with_type(Type::String)))
-}
-
-fn json_type() -> String {
-    media_type(&ContentType::JSON)
-}
-
-fn html_type() -> String {
-    media_type(&ContentType::HTML)
 }
