@@ -71,6 +71,6 @@ pub use config::{
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};
 pub use web::{
-    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, launch, rocket, stage,
-    stage_with_own_templates, templates,
+    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, Stage, launch, rocket, stage,
+    templates,
 };

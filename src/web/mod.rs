@@ -14,5 +14,4 @@ pub use guards::current_session::CurrentSession;
 pub use guards::passive_session::PassiveSession;
 pub use guards::same_origin::SameOrigin;
 pub use observe::logging::Log;
-pub use stage::shutdown::launch;
-pub use stage::{rocket, stage, stage_with_own_templates};
+pub use stage::{Stage, launch, rocket, stage};

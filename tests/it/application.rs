@@ -105,7 +105,7 @@ fn application() -> (Rocket<Build>, TempDir) {
             })
         }))
         .attach(Shield::default().enable(Frame::Deny))
-        .attach(innkeeper::stage_with_own_templates())
+        .attach(innkeeper::stage().without_templates())
         .attach(Template::custom(|engines| {
             engines.tera.autoescape_on(vec![".txt.tera"]);
             innkeeper::templates(engines).unwrap();

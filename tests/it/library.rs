@@ -247,7 +247,7 @@ fn an_application_with_a_template_fairing_of_its_own_gives_it_our_pages() {
         .attach(Template::custom(|engines| {
             innkeeper::templates(engines).unwrap();
         }))
-        .attach(innkeeper::stage_with_own_templates());
+        .attach(innkeeper::stage().without_templates());
     let client = Client::tracked(rocket).unwrap();
     let page = client.get("/login/").dispatch().into_string().unwrap();
     assert!(page.contains("<h1>Sign in</h1>"), "{page}");

@@ -33,7 +33,7 @@ const TEMPLATES: [(&str, &str); 10] = compiled_in![
 ];
 
 /// Gives the template engine our pages, `innkeeper/login` and so on; for
-/// [`stage_with_own_templates`](crate::web::stage_with_own_templates).
+/// [`Stage::without_templates`](crate::Stage::without_templates).
 ///
 /// A page that the engine has already, because the application's template folder has a file such as
 /// `innkeeper/login.html.tera`, stays as it is: so a page is replaced. (A replaced page that extends the layout

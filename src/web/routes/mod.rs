@@ -1,29 +1,49 @@
-//! The addresses, one module per subject.
+//! The addresses, one file a subject.
 
-pub(super) mod docs;
-pub(super) mod health;
-pub(super) mod home;
-pub(super) mod login;
-pub(super) mod logout;
-pub(super) mod profile;
-pub(super) mod session;
-pub(super) mod sessions;
-pub(crate) mod static_files;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod home;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod profile;
+pub(crate) mod session;
+pub(crate) mod sessions;
+mod static_files;
 
-use rocket::Route;
+use rocket::route::{Handler, Outcome};
+use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 
-pub(super) fn routes() -> Vec<Route> {
-    rocket::routes![
-        docs::document,
-        docs::page,
-        health::alive,
-        health::ready,
-        home::page,
+use crate::web::guards::host::Hosts;
+use crate::web::observe::request_record::Trace;
+
+/// Added to the ranks that Rocket gives our routes: so they keep their order and come after the application's routes, whose
+/// ranks are negative, and after its files: a `FileServer` has rank 10.
+const RANK_OFFSET: isize = 40;
+
+pub(crate) fn mount(rocket: Rocket<Build>) -> Rocket<Build> {
+    let groups = [home(), sign_in(), sessions(), health(), docs()];
+    groups
+        .into_iter()
+        .fold(rocket, |rocket, routes| rocket.mount("/", own(routes)))
+        .mount("/static/innkeeper", own(static_files::routes()))
+}
+
+fn home() -> Vec<Route> {
+    routes![home::page]
+}
+
+fn sign_in() -> Vec<Route> {
+    routes![
         login::page,
         login::submit,
-        profile::page,
         logout::page,
         logout::submit,
+        profile::page,
+    ]
+}
+
+fn sessions() -> Vec<Route> {
+    routes![
         session::read,
         sessions::page,
         sessions::end_one,
@@ -33,4 +53,43 @@ pub(super) fn routes() -> Vec<Route> {
         sessions::submit_end_others,
         sessions::submit_end_all,
     ]
+}
+
+pub(crate) fn health() -> Vec<Route> {
+    routes![health::alive, health::ready]
+}
+
+fn docs() -> Vec<Route> {
+    routes![docs::document, docs::page]
+}
+
+/// Makes them routes that take no address from the application, and whose answers are known as ours.
+pub(crate) fn own(routes: Vec<Route>) -> Vec<Route> {
+    routes
+        .into_iter()
+        .map(|mut route| {
+            route.rank += RANK_OFFSET;
+            route.handler = Box::new(Own(route.handler));
+            route
+        })
+        .collect()
+}
+
+/// Refuses a request for another host, and notes that the answer is ours.
+#[derive(Clone)]
+struct Own(Box<dyn Handler>);
+
+#[async_trait]
+impl Handler for Own {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        if let Err(refusal) = Hosts::check(request) {
+            return Outcome::from(request, refusal);
+        }
+        let outcome = self.0.handle(request, data).await;
+        // A handler that failed or forwarded has not answered: somebody else does.
+        if outcome.is_success() {
+            Trace::of(request).set_own();
+        }
+        outcome
+    }
 }

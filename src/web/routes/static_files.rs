@@ -7,7 +7,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, Route, get, routes};
 use sha2::{Digest, Sha256};
 
-pub(crate) fn routes() -> Vec<Route> {
+pub(super) fn routes() -> Vec<Route> {
     routes![style, script, docs_script, icon]
 }
 

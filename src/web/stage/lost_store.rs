@@ -1,42 +1,33 @@
-//! An end for a process whose store can never work again.
+//! Ends the program when its store can never work again.
 
 use std::time::Duration;
 
-use rocket::fairing::{Fairing, Info, Kind};
-use rocket::{Orbit, Rocket, Shutdown, async_trait};
+use rocket::Shutdown;
+use rocket::fairing::AdHoc;
 use tokio::time::timeout;
 
 use crate::session::Sessions;
 
-/// How often is looked.
-const EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shuts Rocket down when only a restart can help, so that a supervisor restarts the program: requests in flight
-/// finish, and the program answers its supervisor with a failure.
+/// finish, and the program's exit status is a failure.
 ///
 /// For the program alone. Another application that uses Innkeeper has more to do than sign-in, and decides itself:
 /// `/readyz` tells, and [`Sessions::is_lost`].
-pub(crate) struct EndWithTheStore;
-
-#[async_trait]
-impl Fairing for EndWithTheStore {
-    fn info(&self) -> Info {
-        Info {
-            name: "End with the store",
-            kind: Kind::Liftoff,
-        }
-    }
-
-    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
-        if let Some(sessions) = rocket.state::<Sessions>().cloned() {
-            tokio::spawn(watch(sessions, rocket.shutdown()));
-        }
-    }
+pub(crate) fn shutdown_when_lost() -> AdHoc {
+    AdHoc::on_liftoff("Innkeeper's lost store", |rocket| {
+        Box::pin(async move {
+            if let Some(sessions) = rocket.state::<Sessions>().cloned() {
+                tokio::spawn(watch(sessions, rocket.shutdown()));
+            }
+        })
+    })
 }
 
 async fn watch(sessions: Sessions, shutdown: Shutdown) {
     while !sessions.is_lost() {
-        if timeout(EVERY, shutdown.clone()).await.is_ok() {
+        if timeout(CHECK_INTERVAL, shutdown.clone()).await.is_ok() {
             return;
         }
     }

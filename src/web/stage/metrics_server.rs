@@ -20,13 +20,12 @@ use crate::web::guards::sessions::Patience;
 use crate::web::observe::metrics::Metrics;
 use crate::web::observe::readiness::Readiness;
 use crate::web::request::method_override::PostStaysPost;
-use crate::web::routes::health;
-use crate::web::stage::own_route::own;
+use crate::web::routes;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
 ///
 /// It goes with its value, too: Rocket's local client, which tests use, has no shutdown.
-pub(crate) struct MetricsListener {
+pub(crate) struct MetricsServer {
     /// Bound before the launch, so that a port that cannot be had stops it. Rocket takes no listener that is bound
     /// already: this one is closed in the moment in which Rocket opens its own.
     reserved: Mutex<Option<TcpListener>>,
@@ -34,8 +33,8 @@ pub(crate) struct MetricsListener {
     shutdown: OnceLock<Shutdown>,
 }
 
-impl MetricsListener {
-    pub(crate) fn reserve(setting: &MetricsAddress) -> Result<Self, String> {
+impl MetricsServer {
+    pub(crate) fn open(setting: &MetricsAddress) -> Result<Self, String> {
         let MetricsAddress { address, source } = setting;
         let reserved = TcpListener::bind(address)
             .map_err(|error| format!("{source}: {address} cannot be had ({error})"))?;
@@ -82,10 +81,8 @@ impl MetricsListener {
                     let _waiting = up.send(());
                 })
             }))
-            .mount(
-                "/",
-                own(rocket::routes![scrape, health::alive, health::ready]),
-            );
+            .mount("/", routes::own(rocket::routes![scrape]))
+            .mount("/", routes::own(routes::health()));
         second = catcher::register(second);
         if let Some(sessions) = first.state::<Sessions>() {
             second = second.manage::<Sessions>(sessions.clone());
@@ -130,7 +127,7 @@ fn sentence(error: &rocket::Error) -> String {
 }
 
 #[async_trait]
-impl Fairing for MetricsListener {
+impl Fairing for MetricsServer {
     fn info(&self) -> Info {
         Info {
             name: "Metrics",
@@ -160,7 +157,7 @@ impl Fairing for MetricsListener {
     }
 }
 
-impl Drop for MetricsListener {
+impl Drop for MetricsServer {
     fn drop(&mut self) {
         self.end();
     }

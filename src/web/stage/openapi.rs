@@ -68,7 +68,7 @@ pub(crate) fn describe(
         );
     for operation in operations(&mut document) {
         complete(operation);
-        // `Own` refuses such a request for every route.
+        // `routes::own` refuses such a request on every route.
         if hosts == Hosts::Loopback {
             operation.responses.responses.extend(wrong_host());
         }

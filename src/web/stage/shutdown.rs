@@ -1,4 +1,4 @@
-//! The end of the program: first no longer ready, then no longer there.
+//! The end of the program: `/readyz` says 503, then no connection is accepted, then requests in flight finish.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::session::Sessions;
 use crate::web::observe::readiness::Readiness;
 
-/// Closes connections and the store as the process ends: a fairing, managed by Rocket for [`launch`] too.
+/// Closes connections and the store as the process ends: a fairing, and managed by Rocket for [`launch`].
 #[derive(Clone)]
 pub(crate) struct GracefulShutdown {
     readiness: Readiness,
@@ -41,7 +41,7 @@ impl Fairing for GracefulShutdown {
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
         if self.readiness.is_draining() {
-            // The next request of a connection that is kept would find nobody.
+            // The next request on this connection would find no server.
             response.set_raw_header("Connection", "close");
         }
     }
@@ -57,29 +57,29 @@ impl Fairing for GracefulShutdown {
 
 /// How long the program's end takes, managed by its Rocket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StopTimes {
-    /// How long requests are still taken after readiness is gone, so that whoever sends them learns of it first.
+pub(crate) struct ShutdownTimes {
+    /// How long requests are still taken after `/readyz` has begun to say 503, so that load balancers notice first.
     pub(crate) drain: Duration,
-    /// How long those that are under way then have until they are cut.
-    pub(crate) limit: Duration,
+    /// How long requests in flight then have to finish.
+    pub(crate) timeout: Duration,
 }
 
-/// Dropped with the last part of its Rocket.
+/// Managed by the Rocket, so that it is dropped when the last connection's task drops its share of the Rocket.
 struct Alive {
     _until_dropped: oneshot::Sender<()>,
 }
 
-/// Serves what [`rocket()`](crate::web::rocket) has put together, until the process is asked to end and has come to an orderly
-/// end.
+/// Serves the Rocket that [`rocket()`](crate::web::rocket) has put together, until the process is asked to end, and shuts it
+/// down gracefully.
 ///
 /// - SIGTERM: for `drain_secs` `/readyz` says 503 while requests are still taken; then no connection is accepted any
-///   more, idle ones are closed, and requests under way have `redis_timeout_ms` and a second to finish (or what
+///   more, idle ones are closed, and requests in flight have `redis_timeout_ms` and a second to finish (or what
 ///   Rocket's `shutdown.grace` and `shutdown.mercy` give them together, where the operator has set `grace`).
 /// - SIGINT (Ctrl-C): the same without `drain_secs`.
 /// - Either of them again: the end, at once.
 /// - SIGHUP changes nothing.
 ///
-/// A shutdown fairing that is attached to this Rocket is run beside Innkeeper's own, and dropped when that one has
+/// A shutdown fairing that is attached to this Rocket runs beside Innkeeper's own, and is dropped when that one has
 /// closed the store.
 ///
 /// # Errors
@@ -93,22 +93,26 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     let rocket = rocket.ignite().await?;
     let (Some(graceful), Some(times)) = (
         rocket.state::<GracefulShutdown>().cloned(),
-        rocket.state::<StopTimes>().copied(),
+        rocket.state::<ShutdownTimes>().copied(),
     ) else {
-        // Not what `rocket()` has put together: nothing is known of its end.
+        // Not made by `rocket()`: Rocket's own shutdown has to do.
         return rocket.launch().await.map(drop);
     };
-    let signals = &rocket.config().shutdown;
-    if !signals.signals.contains(&Sig::Hup) {
+    let config = &rocket.config().shutdown;
+    if !config.signals.contains(&Sig::Hup) {
         tokio::spawn(ignore_hangups());
     }
-    let asked_twice = asked_twice(
-        Requests::listen(signals.ctrlc),
+    let second_signal = shut_down_on_signal(
+        Signals::listen(config.ctrlc),
         graceful.readiness,
         rocket.shutdown(),
         times.drain,
     );
-    let too_late = too_late(rocket.shutdown(), times.limit);
+    let shutdown = rocket.shutdown();
+    let timed_out = async {
+        shutdown.await;
+        sleep(times.timeout).await;
+    };
 
     let mut launched = Box::pin(rocket.launch());
     let served = async {
@@ -116,9 +120,9 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
             result = &mut launched => return result.map(drop),
             () = graceful.store_closed.notified() => {}
         }
-        // Rocket would now wait for its `grace` whole if a single connection is open at this moment. What is dropped
-        // here is the listener; the connections live on in tasks of their own, each of which ends as soon as it is
-        // idle, and the last of them takes the Rocket with it.
+        // Rocket would now wait for its whole `grace` if a single connection is open at this moment. This drops the
+        // listener only: each connection lives on in a task of its own, which ends as soon as the connection is idle, and
+        // the last of them drops the Rocket.
         drop(launched);
         drop(gone.await);
         Ok(())
@@ -126,49 +130,44 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
     tokio::select! {
         biased;
         result = served => result,
-        () = too_late => {
+        () = timed_out => {
             tracing::warn!("ended; some connections did not finish in time and were cut");
             Ok(())
         }
-        () = asked_twice => {
+        () = second_signal => {
             tracing::warn!("asked again to end: gone at once");
             Ok(())
         }
     }
 }
 
-async fn too_late(shutdown: Shutdown, limit: Duration) {
-    shutdown.await;
-    sleep(limit).await;
-}
-
-/// Answers the first signal, and returns at the next one.
-async fn asked_twice(
-    mut requests: Requests,
+/// Shuts Rocket down at the first signal, and returns at the second one.
+async fn shut_down_on_signal(
+    mut signals: Signals,
     readiness: Readiness,
     shutdown: Shutdown,
     drain: Duration,
 ) {
-    if requests.next().await == SignalKind::terminate() {
+    if signals.next().await == SignalKind::terminate() {
         readiness.drain();
         tracing::info!("asked to end: not ready any more, and gone in a moment");
         tokio::select! {
-            _ = requests.next() => return,
+            _ = signals.next() => return,
             () = sleep(drain) => {}
         }
     }
     // After SIGINT too: Rocket answers that itself, but listens for it only once it has bound its address.
     shutdown.notify();
-    requests.next().await;
+    signals.next().await;
 }
 
 /// The signals that ask the process to end.
-struct Requests {
+struct Signals {
     terminate: Option<Signal>,
     interrupt: Option<Signal>,
 }
 
-impl Requests {
+impl Signals {
     fn listen(ctrlc: bool) -> Self {
         Self {
             terminate: listen(SignalKind::terminate(), "SIGTERM"),
@@ -199,8 +198,8 @@ fn listen(kind: SignalKind, name: &str) -> Option<Signal> {
         .ok()
 }
 
-/// A terminal that is closed sends it to what was started there, and some tools send it to make a program read its
-/// settings again.
+/// SIGHUP ends a process by default, and is sent by a terminal that is closed, and by tools that want the settings read
+/// again.
 async fn ignore_hangups() {
     let Some(mut hangups) = listen(SignalKind::hangup(), "SIGHUP") else {
         return;

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use rocket::fairing::Fairing;
 use rocket::figment::Figment;
 use rocket::figment::value::magic::RelativePathBuf;
 use rocket::{Build, Rocket};
+use rocket_dyn_templates::Template;
 use rocket_dyn_templates::tera::{self, Tera};
 
 use crate::web::answers::page;
@@ -19,7 +21,7 @@ const DEFAULT: &str = "templates";
 const OURS: &str = "templates/innkeeper";
 
 /// Templates, and what the engine is to call them.
-pub(crate) type Named = Vec<(PathBuf, String)>;
+type Named = Vec<(PathBuf, String)>;
 
 /// The program's folder: the one that `template_dir` names; where none is set, the pages of ours that are replaced in
 /// the working directory, for the engine to be given.
@@ -74,6 +76,14 @@ fn without(figment: Figment) -> Figment {
     }
 }
 
+/// The template fairing, which knows our pages and those that replace them.
+pub(crate) fn engine(replaced: Named) -> impl Fairing {
+    Template::try_custom(move |engines| {
+        page::templates(engines)?;
+        add(&mut engines.tera, &replaced).map_err(Into::into)
+    })
+}
+
 /// Finds the templates that stand in a part of the folder, and loads them and ours in the order in which the engine will
 /// have them: what one extends must be there before.
 fn check(
@@ -99,7 +109,7 @@ fn check(
 }
 
 /// Gives the engine the templates, whose files it reads now, also in the place of those that it has.
-pub(crate) fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
+fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
     tera.add_template_files(named.iter().map(|(path, name)| (path, Some(name))))
 }
 

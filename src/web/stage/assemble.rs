@@ -1,0 +1,133 @@
+//! Puts everything together: settings -> store -> state -> routes -> catchers.
+
+use std::sync::Arc;
+
+use rocket::fairing::AdHoc;
+use rocket::figment::Figment;
+use rocket::figment::value::Value;
+use rocket::{Build, Rocket};
+
+use crate::clock::Clock;
+use crate::config::{Config, Location, PublicUrl, StoreChoice};
+use crate::session::Sessions;
+use crate::store::{self, Measured};
+use crate::web::answers::catcher;
+use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
+use crate::web::guards::host::Hosts;
+use crate::web::guards::same_origin::Site;
+use crate::web::guards::sessions::Patience;
+use crate::web::observe::logging::RequestLog;
+use crate::web::observe::readiness::Readiness;
+use crate::web::observe::request_id::RequestIds;
+use crate::web::request::cookie::SessionCookie;
+use crate::web::request::method_override::PostStaysPost;
+use crate::web::routes;
+use crate::web::routes::docs::Document;
+use crate::web::stage::announcement::announcement;
+use crate::web::stage::metrics_server::MetricsServer;
+use crate::web::stage::shutdown::GracefulShutdown;
+use crate::web::stage::{defaults, openapi};
+
+/// The settings, and what they ask for, opened.
+pub(crate) struct Assembly {
+    config: Config,
+    sessions: Sessions,
+    /// `None` where no `metrics_address` is set: then nothing is counted.
+    metrics: Option<MetricsServer>,
+}
+
+impl Assembly {
+    /// Reads the settings and opens the store.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the operator.
+    pub(crate) fn open(figment: &Figment) -> Result<Self, String> {
+        let config = Config::from(figment).map_err(|error| error.to_string())?;
+        let clock = Clock::start();
+        // Before the store makes files: a second instance fails here.
+        let metrics = config.metrics.as_ref().map(MetricsServer::open);
+        let metrics = metrics.transpose()?;
+        let mut store = store::open(&config, clock.clone())?;
+        if let Some(server) = &metrics {
+            let measured = Measured::new(store, server.metrics().registry());
+            store = Arc::new(measured.map_err(|error| error.to_string())?);
+        }
+        let limit = config.max_sessions_per_user;
+        let sessions = Sessions::new(store, config.lifetimes, limit, clock);
+        Ok(Self {
+            config,
+            sessions,
+            metrics,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn attach_to(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        let Self {
+            config,
+            sessions,
+            metrics,
+        } = self;
+        let public_url = config.public_url.as_ref();
+        let tls = has_tls(rocket.figment());
+        let cookie = SessionCookie {
+            secure: public_url.map_or(tls, PublicUrl::is_secure),
+        };
+        let hosts = allowed_hosts(rocket.figment(), public_url);
+        let document = openapi::describe(cookie.name(), public_url, hosts);
+        let readiness = Readiness::default();
+        let shutdown = GracefulShutdown::new(readiness.clone());
+        let mut rocket = defaults::without_ip_header(rocket);
+        if let Some(server) = metrics {
+            rocket = rocket.manage(Arc::clone(server.metrics())).attach(server);
+        }
+        let rocket = rocket
+            .manage(sessions)
+            .manage(RequestIds::new())
+            .manage(Patience(
+                waits_for_its_store(&config).then_some(config.redis_timeout),
+            ))
+            .manage(cookie)
+            .manage(Document::new(&document))
+            .manage(HeaderPolicy {
+                hsts: public_url.is_some_and(PublicUrl::is_secure),
+            })
+            .manage(hosts)
+            .manage(readiness)
+            .manage(shutdown.clone())
+            .attach(PostStaysPost)
+            .attach(SecurityHeaders)
+            .attach(RequestLog)
+            .attach(shutdown)
+            .attach(announcement(&config))
+            .manage(Site::new(config.public_url, tls));
+        // By a fairing: those that are attached by now are run before it, and may register catchers of their own.
+        routes::mount(rocket).attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
+            catcher::register(rocket)
+        }))
+    }
+}
+
+fn waits_for_its_store(config: &Config) -> bool {
+    config.store != StoreChoice::Embedded(Location::Memory)
+}
+
+/// An address that Rocket cannot read is Rocket's to report.
+fn allowed_hosts(figment: &Figment, public_url: Option<&PublicUrl>) -> Hosts {
+    match (public_url, figment.extract_inner("address")) {
+        (None, Ok(address)) => Hosts::of(address),
+        _ => Hosts::Any,
+    }
+}
+
+/// Whether the connections are Rocket's own TLS.
+///
+/// Rocket's `tls_enabled` is false in a build without its feature `tls`. The keys say what the operator meant: where they
+/// are set, no cookie is sent in clear text.
+fn has_tls(figment: &Figment) -> bool {
+    matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
+}

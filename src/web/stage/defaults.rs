@@ -1,0 +1,51 @@
+//! Settings of Rocket's whose defaults do not suit us, where nobody has set them.
+
+use std::time::Duration;
+
+use rocket::config::Shutdown;
+use rocket::figment::Figment;
+use rocket::{Build, Rocket};
+
+use crate::config::Config;
+use crate::web::stage::shutdown::ShutdownTimes;
+
+/// Rocket's default believes what a client writes into `X-Real-IP`.
+///
+/// A figment cannot tell Rocket's default from a `rocket::Config` that the application made: both have the same metadata.
+/// So the values are compared, and an application that means that very header sets `ip_header` by its key.
+pub(crate) fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
+    let figment = rocket.figment();
+    let header = figment.extract_inner::<String>("ip_header").ok();
+    let default = rocket::Config::default().ip_header;
+    if is_set(figment, "ip_header") || header.as_deref() != default.as_ref().map(|it| it.as_str()) {
+        return rocket;
+    }
+    let figment = figment.clone().merge(("ip_header", false));
+    rocket.configure(figment)
+}
+
+/// Gives requests in flight the time that they may wait for the store, unless the operator has set `shutdown.grace`.
+pub(crate) fn with_shutdown_times(rocket: Rocket<Build>, config: &Config) -> Rocket<Build> {
+    let figment = rocket.figment();
+    let drain = config.drain;
+    if is_set(figment, "shutdown.grace")
+        && let Ok(set) = figment.extract_inner::<Shutdown>("shutdown")
+    {
+        let timeout = Duration::from_secs(u64::from(set.grace) + u64::from(set.mercy));
+        return rocket.manage(ShutdownTimes { drain, timeout });
+    }
+    let timeout = config.redis_timeout + Duration::from_secs(1);
+    // Rocket counts whole seconds, and must not be done before `launch` is.
+    let grace = timeout.as_secs() + 1;
+    let figment = figment.clone().merge(("shutdown.grace", grace));
+    rocket
+        .configure(figment)
+        .manage(ShutdownTimes { drain, timeout })
+}
+
+/// Whether somebody other than Rocket has set one of Rocket's keys.
+fn is_set(figment: &Figment, key: &str) -> bool {
+    figment
+        .find_metadata(key)
+        .is_some_and(|metadata| !metadata.name.starts_with("rocket::Config"))
+}
