@@ -65,8 +65,8 @@ pub use cli::Command;
 pub use client::Client;
 pub use clock::Clock;
 pub use config::{
-    ClientCertificate, Config, ConfigError, Location, LogFormat, MetricsAddress, PublicUrl,
-    RedisAddress, Secret, StoreChoice,
+    ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl, RedisAddress,
+    Secret, StoreConfig, StorePath,
 };
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use innkeeper::{
-    Client, Clock, EmbeddedStore, Lifetimes, Location, RedisAddress, RedisOptions, RedisStore,
-    Secret, SessionId, SessionStore, Sessions, UserName,
+    Client, Clock, EmbeddedStore, Lifetimes, RedisAddress, RedisOptions, RedisStore, Secret,
+    SessionId, SessionStore, Sessions, StorePath, UserName,
 };
 use rocket::futures::StreamExt;
 use rocket::futures::stream;
@@ -187,7 +187,7 @@ impl Kept {
         };
         let store: Arc<dyn SessionStore> = match self {
             Self::Embedded(folder) => {
-                let folder = Location::Folder(folder.path().join("data"));
+                let folder = StorePath::Folder(folder.path().join("data"));
                 Arc::new(EmbeddedStore::open(&folder, lifetimes, clock.clone()).unwrap())
             }
             Self::Redis(redis) => {

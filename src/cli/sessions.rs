@@ -11,7 +11,7 @@ use crate::cli::rows::{Rows, visible};
 use crate::cli::{print, remark};
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Config, Location, StoreChoice};
+use crate::config::{Config, StoreConfig, StorePath};
 use crate::session::{
     EndOutcome, EndReason, HandlePrefix, ListedSession, Selection, SessionHandle, SessionStore,
     Sessions, StoreError,
@@ -88,8 +88,8 @@ impl SessionsCommand {
 fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
     let store = match &config.store {
-        StoreChoice::Embedded(location) => open_embedded(config, location, clock.clone())?,
-        StoreChoice::Redis { .. } => store::open(config, clock.clone())?,
+        StoreConfig::Embedded(location) => open_embedded(config, location, clock.clone())?,
+        StoreConfig::Redis { .. } => store::open(config, clock.clone())?,
     };
     let limit = config.max_sessions_per_user;
     Ok(Sessions::new(store, config.lifetimes, limit, clock))
@@ -97,7 +97,7 @@ fn open(config: &Config) -> Result<Sessions, String> {
 
 fn open_embedded(
     config: &Config,
-    location: &Location,
+    location: &StorePath,
     clock: Clock,
 ) -> Result<Arc<dyn SessionStore>, String> {
     let location = match survey(location) {

@@ -9,7 +9,7 @@ use rocket::figment::{Figment, Profile, Provider, Source};
 
 use super::spelling::nearest;
 use super::table::ALSO;
-use super::{Config, ConfigError, KEYS, StoreChoice};
+use super::{Config, ConfigError, KEYS, StoreConfig};
 
 /// Rocket's own tables whose keys are fixed; `limits` has names of one's own.
 const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];
@@ -182,7 +182,7 @@ fn refuse_tls(figment: &Figment) -> Result<(), ConfigError> {
 ///
 /// `REDIS_HOST` and the like are other programs', and those of a Redis in Kubernetes.
 fn refuse_nearly_a_store(config: &Config) -> Result<(), ConfigError> {
-    if let StoreChoice::Redis { .. } = config.store {
+    if let StoreConfig::Redis { .. } = config.store {
         return Ok(());
     }
     for (name, _) in env::vars_os() {

@@ -70,7 +70,7 @@ const REDIS_KEYS: [&str; 3] = [
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions live. Default: a file in the folder `data`.
-    pub store: StoreChoice,
+    pub store: StoreConfig,
     /// `idle_timeout_secs` (default 900) and `absolute_timeout_secs` (default 43200; 0: none).
     pub lifetimes: Lifetimes,
     /// `max_sessions_per_user`, default 100: signing in beyond it ends the oldest.
@@ -99,9 +99,9 @@ pub struct Config {
 
 /// Which store, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreChoice {
+pub enum StoreConfig {
     /// `store_path`, default `data`.
-    Embedded(Location),
+    Embedded(StorePath),
     /// `redis_url`, or the pair that Upstash gives.
     Redis {
         /// The server.
@@ -124,14 +124,14 @@ pub struct ClientCertificate {
 
 /// Where the embedded store keeps its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
+pub enum StorePath {
     /// `:memory:`: nothing on disk, gone with the process.
     Memory,
     /// A file `sessions.redb` in this folder, which is made if it is not there (mode 0700, the file 0600).
     Folder(PathBuf),
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for StorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory"),
@@ -261,7 +261,7 @@ pub(crate) fn default_connections() -> usize {
     (cores / 4).clamp(1, 4)
 }
 
-fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
+fn store(table: &Table) -> Result<StoreConfig, ConfigError> {
     let ca_file = table.text("redis_ca_file")?.map(PathBuf::from);
     let folder = table.text("store_path")?;
     // A test's own folder, say, and not the Redis of whoever runs it.
@@ -270,7 +270,7 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
         return Ok(embedded(folder));
     }
     if let Some(url) = table.text("redis_url")? {
-        return Ok(StoreChoice::Redis {
+        return Ok(StoreConfig::Redis {
             address: RedisAddress::Url(Secret::new(url)),
             source: table.name("redis_url"),
             ca_file,
@@ -279,7 +279,7 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
     let rest_url = table.parsed("upstash_redis_rest_url", upstash_host)?;
     let token = table.text("upstash_redis_rest_token")?;
     match (rest_url, token) {
-        (Some((host, port)), Some(token)) => Ok(StoreChoice::Redis {
+        (Some((host, port)), Some(token)) => Ok(StoreConfig::Redis {
             address: RedisAddress::Upstash {
                 host,
                 port,
@@ -305,11 +305,11 @@ fn store(table: &Table) -> Result<StoreChoice, ConfigError> {
     }
 }
 
-fn embedded(folder: Option<&str>) -> StoreChoice {
-    StoreChoice::Embedded(match folder {
-        Some(":memory:") => Location::Memory,
-        Some(folder) => Location::Folder(PathBuf::from(folder)),
-        None => Location::Folder(PathBuf::from("data")),
+fn embedded(folder: Option<&str>) -> StoreConfig {
+    StoreConfig::Embedded(match folder {
+        Some(":memory:") => StorePath::Memory,
+        Some(folder) => StorePath::Folder(PathBuf::from(folder)),
+        None => StorePath::Folder(PathBuf::from("data")),
     })
 }
 

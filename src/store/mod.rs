@@ -12,7 +12,7 @@ pub(crate) use measured::{DURATIONS, Measured};
 pub use redis::{AddressError, RedisOptions, RedisStore};
 
 use crate::clock::Clock;
-use crate::config::{Config, Location, RedisAddress, StoreChoice};
+use crate::config::{Config, RedisAddress, StoreConfig, StorePath};
 use crate::session::SessionStore;
 
 /// Opens the store that the configuration asks for.
@@ -24,10 +24,10 @@ use crate::session::SessionStore;
 /// A sentence for the operator, without secrets: the folder cannot be used, or the address is none.
 pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore>, String> {
     match &config.store {
-        StoreChoice::Embedded(location) => open_embedded(config, location, clock)
+        StoreConfig::Embedded(location) => open_embedded(config, location, clock)
             .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
             .map_err(|error| error.to_string()),
-        StoreChoice::Redis {
+        StoreConfig::Redis {
             address,
             source,
             ca_file,
@@ -39,8 +39,8 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
 /// Where sessions are kept, for the operator.
 pub(crate) fn place(config: &Config) -> String {
     match &config.store {
-        StoreChoice::Embedded(location) => format!("the embedded store, in {location}"),
-        StoreChoice::Redis { address, .. } => {
+        StoreConfig::Embedded(location) => format!("the embedded store, in {location}"),
+        StoreConfig::Redis { address, .. } => {
             redis::reach(address).map_or_else(|_| "Redis".to_owned(), |reach| reach.told())
         }
     }
@@ -49,7 +49,7 @@ pub(crate) fn place(config: &Config) -> String {
 /// [`open`] for whom any store will not do.
 pub(crate) fn open_embedded(
     config: &Config,
-    location: &Location,
+    location: &StorePath,
     clock: Clock,
 ) -> Result<EmbeddedStore, OpenError> {
     let limits = EmbeddedLimits {

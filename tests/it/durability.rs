@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use innkeeper::{
-    Client, Clock, EmbeddedLimits, EmbeddedStore, EndReason, EndedSession, Lifetimes, Location,
-    NewSession, Session, SessionId, SessionStore,
+    Client, Clock, EmbeddedLimits, EmbeddedStore, EndReason, EndedSession, Lifetimes, NewSession,
+    Session, SessionId, SessionStore, StorePath,
 };
 
 use crate::support::eventually;
@@ -363,7 +363,7 @@ async fn the_file_shrinks_when_sessions_end() {
         idle: Duration::from_secs(6),
         absolute: None,
     };
-    let location = Location::Folder(folder.path().to_owned());
+    let location = StorePath::Folder(folder.path().to_owned());
     let store = Arc::new(EmbeddedStore::open(&location, lifetimes, Clock::start()).unwrap());
     let kept = SessionId::generate();
     create(&store, &kept).await;
@@ -410,7 +410,7 @@ async fn a_read_that_failed_is_no_reason_for_the_next_one_to_fail() {
         idle: Duration::from_secs(900),
         absolute: None,
     };
-    let location = Location::Folder(folder.path().to_owned());
+    let location = StorePath::Folder(folder.path().to_owned());
     let limits = EmbeddedLimits {
         // So that it reads the file.
         cache_bytes: 0,
@@ -445,7 +445,7 @@ async fn a_read_that_failed_is_no_reason_for_the_next_one_to_fail() {
 #[tokio::test]
 async fn a_clock_that_was_ahead_gives_no_session_a_longer_life() {
     let folder = tempfile::tempdir().unwrap();
-    let location = Location::Folder(folder.path().to_owned());
+    let location = StorePath::Folder(folder.path().to_owned());
     let lifetimes = Lifetimes {
         idle: Duration::from_secs(2),
         absolute: Some(Duration::from_secs(6)),
@@ -546,7 +546,7 @@ async fn a_damaged_file_is_told_and_nothing_panics() {
         idle: Duration::from_secs(900),
         absolute: None,
     };
-    let location = Location::Folder(folder.path().to_owned());
+    let location = StorePath::Folder(folder.path().to_owned());
     let open = || EmbeddedStore::open(&location, lifetimes, Clock::start());
     let ids: Vec<_> = (0..200).map(|_| SessionId::generate()).collect();
     let store = open().unwrap();

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
     ActiveSession, Client, Clock, Created, EmbeddedStore, EndReason, EndedSession, HandlePrefix,
-    Lifetimes, Location, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Selection,
-    Session, SessionHandle, SessionId, SessionStore, WriteOutcome,
+    Lifetimes, NewSession, RedisAddress, RedisOptions, RedisStore, Secret, Selection, Session,
+    SessionHandle, SessionId, SessionStore, StorePath, WriteOutcome,
 };
 
 use crate::support::Backend;
@@ -59,7 +59,7 @@ fn open(on: Backend, lifetimes: Lifetimes) -> Opened {
     let clock = Clock::start();
     match on {
         Backend::Embedded => Opened {
-            store: Arc::new(EmbeddedStore::open(&Location::Memory, lifetimes, clock).unwrap()),
+            store: Arc::new(EmbeddedStore::open(&StorePath::Memory, lifetimes, clock).unwrap()),
             _redis: None,
         },
         Backend::Redis => {

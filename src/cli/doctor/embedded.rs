@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::self_test;
 use crate::clock::Clock;
-use crate::config::{Config, Location};
+use crate::config::{Config, StorePath};
 use crate::session::Sessions;
 use crate::store;
 use crate::store::embedded::{Exposed, Place, exposed, survey};
 
 const SUBJECT: &str = "store";
 
-pub(super) async fn examine(config: &Config, location: &Location) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config, location: &StorePath) -> Vec<Finding> {
     let place = survey(location);
     let mut findings = judge(location, &place);
     if let Place::There { .. } = place {
@@ -30,7 +30,7 @@ fn open_to_others(exposed: &Exposed) -> Finding {
     )
 }
 
-fn judge(location: &Location, place: &Place) -> Vec<Finding> {
+fn judge(location: &StorePath, place: &Place) -> Vec<Finding> {
     match place {
         Place::Memory => vec![note(
             SUBJECT,
@@ -62,7 +62,7 @@ fn judge(location: &Location, place: &Place) -> Vec<Finding> {
 }
 
 /// As a launch does.
-async fn open(config: &Config, location: &Location) -> Vec<Finding> {
+async fn open(config: &Config, location: &StorePath) -> Vec<Finding> {
     let clock = Clock::start();
     match store::open_embedded(config, location, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn only_a_place_that_cannot_be_written_is_a_failure() {
-        let location = Location::Folder("data".into());
+        let location = StorePath::Folder("data".into());
         for (place, level) in [
             (Place::Memory, Some(Level::Note)),
             (Place::Missing(Ok(())), Some(Level::Ok)),

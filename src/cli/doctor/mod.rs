@@ -16,7 +16,7 @@ use std::time::Duration;
 use self::exposure::Site;
 use self::finding::{report, warning};
 use crate::cli::print;
-use crate::config::{Config, StoreChoice};
+use crate::config::{Config, StoreConfig};
 use crate::session::StoreError;
 
 /// `request_timeout` is the configured one; `config` has the doctor's own in its place.
@@ -26,8 +26,8 @@ pub(super) async fn run(
     request_timeout: Duration,
 ) -> Result<ExitCode, String> {
     let mut findings = match &config.store {
-        StoreChoice::Embedded(location) => embedded::examine(config, location).await,
-        StoreChoice::Redis {
+        StoreConfig::Embedded(location) => embedded::examine(config, location).await,
+        StoreConfig::Redis {
             address,
             source,
             ca_file,

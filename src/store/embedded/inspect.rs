@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process;
 
-use crate::config::Location;
+use crate::config::StorePath;
 use crate::store::embedded::database::folder;
 use crate::store::embedded::database::folder::{Access, Exposed, FILE};
 
@@ -27,16 +27,16 @@ pub(crate) enum Place {
 }
 
 /// What others on this machine may use although the store has been opened.
-pub(crate) fn exposed(location: &Location) -> Vec<Exposed> {
+pub(crate) fn exposed(location: &StorePath) -> Vec<Exposed> {
     match location {
-        Location::Memory => Vec::new(),
-        Location::Folder(folder) => folder::exposed(folder),
+        StorePath::Memory => Vec::new(),
+        StorePath::Folder(folder) => folder::exposed(folder),
     }
 }
 
 /// Looks at the place; makes nothing there, and opens nothing.
-pub(crate) fn survey(location: &Location) -> Place {
-    let Location::Folder(folder) = location else {
+pub(crate) fn survey(location: &StorePath) -> Place {
+    let StorePath::Folder(folder) = location else {
         return Place::Memory;
     };
     match fs::metadata(folder.join(FILE)) {

@@ -27,7 +27,7 @@ use self::condition::Condition;
 use self::database::Storage;
 use self::writer::{FEW_ROWS, Writer};
 use crate::clock::{Clock, unix_time};
-use crate::config::Location;
+use crate::config::StorePath;
 use crate::session::{
     ActiveSession, Created, EndOutcome, EndedSession, HandlePrefix, Lifetimes, Listing, NewSession,
     Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
@@ -88,7 +88,7 @@ impl EmbeddedStore {
     ///
     /// The folder or its file cannot be read and written, or another process has it open.
     pub fn open(
-        location: &Location,
+        location: &StorePath,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
@@ -101,12 +101,12 @@ impl EmbeddedStore {
     ///
     /// The same.
     pub fn open_within(
-        location: &Location,
+        location: &StorePath,
         limits: EmbeddedLimits,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let timeout = (*location != Location::Memory).then_some(limits.timeout);
+        let timeout = (*location != StorePath::Memory).then_some(limits.timeout);
         let storage = Arc::new(Storage::at(location, limits.cache_bytes)?);
         let overlay = Arc::new(Overlay::default());
         let condition = Arc::new(Condition::default());
@@ -466,11 +466,11 @@ mod tests {
     use crate::client::Client;
     use crate::session::EndReason;
 
-    fn open(location: &Location) -> EmbeddedStore {
+    fn open(location: &StorePath) -> EmbeddedStore {
         open_within(location, EmbeddedLimits::default())
     }
 
-    fn open_within(location: &Location, limits: EmbeddedLimits) -> EmbeddedStore {
+    fn open_within(location: &StorePath, limits: EmbeddedLimits) -> EmbeddedStore {
         let lifetimes = Lifetimes {
             idle: Duration::from_secs(900),
             absolute: None,
@@ -481,7 +481,10 @@ mod tests {
     #[tokio::test]
     async fn a_change_that_panics_fails_alone() {
         let folder = tempfile::tempdir().unwrap();
-        for location in [Location::Memory, Location::Folder(folder.path().to_owned())] {
+        for location in [
+            StorePath::Memory,
+            StorePath::Folder(folder.path().to_owned()),
+        ] {
             let store = open(&location);
             for _ in 0..20 {
                 assert!(store.panic().await.is_err());
@@ -531,7 +534,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_gave_up_waiting_for_a_volume_that_hangs_is_not_signed_in_when_it_comes_back() {
-        let store = open(&Location::Memory);
+        let store = open(&StorePath::Memory);
         let alive = sign_in(&store).await.unwrap();
         let gone = sign_in(&store).await.unwrap();
         assert!(store.peek(&alive).await.unwrap().is_none());
@@ -572,7 +575,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_panic_changes_are_refused_until_the_file_is_open_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(&Location::Folder(folder.path().to_owned()));
+        let store = open(&StorePath::Folder(folder.path().to_owned()));
         // Who still reads is waited for.
         let reading = store.storage.open().unwrap();
         assert!(store.panic().await.is_err());
@@ -596,7 +599,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_waits_for_a_volume_that_hangs_no_longer_than_it_may() {
         let folder = tempfile::tempdir().unwrap();
-        let location = Location::Folder(folder.path().to_owned());
+        let location = StorePath::Folder(folder.path().to_owned());
         let limit = Duration::from_secs(2);
         let limits = EmbeddedLimits {
             timeout: limit,
@@ -614,7 +617,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_writer_that_has_ended_is_told() {
-        let store = open(&Location::Memory);
+        let store = open(&StorePath::Memory);
         store.lose().await;
         assert!(store.check().await.is_err());
         assert!(store.writer.commit(Change::Flush).await.is_err());

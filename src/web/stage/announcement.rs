@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rocket::fairing::AdHoc;
 
-use crate::config::{Config, StoreChoice};
+use crate::config::{Config, StoreConfig};
 use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::embedded;
@@ -27,12 +27,12 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
                 tracing::warn!("{doubt}");
             }
             match choice {
-                StoreChoice::Embedded(location) => {
+                StoreConfig::Embedded(location) => {
                     for problem in embedded::exposed(&location) {
                         tracing::warn!("{problem}");
                     }
                 }
-                StoreChoice::Redis { .. } => {
+                StoreConfig::Redis { .. } => {
                     if let Some(sessions) = rocket.state::<Sessions>().cloned() {
                         // Nobody waits for it: Innkeeper starts before its Redis does.
                         tokio::spawn(async move { tell_whether_usable(&sessions, &place).await });

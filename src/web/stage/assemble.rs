@@ -8,7 +8,7 @@ use rocket::figment::value::Value;
 use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
-use crate::config::{Config, Location, PublicUrl, StoreChoice};
+use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
 use crate::session::Sessions;
 use crate::store::{self, Measured};
 use crate::web::answers::catcher;
@@ -113,7 +113,7 @@ impl Assembly {
 }
 
 fn waits_for_its_store(config: &Config) -> bool {
-    config.store != StoreChoice::Embedded(Location::Memory)
+    config.store != StoreConfig::Embedded(StorePath::Memory)
 }
 
 /// An address that Rocket cannot read is Rocket's to report.

@@ -41,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::config::Location;
+    use crate::config::StorePath;
     use crate::session::Lifetimes;
     use crate::store::EmbeddedStore;
 
@@ -52,7 +52,7 @@ mod tests {
             idle: Duration::from_secs(900),
             absolute: None,
         };
-        let store = EmbeddedStore::open(&Location::Memory, lifetimes, clock.clone()).unwrap();
+        let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, clock.clone()).unwrap();
         let store = Arc::new(store);
         let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 1, clock);
         let config = rocket::Config {

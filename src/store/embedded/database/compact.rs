@@ -8,7 +8,7 @@ use redb::{
     ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
 };
 
-use crate::config::Location;
+use crate::config::StorePath;
 use crate::session::StoreError;
 use crate::store::embedded::changes::{ENDED, SESSIONS, USERS};
 use crate::store::embedded::database::folder::FRESH;
@@ -28,7 +28,7 @@ impl Storage {
     ///
     /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
     pub(in crate::store::embedded) fn shrink(&self) -> Result<(), StoreError> {
-        let Location::Folder(folder) = self.location() else {
+        let StorePath::Folder(folder) = self.location() else {
             return Ok(());
         };
         let size = self.size().map_err(|error| no_room(&error))?;
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_copy_for_which_there_is_no_room_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
-        let location = Location::Folder(old.path().to_owned());
+        let location = StorePath::Folder(old.path().to_owned());
         let storage = Storage::at(&location, 1 << 20).unwrap();
         let database = storage.database().unwrap();
         let writing = database.begin_write().unwrap();

@@ -21,7 +21,7 @@ use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, 
 
 use self::disk::{Backend, Disk};
 use self::folder::FILE;
-use crate::config::Location;
+use crate::config::StorePath;
 use crate::session::StoreError;
 use crate::store::embedded::changes;
 use crate::store::embedded::changes::SESSIONS;
@@ -30,7 +30,7 @@ use crate::store::embedded::{Key, failed};
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
 pub struct OpenError {
-    location: Location,
+    location: StorePath,
     source: Box<dyn Error + Send + Sync>,
 }
 
@@ -41,7 +41,7 @@ struct Damaged(String);
 
 impl OpenError {
     pub(super) fn new(
-        location: &Location,
+        location: &StorePath,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Error for OpenError {
 
 /// The open database; another can take its place while it is read.
 pub(super) struct Storage {
-    location: Location,
+    location: StorePath,
     cache_bytes: usize,
     /// `None` once it is closed.
     open: RwLock<Option<Arc<Open>>>,
@@ -165,7 +165,7 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
-    pub(super) fn at(location: &Location, cache_bytes: usize) -> Result<Self, OpenError> {
+    pub(super) fn at(location: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
         let open = open_at(location, cache_bytes)?;
         Ok(Self {
             location: location.clone(),
@@ -176,7 +176,7 @@ impl Storage {
         })
     }
 
-    pub(super) fn location(&self) -> &Location {
+    pub(super) fn location(&self) -> &StorePath {
         &self.location
     }
 
@@ -187,8 +187,8 @@ impl Storage {
     /// How much the file takes on disk; nothing where there is none.
     pub(super) fn size(&self) -> io::Result<u64> {
         match &self.location {
-            Location::Memory => Ok(0),
-            Location::Folder(folder) => Ok(fs::metadata(folder.join(FILE))?.len()),
+            StorePath::Memory => Ok(0),
+            StorePath::Folder(folder) => Ok(fs::metadata(folder.join(FILE))?.len()),
         }
     }
 
@@ -196,7 +196,7 @@ impl Storage {
     ///
     /// Both are open and locked, so that another process finds the store in use.
     pub(super) fn replace(&self, fresh: OpenFile, file: &Path) -> io::Result<()> {
-        let Location::Folder(folder) = &self.location else {
+        let StorePath::Folder(folder) = &self.location else {
             return Ok(());
         };
         let OpenFile { database, disk } = fresh;
@@ -214,7 +214,7 @@ impl Storage {
     /// A renamed file whose folder was never synced may be the old one again after a crash, without what has been
     /// committed since. So nothing is committed before this has succeeded.
     pub(super) fn sync_folder(&self) -> io::Result<()> {
-        if let Location::Folder(folder) = &self.location
+        if let StorePath::Folder(folder) = &self.location
             && self.is_unsynced.load(Ordering::Relaxed)
         {
             folder::sync(folder)?;
@@ -348,14 +348,14 @@ fn last_of<T>(mut shared: Arc<T>) -> T {
     }
 }
 
-fn open_at(location: &Location, cache_bytes: usize) -> Result<Arc<Open>, OpenError> {
+fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Open>, OpenError> {
     let opened = match location {
-        Location::Memory => without_panic(|| {
+        StorePath::Memory => without_panic(|| {
             let database = create(InMemoryBackend::new(), cache_bytes, false)?;
             changes::make(&database)?;
             Open::new(Arc::new(database), None).map_err(Failure::from)
         }),
-        Location::Folder(folder) => folder::make_private(folder)
+        StorePath::Folder(folder) => folder::make_private(folder)
             .map_err(Failure::from)
             .and_then(|()| open_file(&folder.join(FILE), cache_bytes))
             .and_then(|OpenFile { database, disk }| {
