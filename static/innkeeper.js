@@ -3,21 +3,21 @@
 
 // Tabs of one browser share one session, so they tell each other what happens to it.
 const tabs = new BroadcastChannel("innkeeper");
-const watch = document.getElementById("watch");
+const warning = document.getElementById("expiry-warning");
 
-const localTime = (moment) => new Date(moment).toLocaleString("en", { dateStyle: "long", timeStyle: "short" });
+const localTime = (timestamp) => new Date(timestamp).toLocaleString("en", { dateStyle: "long", timeStyle: "short" });
 
 // Only our own: what an application shows as a time stays as it is.
 for (const time of document.querySelectorAll("time[data-local-time]")) {
   time.textContent = localTime(time.dateTime);
 }
 
-// A page out of the browser's memory may show a session that is over.
+// A page out of the back/forward cache may show a session that has ended.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-// A page that cannot be seen asks for nothing: it loads anew when it is shown.
+// A hidden page sends no request: it is loaded again when it is shown.
 const reload = () => {
   if (!document.hidden) return location.reload();
   document.querySelector("main")?.replaceChildren();
@@ -25,22 +25,22 @@ const reload = () => {
 };
 
 const POLL_MS = 15_000;
-const REQUEST_LIMIT_MS = 10_000;
-const LONGEST_PAUSE_SECS = 30;
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_RETRY_DELAY_SECS = 30;
 
-// After so many requests without news: 1, 2, 4 .. 30 seconds, give or take a quarter, so that tabs that met the same
-// outage do not all ask at the same moment.
-const pause = (tries) => Math.min(2 ** (tries - 1), LONGEST_PAUSE_SECS) * 1000 * (0.75 + Math.random() / 2);
+// How long to wait after that many failed requests: 1, 2, 4 .. 30 seconds, give or take a quarter, so that tabs that met
+// the same outage do not all ask at the same moment.
+const retryDelay = (tries) => Math.min(2 ** (tries - 1), MAX_RETRY_DELAY_SECS) * 1000 * (0.75 + Math.random() / 2);
 
 const asPage = (text) => new DOMParser().parseFromString(text, "text/html");
 
-// `moved`: the answer is a redirect. `served`: it is the server's answer, and not a failure that may pass.
+// `moved`: the answer is a redirect. `served`: the server has answered, and not with a failure that may pass.
 const get = async (path, read) => {
   try {
     const answer = await fetch(path, {
       headers: { Accept: "text/html" },
       redirect: "manual",
-      signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     if (answer.type === "opaqueredirect") return { ok: false, moved: true, served: true };
     const { ok, status } = answer;
@@ -50,45 +50,46 @@ const get = async (path, read) => {
   }
 };
 
-// Runs `look`, which says in how many milliseconds it wants to run again: at once when the page is shown, never while
-// it is hidden, and never twice at the same time.
-class Lookout {
-  #look;
+// Calls `poll` again and again; it returns in how many milliseconds it wants to be called next. When the page is shown it
+// is called at once, while the page is hidden never, and never twice at the same time.
+class Poller {
+  #poll;
   #running = null;
   #timer;
   #since;
   #wait;
 
-  constructor(wait, look) {
-    this.#look = look;
-    this.again(wait);
-    // By the wall clock, because it goes on while the machine sleeps; whatever way it was set.
+  constructor(wait, poll) {
+    this.#poll = poll;
+    this.schedule(wait);
+    // Compares wall-clock times, because a timer stands still while the machine sleeps. The difference is absolute, because
+    // somebody may set the clock back.
     this.#timer = setInterval(() => {
       if (Math.abs(Date.now() - this.#since) >= this.#wait) this.#now();
     }, 1000);
     document.addEventListener("visibilitychange", () => this.#now());
   }
 
-  again(wait) {
+  schedule(wait) {
     this.#since = Date.now();
     this.#wait = wait;
   }
 
-  // Runs `look` after what is running now.
-  async run(look) {
+  // Calls `poll` once the call that is running has returned.
+  async run(poll) {
     while (this.#running) await this.#running;
-    this.#running = look();
-    this.again(await this.#running);
+    this.#running = poll();
+    this.schedule(await this.#running);
     this.#running = null;
   }
 
   stop() {
     clearInterval(this.#timer);
-    this.#look = null;
+    this.#poll = null;
   }
 
   #now() {
-    if (this.#look && !this.#running && !document.hidden) this.run(this.#look);
+    if (this.#poll && !this.#running && !document.hidden) this.run(this.#poll);
   }
 }
 
@@ -100,16 +101,16 @@ const signInPage = (page) => ({
   main: page.querySelector("main")?.outerHTML,
 });
 
-if (watch) {
-  const { user } = watch.dataset;
+if (warning) {
+  const { user } = warning.dataset;
   const ends = document.getElementById("ends");
-  let endsAt = Date.now() + watch.dataset.secondsLeft * 1000;
-  // Requests since the last one that said when the session ends.
+  let endsAt = Date.now() + warning.dataset.secondsLeft * 1000;
+  // Requests since the last one whose answer said when the session ends.
   let tries = 0;
-  // Whether the sign-in page stands in this one's place, and whether that says what happened.
+  // Whether the sign-in page has replaced this one, and whether it says what happened to the session.
   let over = false;
   let known = false;
-  // What another tab has said of the end; then only the sign-in page is still to come.
+  // Why the session ended, as another tab said; the sign-in page is still to be fetched.
   let reason;
 
   const show = () => {
@@ -118,19 +119,19 @@ if (watch) {
     const minutes = `${Math.floor(left / 60) % 60}:${two(left % 60)}`;
     const text = left < 3600 ? minutes : `${Math.floor(left / 3600)}:${minutes.padStart(5, "0")}`;
     for (const place of document.querySelectorAll("[data-countdown]")) place.textContent = text;
-    watch.hidden = left > watch.dataset.warnBelow;
+    warning.hidden = left > warning.dataset.warnBelow;
   };
 
-  // When to look again: at the end at the latest.
+  // When to ask again: when the session ends at the latest.
   const untilNext = () => (reason ? 0 : Math.max(0, Math.min(POLL_MS, endsAt - Date.now())));
 
-  const move = (to) => {
-    endsAt = to;
-    if (ends) ends.textContent = localTime(to);
+  const setEnd = (timestamp) => {
+    endsAt = timestamp;
+    if (ends) ends.textContent = localTime(timestamp);
     show();
   };
 
-  // Looks without prolonging the session. Asked for a page, the server answers an ended session with a redirect
+  // Asks without prolonging the session. Asked for a page, the server answers an ended session with a redirect
   // and not with an error, which browsers would write to the console.
   const ask = async () => {
     tries += 1;
@@ -139,16 +140,16 @@ if (watch) {
     if (moved) await finish();
     // Signed in anew, or as somebody else.
     else if (ok && body?.user && (reason || body.user !== user)) reload();
-    // Anything else that is not good news is no news: the server may be busy.
+    // A failure says nothing about the session: the server may be busy.
     else if (ok && body?.user) {
-      move(Date.now() + body.idle_seconds_left * 1000);
+      setEnd(Date.now() + body.idle_seconds_left * 1000);
       if (body.idle_seconds_left > 0) {
         tries = 0;
         tabs.postMessage({ user, endsAt });
         return untilNext();
       }
     }
-    return pause(tries);
+    return retryDelay(tries);
   };
 
   const finish = async () => {
@@ -166,14 +167,14 @@ if (watch) {
     tabs.postMessage({ over: page });
   };
 
-  // Puts the sign-in page in this one's place.
+  // Replaces this page by the sign-in page.
   const replaceBy = (page) => {
     if (over && (known || !page.known)) return;
     const [here, main] = [document, asPage(page.main)].map((page) => page.querySelector("main"));
     if (!here || !main) return reload();
     ({ known } = page);
     over = true;
-    lookout.stop();
+    poller.stop();
     clearInterval(clock);
     const form = main.querySelector("form");
     const next = form?.elements.next ?? document.createElement("input");
@@ -184,18 +185,18 @@ if (watch) {
   };
 
   // Shows nothing but the reason until the sign-in page is there.
-  const conceal = (told) => {
-    reason = told;
-    const notice = Object.assign(document.createElement("p"), { className: "notice", textContent: told });
+  const conceal = (text) => {
+    reason = text;
+    const notice = Object.assign(document.createElement("p"), { className: "notice", textContent: text });
     document.querySelector("main")?.replaceChildren(notice);
-    lookout.again(untilNext());
+    poller.schedule(untilNext());
   };
 
-  const lookout = new Lookout(untilNext(), ask);
+  const poller = new Poller(untilNext(), ask);
   const clock = setInterval(show, 1000);
 
   document.getElementById("stay").addEventListener("click", () =>
-    lookout.run(async () => {
+    poller.run(async () => {
       await get("/profile/", asPage);
       return ask();
     }),
@@ -205,15 +206,15 @@ if (watch) {
     if (data.over) return replaceBy(data.over);
     if (data.reason) return over || conceal(data.reason);
     if (over || reason || data.user !== user) return reload();
-    move(data.endsAt);
+    setEnd(data.endsAt);
     tries = 0;
-    lookout.again(untilNext());
+    poller.schedule(untilNext());
   });
   tabs.postMessage({ user, endsAt });
   show();
 }
 
-// A sign-in page that knows why the session ended has taken that from the other tabs, so it tells them.
+// A sign-in page that knows why the session ended tells the other tabs: the server says it only once.
 const loaded = signInPage(document);
 if (loaded.known) tabs.postMessage({ over: loaded });
 
@@ -229,14 +230,14 @@ if (signingOut && document.querySelector("[data-signed-out]")) {
   tabs.postMessage({ reason: "You signed out in another tab." });
 }
 
-// An error that may pass: the page is loaded again as soon as it is there. Asked for behind the scenes, because a
-// browser that finds no server would put a page of its own here, which asks no more.
+// An error that may pass: this page is loaded again as soon as the server has it. It is fetched first, because a browser
+// that finds no server would show an error page of its own, which does not try again.
 if (document.querySelector("[data-retry]")) {
   let tries = 1;
-  new Lookout(pause(tries), async () => {
+  new Poller(retryDelay(tries), async () => {
     const { served } = await get(location.href, asPage);
     if (served) reload();
     tries += 1;
-    return pause(tries);
+    return retryDelay(tries);
   });
 }

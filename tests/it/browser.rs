@@ -104,24 +104,24 @@ async fn before_the_end_there_is_a_warning_and_a_button_to_stay() {
     let program = Program::start(&[("INNKEEPER_IDLE_TIMEOUT_SECS", "10")]);
     let browser = Browser::start(Scheme::Light).await;
     browser.sign_in(&program.url(), "abdullah").await;
-    assert!(!browser.is_shown("#watch").await);
-    browser.wait_for_shown("#watch").await;
+    assert!(!browser.is_shown("#expiry-warning").await);
+    browser.wait_for_shown("#expiry-warning").await;
     assert!(
         browser
-            .text("#watch")
+            .text("#expiry-warning")
             .await
             .starts_with("Your session ends in 0:0")
     );
     browser.picture("warning-light-desktop").await;
     browser.click("#stay").await;
     for _ in 0..100 {
-        if !browser.is_shown("#watch").await {
+        if !browser.is_shown("#expiry-warning").await {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert!(!browser.is_shown("#watch").await);
-    browser.wait_for_shown("#watch").await;
+    assert!(!browser.is_shown("#expiry-warning").await);
+    browser.wait_for_shown("#expiry-warning").await;
     // An open page does not keep its visitor signed in.
     browser.wait_for_heading("Sign in").await;
     browser.finish().await;

@@ -22,7 +22,7 @@ macro_rules! compiled_in {
 const TEMPLATES: [(&str, &str); 10] = compiled_in![
     "layout",
     "partials/sign_out",
-    "partials/watch",
+    "partials/countdown",
     "docs",
     "error",
     "login",

@@ -25,7 +25,7 @@ use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
 use crate::web::request::next::Next;
-use crate::web::views::end_notice::{Explanation, explain};
+use crate::web::views::end_notice::EndNotice;
 
 /// What the form shows.
 #[derive(Serialize)]
@@ -34,7 +34,7 @@ struct Form {
     username: String,
     problem: Option<String>,
     /// Why the session before is over.
-    ended: Option<Explanation>,
+    ended: Option<EndNotice>,
 }
 
 /// Who signs in. Other fields are ignored.
@@ -101,7 +101,7 @@ pub(crate) struct SignInPage {
     signed_in: bool,
     /// The session that the visitor still has a cookie for is over.
     stale_cookie: bool,
-    ended: Option<Explanation>,
+    ended: Option<EndNotice>,
 }
 
 /// Shows the sign-in form.
@@ -143,7 +143,7 @@ pub(crate) fn page(
         next: query.next,
         signed_in,
         stale_cookie,
-        ended: explained.then(|| explain(ended, sessions.lifetimes())),
+        ended: explained.then(|| EndNotice::new(ended, sessions.lifetimes())),
     })
 }
 

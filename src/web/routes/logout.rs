@@ -14,12 +14,12 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::{Presented, SessionCookie};
-use crate::web::views::countdown::Watch;
+use crate::web::views::countdown::Countdown;
 
 /// Who is about to sign out, if anybody.
 #[derive(Serialize)]
 pub(crate) struct Question {
-    watch: Option<Watch>,
+    countdown: Option<Countdown>,
     /// The sign-out that is confirmed came without a cookie, so it ended nothing.
     without_cookie: bool,
 }
@@ -49,14 +49,14 @@ pub(crate) fn page(
         Ok(current) => Ok(HtmlPage {
             template: "logout",
             view: Question {
-                watch: Some(Watch::from(current)),
+                countdown: Some(Countdown::from(current)),
                 without_cookie: false,
             },
         }),
         Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(HtmlPage {
             template: "signed_out",
             view: Question {
-                watch: None,
+                countdown: None,
                 without_cookie: without_cookie.is_some(),
             },
         }),

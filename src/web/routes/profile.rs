@@ -12,8 +12,8 @@ use crate::web::answers::documented::ReadResponses;
 use crate::web::answers::negotiate::{Format, Page};
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::views::countdown::Watch;
-use crate::web::views::timestamp::{Moment, in_words};
+use crate::web::views::countdown::Countdown;
+use crate::web::views::timestamp::{Timestamp, in_words};
 
 /// What a program reads.
 #[derive(Serialize, ToSchema)]
@@ -41,9 +41,9 @@ struct SessionData {
 /// What the page shows.
 #[derive(Serialize)]
 pub(crate) struct View {
-    watch: Watch,
-    since: Option<Moment>,
-    ends: Moment,
+    countdown: Countdown,
+    since: Option<Timestamp>,
+    ends: Timestamp,
     /// For people, where no script counts down.
     left: String,
 }
@@ -96,9 +96,9 @@ fn value(session: &Session, name: &str) -> (String, Value) {
 impl From<&CurrentSession> for View {
     fn from(current: &CurrentSession) -> Self {
         Self {
-            watch: Watch::from(current),
-            since: current.session().created_at.map(Moment::from),
-            ends: Moment::from(current.expires_at()),
+            countdown: Countdown::from(current),
+            since: current.session().created_at.map(Timestamp::from),
+            ends: Timestamp::from(current.expires_at()),
             left: in_words(current.expires_in()),
         }
     }

@@ -15,7 +15,7 @@ use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::passive_session::PassiveSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
-use crate::web::views::end_notice::explain;
+use crate::web::views::end_notice::EndNotice;
 
 /// What a program, or a page's script, reads.
 #[derive(Serialize, ToSchema)]
@@ -102,7 +102,7 @@ pub(crate) fn read(
             absolute_seconds_left: passive.absolute_expires_in().map(|left| left.as_secs()),
         }),
         Err(Refusal::SessionEnded) => {
-            let why = explain(ended, sessions.lifetimes());
+            let why = EndNotice::new(ended, sessions.lifetimes());
             Err(Nothing::Ended(Ended(why.text)))
         }
         Err(refusal) => Err(Nothing::Refused(refusal)),

@@ -18,8 +18,8 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
 use crate::web::request::user_agent::device;
-use crate::web::views::countdown::Watch;
-use crate::web::views::timestamp::{Moment, ago};
+use crate::web::views::countdown::Countdown;
+use crate::web::views::timestamp::{Timestamp, ago};
 
 /// What a program reads.
 #[derive(Serialize, ToSchema)]
@@ -62,7 +62,7 @@ struct Entry {
 /// What the page shows.
 #[derive(Serialize)]
 pub(crate) struct View {
-    watch: Watch,
+    countdown: Countdown,
     sessions: Vec<Row>,
     others: usize,
     /// Whether there are no sessions but these.
@@ -76,7 +76,7 @@ struct Row {
     current: bool,
     device: String,
     ip: Option<String>,
-    since: Option<Moment>,
+    since: Option<Timestamp>,
     active: String,
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn page(
         format,
         "sessions",
         || View {
-            watch: Watch::from(current),
+            countdown: Countdown::from(current),
             sessions: listed.iter().map(|one| Row::of(one, own, now)).collect(),
             others: listed.iter().filter(|one| one.handle != own).count(),
             complete,
@@ -142,7 +142,7 @@ impl Row {
             current: listed.handle == own,
             device: device_of(client),
             ip: client.ip.clone(),
-            since: listed.session.created_at.map(Moment::from),
+            since: listed.session.created_at.map(Timestamp::from),
             active: ago(unused.unwrap_or_default()),
         }
     }

@@ -1,4 +1,4 @@
-//! What a signed-in page's script needs to keep an eye on the session.
+//! What a signed-in page's script needs to count down to the end of the session.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use serde::Serialize;
 
 use crate::web::guards::current_session::CurrentSession;
 
-/// For the template `partials/watch`.
+/// For the template `partials/countdown`.
 #[derive(Serialize)]
-pub(crate) struct Watch {
+pub(crate) struct Countdown {
     user: String,
     seconds_left: u64,
     /// From how many seconds before the end the script warns.
     warn_below: u64,
 }
 
-/// The last minute is announced; of a short session its last fifth.
+/// How long before the end the script warns; in a short session, for its last fifth.
 const WARNING: Duration = Duration::from_secs(60);
 
-impl From<&CurrentSession> for Watch {
+impl From<&CurrentSession> for Countdown {
     fn from(current: &CurrentSession) -> Self {
         Self {
             user: current.user().to_owned(),

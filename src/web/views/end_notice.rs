@@ -1,4 +1,4 @@
-//! Why a visitor has to sign in again, in a sentence.
+//! Why a visitor has to sign in again.
 
 use std::time::Duration;
 
@@ -9,26 +9,25 @@ use crate::web::guards::end_lookup::EndLookup;
 use crate::web::request::user_agent::device;
 use crate::web::views::timestamp::{ago, in_words};
 
-/// Why a visitor has to sign in again.
+/// Why the session that a request presented has ended.
 #[derive(Serialize)]
-pub(crate) struct Explanation {
+pub(crate) struct EndNotice {
     /// A sentence.
     pub(crate) text: String,
-    /// Whether it is what happened to this session, and not just the rule that ends sessions by themselves.
+    /// Whether the sentence says what happened to this session; if not, it is the rule by which sessions expire.
     known: bool,
 }
 
-/// Says why the session that a visitor presented is over.
-///
-/// Where nobody ended it, or it is forgotten who did, the sentence is the rule that ends sessions by themselves.
-pub(crate) fn explain(ended: &EndLookup, lifetimes: Lifetimes) -> Explanation {
-    let known = ended.known();
-    Explanation {
-        known: known.is_some(),
-        text: match known {
-            Some((ending, since)) => sentence(ending, *since),
-            None => rule(lifetimes),
-        },
+impl EndNotice {
+    pub(crate) fn new(ended: &EndLookup, lifetimes: Lifetimes) -> Self {
+        let known = ended.known();
+        Self {
+            known: known.is_some(),
+            text: match known {
+                Some((ended, since)) => sentence(ended, *since),
+                None => rule(lifetimes),
+            },
+        }
     }
 }
 
@@ -43,11 +42,11 @@ fn rule(lifetimes: Lifetimes) -> String {
     }
 }
 
-fn sentence(ending: &EndedSession, since: Duration) -> String {
-    let device = device(ending.user_agent.as_deref());
+fn sentence(ended: &EndedSession, since: Duration) -> String {
+    let device = device(ended.user_agent.as_deref());
     let device = device.as_deref().unwrap_or("an unknown device");
     let when = ago(since);
-    match ending.reason {
+    match ended.reason {
         EndReason::SignedOut => format!("You signed out here, {when}."),
         EndReason::Ended => format!("You were signed out from {device}, {when}."),
         EndReason::Replaced => {

@@ -1,4 +1,4 @@
-//! Moments and lengths of time, in words and for machines.
+//! Timestamps and durations as pages show them.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,14 +9,14 @@ use time::macros::format_description;
 
 use crate::clock::rfc3339;
 
-/// A moment for people, and for `<time datetime>`.
+/// For `<time datetime>`: in words, and for the script that shows it in local time.
 #[derive(Serialize)]
-pub(crate) struct Moment {
+pub(crate) struct Timestamp {
     text: String,
     machine: String,
 }
 
-impl From<SystemTime> for Moment {
+impl From<SystemTime> for Timestamp {
     fn from(timestamp: SystemTime) -> Self {
         const TEXT: &[BorrowedFormatItem<'_>] =
             format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
@@ -42,7 +42,7 @@ pub(crate) fn in_words(duration: Duration) -> String {
     format!("{count} {unit}{plural}")
 }
 
-/// `just now`, or so long ago.
+/// `just now`, `3 minutes ago`.
 pub(crate) fn ago(duration: Duration) -> String {
     if duration < Duration::from_secs(10) {
         "just now".to_owned()
