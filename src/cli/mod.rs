@@ -1,11 +1,11 @@
 //! What an operator asks for at the command line, instead of serving.
 
 mod doctor;
+mod output;
 mod rows;
 mod sessions;
 
 use std::fmt;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -69,19 +69,4 @@ impl Command {
         runtime.shutdown_background();
         outcome
     }
-}
-
-/// Writes what is no answer but should be known, to standard error.
-fn remark(text: &str) -> Result<(), String> {
-    let written = writeln!(io::stderr().lock(), "{text}");
-    written.map_err(|error| format!("a remark cannot be written: {error}"))
-}
-
-/// Writes to standard output.
-fn print(text: &str) -> Result<(), String> {
-    let mut output = io::stdout().lock();
-    output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(|error| format!("the answer cannot be written: {error}"))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::cli::output::{print, remark};
 use crate::cli::rows::{Rows, visible};
-use crate::cli::{print, remark};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, StoreConfig, StorePath};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rocket::figment::Figment;
 
-use super::ConfigError;
+use super::error::ConfigError;
 use super::table::Table;
 
 const KEY: &str = "metrics_address";

@@ -7,9 +7,9 @@ use std::env;
 use rocket::figment::value::{Dict, Tag, Value};
 use rocket::figment::{Figment, Profile, Provider, Source};
 
+use super::error::ConfigError;
 use super::spelling::nearest;
-use super::table::ALSO;
-use super::{Config, ConfigError, KEYS, StoreConfig};
+use super::table::{ALSO, KEYS};
 
 /// Rocket's own tables whose keys are fixed; `limits` has names of one's own.
 const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];
@@ -34,9 +34,7 @@ pub(super) fn refuse(figment: &Figment) -> Result<(), ConfigError> {
             refuse_unknown_of_shutdown(figment, shutdown)?;
         }
     }
-    refuse_tls(figment)?;
-    refuse_nearly_a_store(&Config::from(figment)?)?;
-    refuse_unknown_of_other_profiles(figment)
+    refuse_tls(figment)
 }
 
 fn unreadable(error: &rocket::figment::Error) -> ConfigError {
@@ -181,10 +179,7 @@ fn refuse_tls(figment: &Figment) -> Result<(), ConfigError> {
 /// A misspelt address of Redis would be the embedded store, which starts without a word.
 ///
 /// `REDIS_HOST` and the like are other programs', and those of a Redis in Kubernetes.
-fn refuse_nearly_a_store(config: &Config) -> Result<(), ConfigError> {
-    if let StoreConfig::Redis { .. } = config.store {
-        return Ok(());
-    }
+pub(super) fn refuse_nearly_a_store() -> Result<(), ConfigError> {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         if ALSO.contains(&&*name) {
@@ -201,7 +196,7 @@ fn refuse_nearly_a_store(config: &Config) -> Result<(), ConfigError> {
 }
 
 /// Our table in a profile that is not selected now, and will be.
-fn refuse_unknown_of_other_profiles(figment: &Figment) -> Result<(), ConfigError> {
+pub(super) fn refuse_unknown_of_other_profiles(figment: &Figment) -> Result<(), ConfigError> {
     for (profile, keys) in figment.data().map_err(|error| unreadable(&error))? {
         let Some(Value::Dict(_, ours)) = keys.get("innkeeper") else {
             continue;

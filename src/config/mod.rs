@@ -1,5 +1,6 @@
 //! The settings: where they come from, their defaults, and what is wrong with them.
 
+mod error;
 mod host;
 mod metrics_address;
 mod misspelt;
@@ -20,44 +21,14 @@ use std::time::Duration;
 use rocket::figment::Figment;
 use url::Url;
 
+pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use secret::Secret;
-pub(crate) use sources::figment;
 
-use self::table::Table;
+use self::table::{KEYS, REDIS_KEYS, Table};
 use crate::session::Lifetimes;
-
-/// Every key that may be set, for the check of misspelt ones.
-const KEYS: [&str; 19] = [
-    "redis_url",
-    "upstash_redis_rest_url",
-    "upstash_redis_rest_token",
-    "store_path",
-    "store_cache_mb",
-    "idle_timeout_secs",
-    "absolute_timeout_secs",
-    "max_sessions_per_user",
-    "public_url",
-    "sign_in",
-    "open_to_the_world",
-    "redis_timeout_ms",
-    "redis_connections",
-    "redis_ca_file",
-    "redis_cert_file",
-    "redis_key_file",
-    "drain_secs",
-    "metrics_address",
-    "log_format",
-];
-
-/// Those that name a Redis.
-const REDIS_KEYS: [&str; 3] = [
-    "redis_url",
-    "upstash_redis_rest_url",
-    "upstash_redis_rest_token",
-];
 
 /// Innkeeper's settings, checked.
 ///
@@ -185,11 +156,6 @@ impl LogFormat {
     }
 }
 
-/// What is wrong with a setting. Names the key and where it was set; never shows a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
-
 impl Config {
     /// Reads and checks the settings.
     ///
@@ -253,6 +219,28 @@ impl Config {
             idle.as_secs()
         ))
     }
+}
+
+/// The program's settings, all of them known: see [`sources::read`].
+///
+/// # Errors
+///
+/// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
+pub(crate) fn figment() -> Result<Figment, String> {
+    let figment = sources::read()?;
+    figment
+        .extract::<rocket::Config>()
+        .map_err(|error| error.to_string())?;
+    refuse_misspelt(&figment).map_err(|error| error.to_string())?;
+    Ok(figment)
+}
+
+fn refuse_misspelt(figment: &Figment) -> Result<(), ConfigError> {
+    misspelt::refuse(figment)?;
+    if let StoreConfig::Embedded(_) = Config::from(figment)?.store {
+        misspelt::refuse_nearly_a_store()?;
+    }
+    misspelt::refuse_unknown_of_other_profiles(figment)
 }
 
 /// One connection keeps some four cores busy; with more than that requests only send smaller pieces.

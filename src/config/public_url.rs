@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::is_loopback;
+use super::host::is_loopback;
 
 /// The address that people type, reduced to what matters: its origin (RFC 6454) and whether it is `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,27 +7,13 @@ use rocket::config::{Ident, Shutdown};
 use rocket::figment::providers::{Env, Format, Toml};
 use rocket::figment::{self, Figment, Profile, Provider};
 
-use super::misspelt;
-
 /// The program's settings: Rocket's own figment with four differences. No `Server` header, no client address from a
 /// header, none of Rocket's printing, and SIGTERM is left to the program.
 ///
 /// Read from `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and from the environment.
 /// (Rocket itself would look for the file in all folders above too, where others may write.)
 ///
-/// # Errors
-///
-/// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
-pub(crate) fn figment() -> Result<Figment, String> {
-    let figment = read()?;
-    figment
-        .extract::<rocket::Config>()
-        .map_err(|error| error.to_string())?;
-    misspelt::refuse(&figment).map_err(|error| error.to_string())?;
-    Ok(figment)
-}
-
-/// The figment, whatever is wrong with the settings in it.
+/// Whether all that is set is a setting, nobody has looked at yet.
 pub(super) fn read() -> Result<Figment, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),

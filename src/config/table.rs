@@ -8,9 +8,39 @@ use std::time::Duration;
 use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Figment, Source};
 
+use super::error::ConfigError;
 use super::service_link::is_service_link;
 use super::spelling::nearest;
-use super::{ConfigError, KEYS};
+
+/// Every key that may be set, for the check of misspelt ones.
+pub(super) const KEYS: [&str; 19] = [
+    "redis_url",
+    "upstash_redis_rest_url",
+    "upstash_redis_rest_token",
+    "store_path",
+    "store_cache_mb",
+    "idle_timeout_secs",
+    "absolute_timeout_secs",
+    "max_sessions_per_user",
+    "public_url",
+    "sign_in",
+    "open_to_the_world",
+    "redis_timeout_ms",
+    "redis_connections",
+    "redis_ca_file",
+    "redis_cert_file",
+    "redis_key_file",
+    "drain_secs",
+    "metrics_address",
+    "log_format",
+];
+
+/// Those that name a Redis.
+pub(super) const REDIS_KEYS: [&str; 3] = [
+    "redis_url",
+    "upstash_redis_rest_url",
+    "upstash_redis_rest_token",
+];
 
 const PREFIX: &str = "INNKEEPER_";
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::exposure::Site;
 use self::finding::{report, warning};
-use crate::cli::print;
+use crate::cli::output::print;
 use crate::config::{Config, StoreConfig};
 use crate::session::StoreError;
 
