@@ -8,34 +8,34 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// Waits 1, 2, 4 .. 30 seconds from failure to failure.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
     failed_at: Option<Instant>,
 }
 
 impl Backoff {
-    pub(super) fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
         self.failed_at = Some(Instant::now());
     }
 
-    pub(super) fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
 
     /// Something else has succeeded, which tells little.
-    pub(super) fn forget_if_old(&mut self) {
+    pub(crate) fn forget_if_old(&mut self) {
         if self.failed_at.is_some_and(|at| at.elapsed() > FORGOTTEN) {
             self.succeeded();
         }
     }
 
     /// Whether what failed is not to be tried yet.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.failed_at.is_some_and(|at| at.elapsed() < self.delay())
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.failures > 0
     }
 

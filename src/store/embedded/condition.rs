@@ -10,7 +10,7 @@ const STUCK: Duration = Duration::from_secs(5);
 
 /// What the writing thread says of itself.
 #[derive(Debug, Default)]
-pub(super) struct Condition(Mutex<State>);
+pub(crate) struct Condition(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,28 +22,28 @@ struct State {
 
 impl Condition {
     /// Whether no session can be added, while those that are there can be used and ended.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.state().is_full
     }
 
-    pub(super) fn set_full(&self, is_full: bool) {
+    pub(crate) fn set_full(&self, is_full: bool) {
         self.state().is_full = is_full;
     }
 
-    pub(super) fn set_failure(&self, failure: Option<String>) {
+    pub(crate) fn set_failure(&self, failure: Option<String>) {
         self.state().failure = failure;
     }
 
-    pub(super) fn begins(&self) {
+    pub(crate) fn begins(&self) {
         self.state().working_since = Some(Instant::now());
     }
 
-    pub(super) fn rests(&self) {
+    pub(crate) fn rests(&self) {
         self.state().working_since = None;
     }
 
     /// Whether anything can be written.
-    pub(super) fn check_failure(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_failure(&self) -> Result<(), StoreError> {
         match &self.state().failure {
             Some(failure) => Err(StoreError::Failed(failure.clone())),
             None => Ok(()),
@@ -51,7 +51,7 @@ impl Condition {
     }
 
     /// Whether what is committed now would be, and soon.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.check_failure()?;
         match self.state().working_since.map(|since| since.elapsed()) {
             Some(taken) if taken > STUCK => Err(StoreError::Timeout(taken)),

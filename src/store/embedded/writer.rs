@@ -10,13 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use redb::{Durability, ReadableDatabase};
 use tokio::sync::oneshot;
 
-use super::backoff::Backoff;
-use super::condition::Condition;
-use super::{Key, failed, unix_millis};
 use crate::clock::Clock;
 use crate::session::StoreError;
+use crate::store::embedded::backoff::Backoff;
 use crate::store::embedded::changes::pending_expiry::Overlay;
-use crate::store::embedded::changes::{Applied, Change, ENDED, SESSIONS, Tables};
+use crate::store::embedded::changes::{Applied, Change, Tables};
+use crate::store::embedded::condition::Condition;
+use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, failed, unix_millis};
 use crate::store::embedded::database::{Storage, words};
 
 /// How long a slid end may stay in memory only.
@@ -25,7 +25,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 10_000;
 /// The same while the disk is full: a commit must fit into what [`disk::RESERVE`](crate::store::embedded::database::disk::RESERVE) keeps.
 const FEW_CHANGES: usize = 16;
-pub(super) const FEW_ROWS: usize = 100;
+pub(crate) const FEW_ROWS: usize = 100;
 /// So long sliding is then written at once, in many small commits, before those are looked at who wait meanwhile.
 const SLIDING_FOR: Duration = Duration::from_millis(200);
 
@@ -39,7 +39,7 @@ const MOST_PANICS: u32 = 5;
 
 /// A handle to the writing thread; dropping it lets the thread write what is left, and waits for it.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     clock: Clock,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -68,7 +68,7 @@ impl Job {
 }
 
 impl Writer {
-    pub(super) fn start(
+    pub(crate) fn start(
         storage: Arc<Storage>,
         overlay: Arc<Overlay>,
         condition: Arc<Condition>,
@@ -104,7 +104,7 @@ impl Writer {
     }
 
     /// Returns when the change is on disk.
-    pub(super) async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
+    pub(crate) async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
         self.send(change)?.await.unwrap_or_else(|_| {
             Err(StoreError::Failed(
                 "its writer panicked over what was to be written".to_owned(),
@@ -113,7 +113,7 @@ impl Writer {
     }
 
     /// Hands the change to the thread, which answers when it is on disk.
-    pub(super) fn send(&self, change: Change) -> Result<Outcome, StoreError> {
+    pub(crate) fn send(&self, change: Change) -> Result<Outcome, StoreError> {
         let (done, outcome) = oneshot::channel();
         let job = Job {
             change,
@@ -130,13 +130,13 @@ impl Writer {
 
     /// Somebody has waited since this moment for the thread to write what is left, and has given up. The end waits no
     /// longer for that.
-    pub(super) fn was_waited_for(&self, since: Instant) {
+    pub(crate) fn was_waited_for(&self, since: Instant) {
         // The first one has waited longest.
         let _ = self.ending_since.set(since);
     }
 
     /// Whether the thread has ended, so that nothing will be written any more.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }

@@ -1,29 +1,24 @@
-//! The tables of the file, and what changes them.
+//! What changes the tables.
 
-pub(in crate::store::embedded) mod pending_expiry;
-pub(in crate::store::embedded) mod record;
+pub(crate) mod pending_expiry;
+pub(crate) mod record;
+
 #[cfg(test)]
 use std::sync::{Mutex, mpsc::Receiver};
 use std::time::{Duration, SystemTime};
 
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use self::pending_expiry::Overlay;
 use self::record::Record;
 use crate::session::{Created, EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
-use crate::store::embedded::{Key, failed, unix_millis};
-
-/// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
-pub(super) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
-    TableDefinition::new("sessions");
-/// (user, birth in microseconds since 1970, digest of the id): the users' lists, each in order of birth.
-pub(super) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefinition::new("users");
-/// Digest of an ended id -> (when to forget it in milliseconds since 1970, the ending as JSON).
-pub(super) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
+use crate::store::embedded::database::schema::{
+    ENDED, Key, SESSIONS, USERS, failed, keys_of, unix_millis,
+};
 
 /// What can be written.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Create(Box<Creation>),
     Delete {
         key: Key,
@@ -60,7 +55,7 @@ pub(super) enum Change {
 
 impl Change {
     /// Whether it leaves no more in the file than there was, so that it goes on with a full disk.
-    pub(super) fn adds_nothing(&self) -> bool {
+    pub(crate) fn adds_nothing(&self) -> bool {
         match self {
             Self::Create(_) => false,
             Self::Write { value, .. } => value.is_none(),
@@ -75,25 +70,25 @@ impl Change {
     }
 
     /// Whether it may change far more of the file than one session's pages.
-    pub(super) fn ends_many(&self) -> bool {
+    pub(crate) fn ends_many(&self) -> bool {
         matches!(self, Self::End { .. } | Self::DeleteThese { .. })
     }
 }
 
 /// A session that is to be created.
 #[derive(Debug)]
-pub(super) struct Creation {
-    pub(super) key: Key,
-    pub(super) end: u64,
-    pub(super) record: Record,
-    pub(super) replaced: Option<(Key, EndedSession)>,
-    pub(super) limit: usize,
-    pub(super) over_limit: EndedSession,
+pub(crate) struct Creation {
+    pub(crate) key: Key,
+    pub(crate) end: u64,
+    pub(crate) record: Record,
+    pub(crate) replaced: Option<(Key, EndedSession)>,
+    pub(crate) limit: usize,
+    pub(crate) over_limit: EndedSession,
 }
 
 /// What a change did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Applied {
+pub(crate) enum Applied {
     Done,
     Created(Created),
     /// Whose live session it was.
@@ -103,30 +98,12 @@ pub(super) enum Applied {
 }
 
 /// A session that was alive until it was ended; `user` is `None` where its record could not be read.
-pub(super) struct Over {
+pub(crate) struct Over {
     user: Option<String>,
 }
 
-/// A reader cannot open a table that no writer has made. Where they are all there, nothing is written: a full disk is
-/// no reason not to start.
-pub(super) fn make(database: &Database) -> Result<(), redb::Error> {
-    let reading = database.begin_read()?;
-    let are_there = reading.open_table(SESSIONS).is_ok()
-        && reading.open_table(USERS).is_ok()
-        && reading.open_table(ENDED).is_ok();
-    if are_there {
-        return Ok(());
-    }
-    let transaction = database.begin_write()?;
-    transaction.open_table(SESSIONS)?;
-    transaction.open_table(USERS)?;
-    transaction.open_table(ENDED)?;
-    transaction.commit()?;
-    Ok(())
-}
-
 /// The tables inside one writing transaction, at one moment.
-pub(super) struct Tables<'t> {
+pub(crate) struct Tables<'t> {
     sessions: Table<'t, &'static Key, (u64, &'static [u8])>,
     users: Table<'t, (&'static str, u64, &'static Key), ()>,
     endings: Table<'t, &'static Key, (u64, &'static [u8])>,
@@ -137,7 +114,7 @@ pub(super) struct Tables<'t> {
 }
 
 impl<'t> Tables<'t> {
-    pub(super) fn open(
+    pub(crate) fn open(
         transaction: &'t WriteTransaction,
         overlay: &'t Overlay,
         now: SystemTime,
@@ -154,7 +131,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Makes a change that was asked for at a moment of its own.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &mut self,
         change: &Change,
         asked_at: SystemTime,
@@ -259,7 +236,7 @@ impl<'t> Tables<'t> {
     ///
     /// A record that cannot be read goes too: its visitor wants to be rid of it. (Its entry in a list, which only
     /// the record tells, is then one without a session; readers skip it.)
-    pub(super) fn end(
+    pub(crate) fn end(
         &mut self,
         key: &Key,
         why: Option<&EndedSession>,
@@ -321,7 +298,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Moves a session's end; a row that is gone stays gone.
-    pub(super) fn slide(&mut self, key: &Key, end: u64) -> Result<(), StoreError> {
+    pub(crate) fn slide(&mut self, key: &Key, end: u64) -> Result<(), StoreError> {
         let record = self
             .sessions
             .get(key)
@@ -335,7 +312,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    pub(super) fn forget_ending(&mut self, key: &Key) -> Result<(), StoreError> {
+    pub(crate) fn forget_ending(&mut self, key: &Key) -> Result<(), StoreError> {
         self.endings.remove(key).map_err(failed)?;
         Ok(())
     }
@@ -358,17 +335,4 @@ impl<'t> Tables<'t> {
     fn keys_of(&self, user: &str) -> Result<Vec<Key>, StoreError> {
         keys_of(&self.users, user)
     }
-}
-
-/// A user's sessions, the oldest first; from either kind of transaction.
-pub(super) fn keys_of(
-    users: &impl ReadableTable<(&'static str, u64, &'static Key), ()>,
-    user: &str,
-) -> Result<Vec<Key>, StoreError> {
-    let (first, last) = ([0; 32], [u8::MAX; 32]);
-    users
-        .range((user, 0, &first)..=(user, u64::MAX, &last))
-        .map_err(failed)?
-        .map(|row| row.map(|(key, _)| *key.value().2).map_err(failed))
-        .collect()
 }

@@ -3,37 +3,37 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::embedded::Key;
+use crate::store::embedded::database::schema::Key;
 
 /// Newer ends of sessions, in milliseconds since 1970, until the writer has put them on disk.
 ///
 /// A std mutex and not tokio's: it is held for one look-up and never across an await.
 #[derive(Debug, Default)]
-pub(in crate::store::embedded) struct Overlay(Mutex<HashMap<Key, u64>>);
+pub(crate) struct Overlay(Mutex<HashMap<Key, u64>>);
 
 impl Overlay {
     /// Remembers a session's new end.
-    pub(in crate::store::embedded) fn slide(&self, key: Key, end: u64) {
+    pub(crate) fn slide(&self, key: Key, end: u64) {
         self.ends().insert(key, end);
     }
 
     /// The end remembered here.
-    pub(in crate::store::embedded) fn slid(&self, key: &Key) -> Option<u64> {
+    pub(crate) fn slid(&self, key: &Key) -> Option<u64> {
         self.ends().get(key).copied()
     }
 
     /// The end that counts for the writer, who alone forgets: the one remembered here, else the written one.
-    pub(in crate::store::embedded) fn end_of(&self, key: &Key, written: u64) -> u64 {
+    pub(crate) fn end_of(&self, key: &Key, written: u64) -> u64 {
         self.slid(key).unwrap_or(written)
     }
 
     /// What is to be written. It stays here, because readers need it until it is on disk.
-    pub(in crate::store::embedded) fn snapshot(&self) -> Vec<(Key, u64)> {
+    pub(crate) fn snapshot(&self) -> Vec<(Key, u64)> {
         self.ends().iter().map(|(key, end)| (*key, *end)).collect()
     }
 
     /// Drops what has been written and has not slid again since.
-    pub(in crate::store::embedded) fn forget(&self, written: &[(Key, u64)]) {
+    pub(crate) fn forget(&self, written: &[(Key, u64)]) {
         let mut ends = self.ends();
         for (key, end) in written {
             if ends.get(key) == Some(end) {

@@ -10,7 +10,7 @@ use crate::clock::{from_unix_time, unix_time};
 use crate::session::{Session, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::store::embedded) struct Record {
+pub(crate) struct Record {
     /// Microseconds since 1970: the order of a user's sessions, finer than `created`.
     #[serde(default)]
     born: u64,
@@ -27,17 +27,17 @@ pub(in crate::store::embedded) struct Record {
 }
 
 impl Record {
-    pub(in crate::store::embedded) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         serde_json::from_slice(bytes).map_err(|error| StoreError::Unreadable(error.into()))
     }
 
-    pub(in crate::store::embedded) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec(self).map_err(|error| StoreError::Unreadable(error.into()))
     }
 }
 
 impl Record {
-    pub(in crate::store::embedded) fn of(session: &Session, born: SystemTime) -> Self {
+    pub(crate) fn of(session: &Session, born: SystemTime) -> Self {
         Self {
             born: u64::try_from(unix_time(born).as_micros()).unwrap_or(u64::MAX),
             user: session.user.clone(),
@@ -51,27 +51,22 @@ impl Record {
         }
     }
 
-    pub(in crate::store::embedded) fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.user
     }
 
-    pub(in crate::store::embedded) fn created_micros(&self) -> u64 {
+    pub(crate) fn created_micros(&self) -> u64 {
         self.born
     }
 
     /// Lets the session begin no later than this.
-    pub(in crate::store::embedded) fn begin_by(&mut self, now: SystemTime) {
+    pub(crate) fn begin_by(&mut self, now: SystemTime) {
         let now = unix_time(now).as_secs();
         self.created = self.created.map(|created| created.min(now));
     }
 
     /// Says whether there was room.
-    pub(in crate::store::embedded) fn write(
-        &mut self,
-        field: &str,
-        value: Option<String>,
-        limit: usize,
-    ) -> bool {
+    pub(crate) fn write(&mut self, field: &str, value: Option<String>, limit: usize) -> bool {
         let Some(value) = value else {
             self.data.remove(field);
             return true;

@@ -10,10 +10,9 @@ use redb::{
 
 use crate::config::StorePath;
 use crate::session::StoreError;
-use crate::store::embedded::changes::{ENDED, SESSIONS, USERS};
 use crate::store::embedded::database::folder::FRESH;
+use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, USERS, failed};
 use crate::store::embedded::database::{Failure, OpenFile, Storage, open_file};
-use crate::store::embedded::{Key, failed};
 
 /// A file up to this size is left as it is.
 const SMALL: u64 = 8 << 20;
@@ -27,7 +26,7 @@ impl Storage {
     /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
     ///
     /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
-    pub(in crate::store::embedded) fn shrink(&self) -> Result<(), StoreError> {
+    pub(crate) fn shrink(&self) -> Result<(), StoreError> {
         let StorePath::Folder(folder) = self.location() else {
             return Ok(());
         };

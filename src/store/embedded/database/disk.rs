@@ -17,7 +17,7 @@ use rustix::io::Errno;
 ///
 /// redb never overwrites what is committed, so ending a session needs new pages too, about twenty of 4 KiB; two
 /// commits later they are free again. With this much, ending goes on when the disk is full, whoever filled it.
-pub(in crate::store::embedded) const RESERVE: u64 = 4 << 20;
+pub(crate) const RESERVE: u64 = 4 << 20;
 
 /// In such steps less is asked for where the disk has not that much.
 const STEP: u64 = RESERVE / 16;
@@ -29,7 +29,7 @@ const STEP: u64 = RESERVE / 16;
 /// untouched: redb reuses a page only when no snapshot needs it. Whoever commits must ask [`failure`](Self::failure)
 /// before he believes it.
 #[derive(Debug)]
-pub(in crate::store::embedded) struct Disk {
+pub(crate) struct Disk {
     file: File,
     /// The same open file again: its locks are this process's as long as either is open.
     locks: Arc<FileBackend>,
@@ -57,13 +57,13 @@ struct Lost {
 }
 
 impl Disk {
-    pub(in crate::store::embedded) fn new(file: File) -> Result<Arc<Self>, redb::Error> {
+    pub(crate) fn new(file: File) -> Result<Arc<Self>, redb::Error> {
         let locks = FileBackend::new(file.try_clone()?)?;
         Self::with_locks(file, Arc::new(locks))
     }
 
     /// The same file for another database, which takes over from the one that this was opened for.
-    pub(in crate::store::embedded) fn again(&self) -> Result<Arc<Self>, redb::Error> {
+    pub(crate) fn again(&self) -> Result<Arc<Self>, redb::Error> {
         if self.is_unsynced.load(Ordering::Relaxed) {
             forget_pages(&self.file)?;
         }
@@ -87,12 +87,12 @@ impl Disk {
     }
 
     /// Why nothing is written any more.
-    pub(in crate::store::embedded) fn failure(&self) -> Option<&io::Error> {
+    pub(crate) fn failure(&self) -> Option<&io::Error> {
         self.failure.get()
     }
 
     /// From now on nothing is written.
-    pub(in crate::store::embedded) fn fail(&self, error: io::Error) {
+    pub(crate) fn fail(&self, error: io::Error) {
         if is_out_of_room(&error) {
             self.full.store(true, Ordering::Relaxed);
         }
@@ -108,17 +108,17 @@ impl Disk {
     }
 
     /// Whether the disk has no more room than what was kept for ending sessions.
-    pub(in crate::store::embedded) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
     /// Whether the file system gives no file any room beyond its end.
-    pub(in crate::store::embedded) fn has_no_reserve(&self) -> bool {
+    pub(crate) fn has_no_reserve(&self) -> bool {
         self.room().allocated_to == u64::MAX
     }
 
     /// Asks the disk for room ahead of what is written, and remembers whether there was any.
-    pub(in crate::store::embedded) fn keep_room(&self) {
+    pub(crate) fn keep_room(&self) {
         let mut room = self.room();
         let needed = room.written_to.saturating_add(RESERVE);
         if room.allocated_to >= needed {
@@ -247,7 +247,7 @@ fn end_of_data(file: &File) -> io::Result<u64> {
 
 /// What redb is given of a [`Disk`].
 #[derive(Debug)]
-pub(in crate::store::embedded) struct Backend(pub(in crate::store::embedded) Arc<Disk>);
+pub(crate) struct Backend(pub(crate) Arc<Disk>);
 
 impl StorageBackend for Backend {
     fn len(&self) -> Result<u64, io::Error> {
@@ -334,7 +334,8 @@ impl StorageBackend for Backend {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use rustix::io::{ReadWriteFlags, preadv2};
 

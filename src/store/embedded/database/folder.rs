@@ -6,12 +6,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub(in crate::store::embedded) const FILE: &str = "sessions.redb";
+pub(crate) const FILE: &str = "sessions.redb";
 /// What a smaller file is called until it takes the place of the other.
-pub(in crate::store::embedded) const FRESH: &str = "sessions.redb.new";
+pub(crate) const FRESH: &str = "sessions.redb.new";
 
 /// Makes the folder if it is not there, in such a way that it outlives a crash, and closes it to others.
-pub(in crate::store::embedded) fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let missing: Vec<_> = folder
         .ancestors()
         .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
@@ -30,7 +30,7 @@ pub(in crate::store::embedded) fn make_private(folder: &Path) -> io::Result<()> 
 }
 
 /// Opens the file, and makes it if it is not there.
-pub(in crate::store::embedded) fn private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     let is_new = !path.exists();
     let file = OpenOptions::new()
         .read(true)
@@ -48,7 +48,7 @@ pub(in crate::store::embedded) fn private_file(path: &Path) -> io::Result<File> 
 }
 
 /// Makes what was created or renamed in a folder outlive a crash.
-pub(in crate::store::embedded) fn sync(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -70,7 +70,7 @@ fn is_ours_alone(folder: &Path) -> io::Result<bool> {
 
 /// Who else may look at something, and who can change that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::embedded) enum Access {
+pub(crate) enum Access {
     Closed,
     /// Open to others, and this process is its owner.
     Ours,
@@ -79,7 +79,7 @@ pub(in crate::store::embedded) enum Access {
 }
 
 impl Access {
-    pub(in crate::store::embedded) fn of(entry: &Metadata) -> Self {
+    pub(crate) fn of(entry: &Metadata) -> Self {
         Self::judge(
             entry.mode(),
             entry.uid(),
@@ -124,7 +124,7 @@ impl fmt::Display for Exposed {
 }
 
 /// What others may use although the store has been opened. A folder that holds other files is not looked at.
-pub(in crate::store::embedded) fn exposed(folder: &Path) -> Vec<Exposed> {
+pub(crate) fn exposed(folder: &Path) -> Vec<Exposed> {
     let folder_itself = is_ours_alone(folder)
         .unwrap_or(false)
         .then(|| folder.to_owned());

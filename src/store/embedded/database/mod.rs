@@ -1,8 +1,9 @@
 //! The embedded store's file, and how it is opened.
 
-pub(in crate::store::embedded) mod compact;
-pub(in crate::store::embedded) mod disk;
-pub(in crate::store::embedded) mod folder;
+pub(crate) mod compact;
+pub(crate) mod disk;
+pub(crate) mod folder;
+pub(crate) mod schema;
 
 use std::any::Any;
 use std::error::Error;
@@ -21,11 +22,9 @@ use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, 
 
 use self::disk::{Backend, Disk};
 use self::folder::FILE;
+use self::schema::{Key, SESSIONS, create_tables, failed};
 use crate::config::StorePath;
 use crate::session::StoreError;
-use crate::store::embedded::changes;
-use crate::store::embedded::changes::SESSIONS;
-use crate::store::embedded::{Key, failed};
 
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub struct OpenError {
 struct Damaged(String);
 
 impl OpenError {
-    pub(super) fn new(
+    pub(crate) fn new(
         location: &StorePath,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
@@ -98,7 +97,7 @@ impl Error for OpenError {
 }
 
 /// The open database; another can take its place while it is read.
-pub(super) struct Storage {
+pub(crate) struct Storage {
     location: StorePath,
     cache_bytes: usize,
     /// `None` once it is closed.
@@ -113,12 +112,12 @@ pub(super) struct Storage {
 /// row of it.
 ///
 /// Whoever reads keeps this until he is done: a database that is dropped breaks off what is read of it.
-pub(super) struct Open {
-    pub(super) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
+pub(crate) struct Open {
+    pub(crate) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
     /// The other tables in the same state. (`database` may be ahead of it: after a failed write it believes in a
     /// commit that is not in the file.)
-    pub(super) snapshot: ReadTransaction,
-    pub(super) database: Arc<Database>,
+    pub(crate) snapshot: ReadTransaction,
+    pub(crate) database: Arc<Database>,
     /// `None` in memory.
     disk: Option<Arc<Disk>>,
 }
@@ -136,22 +135,22 @@ impl Open {
     }
 
     /// After a commit: whether it is in the file.
-    pub(super) fn check_written(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_written(&self) -> Result<(), StoreError> {
         self.disk
             .as_ref()
             .map_or(Ok(()), |disk| check_written(disk))
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.disk.as_ref().is_some_and(|disk| disk.is_full())
     }
 
     /// Whether the file system keeps no room for the file beyond its end.
-    pub(super) fn has_no_reserve(&self) -> bool {
+    pub(crate) fn has_no_reserve(&self) -> bool {
         self.disk.as_ref().is_some_and(|disk| disk.has_no_reserve())
     }
 
-    pub(super) fn keep_room(&self) {
+    pub(crate) fn keep_room(&self) {
         if let Some(disk) = &self.disk {
             disk.keep_room();
         }
@@ -165,7 +164,7 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
-    pub(super) fn at(location: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
+    pub(crate) fn at(location: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
         let open = open_at(location, cache_bytes)?;
         Ok(Self {
             location: location.clone(),
@@ -176,16 +175,16 @@ impl Storage {
         })
     }
 
-    pub(super) fn location(&self) -> &StorePath {
+    pub(crate) fn location(&self) -> &StorePath {
         &self.location
     }
 
-    pub(super) fn cache_bytes(&self) -> usize {
+    pub(crate) fn cache_bytes(&self) -> usize {
         self.cache_bytes
     }
 
     /// How much the file takes on disk; nothing where there is none.
-    pub(super) fn size(&self) -> io::Result<u64> {
+    pub(crate) fn size(&self) -> io::Result<u64> {
         match &self.location {
             StorePath::Memory => Ok(0),
             StorePath::Folder(folder) => Ok(fs::metadata(folder.join(FILE))?.len()),
@@ -195,7 +194,7 @@ impl Storage {
     /// Puts another file in the place of this one, and its database too.
     ///
     /// Both are open and locked, so that another process finds the store in use.
-    pub(super) fn replace(&self, fresh: OpenFile, file: &Path) -> io::Result<()> {
+    pub(crate) fn replace(&self, fresh: OpenFile, file: &Path) -> io::Result<()> {
         let StorePath::Folder(folder) = &self.location else {
             return Ok(());
         };
@@ -213,7 +212,7 @@ impl Storage {
 
     /// A renamed file whose folder was never synced may be the old one again after a crash, without what has been
     /// committed since. So nothing is committed before this has succeeded.
-    pub(super) fn sync_folder(&self) -> io::Result<()> {
+    pub(crate) fn sync_folder(&self) -> io::Result<()> {
         if let StorePath::Folder(folder) = &self.location
             && self.is_unsynced.load(Ordering::Relaxed)
         {
@@ -223,12 +222,12 @@ impl Storage {
         Ok(())
     }
 
-    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
+    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
         Ok(Arc::clone(&self.open()?.database))
     }
 
     /// The database with the sessions as they were after the last commit.
-    pub(super) fn open(&self) -> Result<Arc<Open>, StoreError> {
+    pub(crate) fn open(&self) -> Result<Arc<Open>, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.clone()
             .ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
@@ -238,7 +237,7 @@ impl Storage {
     ///
     /// redb panics over some damaged pages; that is the store's failure, and not its reader's. After a read that failed
     /// it refuses every other one, until it is opened again.
-    pub(super) fn look<T>(
+    pub(crate) fn look<T>(
         &self,
         read: impl FnOnce(&Open) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -252,7 +251,7 @@ impl Storage {
     }
 
     /// What a reader has met since this was asked last.
-    pub(super) fn take_suspicion(&self) -> Option<StoreError> {
+    pub(crate) fn take_suspicion(&self) -> Option<StoreError> {
         self.suspicion().take()
     }
 
@@ -263,7 +262,7 @@ impl Storage {
     }
 
     /// Shows readers what has been committed; to be called after each commit, before anybody is told of it.
-    pub(super) fn show(&self) -> Result<(), StoreError> {
+    pub(crate) fn show(&self) -> Result<(), StoreError> {
         let open = self.open()?;
         let database = Arc::clone(&open.database);
         let shown = Open::new(database, open.disk.clone()).map_err(failed)?;
@@ -280,7 +279,7 @@ impl Storage {
     /// fails.
     ///
     /// What is only in memory has no file to fail, and would be lost.
-    pub(super) fn reopen(&self) -> Result<(), OpenError> {
+    pub(crate) fn reopen(&self) -> Result<(), OpenError> {
         let error = |error: StoreError| OpenError::new(&self.location, error);
         let Some(disk) = self.open().map_err(error)?.disk.clone() else {
             return Ok(());
@@ -303,7 +302,7 @@ impl Storage {
     }
 
     /// Closes the database, and waits until nobody reads any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let old = self.place().take();
         if let Some(old) = old {
             discard(old);
@@ -352,7 +351,7 @@ fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Open>, OpenEr
     let opened = match location {
         StorePath::Memory => without_panic(|| {
             let database = create(InMemoryBackend::new(), cache_bytes, false)?;
-            changes::make(&database)?;
+            create_tables(&database)?;
             Open::new(Arc::new(database), None).map_err(Failure::from)
         }),
         StorePath::Folder(folder) => folder::make_private(folder)
@@ -366,19 +365,19 @@ fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Open>, OpenEr
 }
 
 /// A database in a file.
-pub(super) struct OpenFile {
-    pub(super) database: Database,
+pub(crate) struct OpenFile {
+    pub(crate) database: Database,
     disk: Arc<Disk>,
 }
 
 impl OpenFile {
     /// Whether all that was written to it is in it.
-    pub(super) fn check_written(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_written(&self) -> Result<(), StoreError> {
         check_written(&self.disk)
     }
 
     #[cfg(test)]
-    pub(super) fn fail(&self) {
+    pub(crate) fn fail(&self) {
         self.disk.fail(io::ErrorKind::StorageFull.into());
     }
 }
@@ -391,13 +390,13 @@ fn check_written(disk: &Disk) -> Result<(), StoreError> {
 }
 
 /// Opens the file, makes it if it is not there, and its tables too.
-pub(super) fn open_file(path: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
+pub(crate) fn open_file(path: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
     let file = folder::private_file(path)?;
     let is_small = file.metadata()?.len() <= CHECKED;
     let disk = Disk::new(file)?;
     without_panic(|| {
         let database = create(Backend(Arc::clone(&disk)), cache_bytes, is_small)?;
-        changes::make(&database)?;
+        create_tables(&database)?;
         check(&disk)?;
         Ok(OpenFile { database, disk })
     })
@@ -438,7 +437,7 @@ fn create(
 
 /// Why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Database(#[from] redb::Error),
     /// redb trusts what it reads, and stumbles over what no redb has written.
@@ -495,7 +494,7 @@ fn without_panic<T>(open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fail
 }
 
 /// What a panic said.
-pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -1,0 +1,59 @@
+//! The tables of the file.
+
+use std::time::SystemTime;
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::clock::unix_time;
+use crate::session::StoreError;
+
+/// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
+pub(crate) type Key = [u8; 32];
+
+/// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
+pub(crate) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
+    TableDefinition::new("sessions");
+/// (user, birth in microseconds since 1970, digest of the id): the users' lists, each in order of birth.
+pub(crate) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefinition::new("users");
+/// Digest of an ended id -> (when to forget it in milliseconds since 1970, the ending as JSON).
+pub(crate) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
+
+/// A reader cannot open a table that no writer has made. Where they are all there, nothing is written: a full disk is
+/// no reason not to start.
+pub(crate) fn create_tables(database: &redb::Database) -> Result<(), redb::Error> {
+    let reading = database.begin_read()?;
+    let are_there = reading.open_table(SESSIONS).is_ok()
+        && reading.open_table(USERS).is_ok()
+        && reading.open_table(ENDED).is_ok();
+    if are_there {
+        return Ok(());
+    }
+    let transaction = database.begin_write()?;
+    transaction.open_table(SESSIONS)?;
+    transaction.open_table(USERS)?;
+    transaction.open_table(ENDED)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// A user's sessions, the oldest first; from either kind of transaction.
+pub(crate) fn keys_of(
+    users: &impl ReadableTable<(&'static str, u64, &'static Key), ()>,
+    user: &str,
+) -> Result<Vec<Key>, StoreError> {
+    let (first, last) = ([0; 32], [u8::MAX; 32]);
+    users
+        .range((user, 0, &first)..=(user, u64::MAX, &last))
+        .map_err(failed)?
+        .map(|row| row.map(|(key, _)| *key.value().2).map_err(failed))
+        .collect()
+}
+
+/// How the tables count time.
+pub(crate) fn unix_millis(timestamp: SystemTime) -> u64 {
+    u64::try_from(unix_time(timestamp).as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn failed(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::Failed(error.into().to_string())
+}
