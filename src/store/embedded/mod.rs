@@ -15,7 +15,7 @@ pub use database::OpenError;
 pub(crate) use database::folder::Exposed;
 pub(crate) use inspect::{Place, exposed, survey};
 
-use self::changes::pending_expiry::Overlay;
+use self::changes::pending_expiry::PendingExpiries;
 use self::changes::{Applied, Change};
 use self::condition::Condition;
 use self::database::Storage;
@@ -34,7 +34,7 @@ pub struct EmbeddedStore {
     // Before `storage`: the writer's last commit needs it open.
     writer: Writer,
     storage: Arc<Storage>,
-    overlay: Arc<Overlay>,
+    pending: Arc<PendingExpiries>,
     condition: Arc<Condition>,
     lifetimes: Lifetimes,
     clock: Clock,
@@ -92,11 +92,11 @@ impl EmbeddedStore {
     ) -> Result<Self, OpenError> {
         let timeout = (*location != StorePath::Memory).then_some(limits.timeout);
         let storage = Arc::new(Storage::at(location, limits.cache_bytes)?);
-        let overlay = Arc::new(Overlay::default());
+        let pending = Arc::new(PendingExpiries::default());
         let condition = Arc::new(Condition::default());
         let writer = Writer::start(
             Arc::clone(&storage),
-            Arc::clone(&overlay),
+            Arc::clone(&pending),
             Arc::clone(&condition),
             clock.clone(),
             lifetimes.idle,
@@ -106,7 +106,7 @@ impl EmbeddedStore {
         Ok(Self {
             writer,
             storage,
-            overlay,
+            pending,
             condition,
             lifetimes,
             clock,

@@ -25,7 +25,7 @@ impl EmbeddedStore {
     /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
-        let slid = self.overlay.slid(key);
+        let slid = self.pending.get(key);
         self.storage.look(|open| {
             let Some(row) = open.sessions.get(key).map_err(failed)? else {
                 return Ok(None);
@@ -103,7 +103,7 @@ impl SessionStore for EmbeddedStore {
         }
         let active = ActiveSession::new(session, self.lifetimes.idle, &self.lifetimes, now);
         if let Some(active) = &active {
-            self.overlay.slide(key, unix_millis(active.expires_at));
+            self.pending.insert(key, unix_millis(active.expires_at));
         }
         Ok(active)
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::session::StoreError;
 use crate::store::embedded::backoff::Backoff;
-use crate::store::embedded::changes::pending_expiry::Overlay;
+use crate::store::embedded::changes::pending_expiry::PendingExpiries;
 use crate::store::embedded::changes::{Applied, Change, Tables};
 use crate::store::embedded::condition::Condition;
 use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, failed, unix_millis};
@@ -70,7 +70,7 @@ impl Job {
 impl Writer {
     pub(crate) fn start(
         storage: Arc<Storage>,
-        overlay: Arc<Overlay>,
+        pending: Arc<PendingExpiries>,
         condition: Arc<Condition>,
         clock: Clock,
         remembered: Duration,
@@ -79,7 +79,7 @@ impl Writer {
         let (jobs, inbox) = mpsc::channel();
         let rounds = Rounds {
             storage,
-            overlay,
+            pending,
             condition,
             clock: clock.clone(),
             remembered,
@@ -163,7 +163,7 @@ impl Drop for Writer {
 
 struct Rounds {
     storage: Arc<Storage>,
-    overlay: Arc<Overlay>,
+    pending: Arc<PendingExpiries>,
     condition: Arc<Condition>,
     clock: Clock,
     /// How long the reason of an end is kept: the idle timeout.
@@ -259,7 +259,7 @@ impl Rounds {
             jobs
         };
         let slides = if is_asked_for || is_due && !self.backoff.is_waiting() {
-            self.overlay.snapshot()
+            self.pending.to_vec()
         } else {
             Vec::new()
         };
@@ -358,7 +358,7 @@ impl Rounds {
         }
         match self.commit(&jobs, slides, &Dead::default()) {
             Ok(applied) => {
-                self.overlay.forget(slides);
+                self.pending.remove_written(slides);
                 self.has_written(&jobs);
                 for (job, applied) in jobs.into_iter().zip(applied) {
                     // Nobody listens any more where the request was given up.
@@ -459,7 +459,7 @@ impl Rounds {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
-            let end = self.overlay.end_of(key.value(), value.value().0);
+            let end = self.pending.effective(key.value(), value.value().0);
             if now >= end {
                 dead.sessions.push(*key.value());
             // Written before the machine's clock was set back, or with a longer idle timeout.
@@ -500,7 +500,7 @@ impl Rounds {
         let mut applied = Vec::with_capacity(jobs.len());
         {
             let now = self.clock.now();
-            let mut tables = Tables::open(&transaction, &self.overlay, now, self.remembered)?;
+            let mut tables = Tables::open(&transaction, &self.pending, now, self.remembered)?;
             for (key, end) in slides {
                 open.check_written()?;
                 tables.slide(key, *end)?;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use self::pending_expiry::Overlay;
+use self::pending_expiry::PendingExpiries;
 use self::record::Record;
 use crate::session::{Created, EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
 use crate::store::embedded::database::schema::{
@@ -44,7 +44,7 @@ pub(crate) enum Change {
         key: Key,
         now: SystemTime,
     },
-    /// The overlay, at once.
+    /// Writes the pending expiries, at once.
     Flush,
     #[cfg(test)]
     Panic,
@@ -107,7 +107,7 @@ pub(crate) struct Tables<'t> {
     sessions: Table<'t, &'static Key, (u64, &'static [u8])>,
     users: Table<'t, (&'static str, u64, &'static Key), ()>,
     endings: Table<'t, &'static Key, (u64, &'static [u8])>,
-    overlay: &'t Overlay,
+    pending: &'t PendingExpiries,
     now: SystemTime,
     /// How long an ending is remembered.
     remembered: Duration,
@@ -116,7 +116,7 @@ pub(crate) struct Tables<'t> {
 impl<'t> Tables<'t> {
     pub(crate) fn open(
         transaction: &'t WriteTransaction,
-        overlay: &'t Overlay,
+        pending: &'t PendingExpiries,
         now: SystemTime,
         remembered: Duration,
     ) -> Result<Self, StoreError> {
@@ -124,7 +124,7 @@ impl<'t> Tables<'t> {
             sessions: transaction.open_table(SESSIONS).map_err(failed)?,
             users: transaction.open_table(USERS).map_err(failed)?,
             endings: transaction.open_table(ENDED).map_err(failed)?,
-            overlay,
+            pending,
             now,
             remembered,
         })
@@ -328,7 +328,8 @@ impl<'t> Tables<'t> {
 
     fn is_alive(&self, key: &Key) -> Result<bool, StoreError> {
         let row = self.sessions.get(key).map_err(failed)?;
-        Ok(row.is_some_and(|row| unix_millis(self.now) < self.overlay.end_of(key, row.value().0)))
+        Ok(row
+            .is_some_and(|row| unix_millis(self.now) < self.pending.effective(key, row.value().0)))
     }
 
     /// A user's sessions, the oldest first.

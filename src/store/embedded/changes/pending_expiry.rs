@@ -9,31 +9,31 @@ use crate::store::embedded::database::schema::Key;
 ///
 /// A std mutex and not tokio's: it is held for one look-up and never across an await.
 #[derive(Debug, Default)]
-pub(crate) struct Overlay(Mutex<HashMap<Key, u64>>);
+pub(crate) struct PendingExpiries(Mutex<HashMap<Key, u64>>);
 
-impl Overlay {
+impl PendingExpiries {
     /// Remembers a session's new end.
-    pub(crate) fn slide(&self, key: Key, end: u64) {
+    pub(crate) fn insert(&self, key: Key, end: u64) {
         self.ends().insert(key, end);
     }
 
     /// The end remembered here.
-    pub(crate) fn slid(&self, key: &Key) -> Option<u64> {
+    pub(crate) fn get(&self, key: &Key) -> Option<u64> {
         self.ends().get(key).copied()
     }
 
     /// The end that counts for the writer, who alone forgets: the one remembered here, else the written one.
-    pub(crate) fn end_of(&self, key: &Key, written: u64) -> u64 {
-        self.slid(key).unwrap_or(written)
+    pub(crate) fn effective(&self, key: &Key, written: u64) -> u64 {
+        self.get(key).unwrap_or(written)
     }
 
     /// What is to be written. It stays here, because readers need it until it is on disk.
-    pub(crate) fn snapshot(&self) -> Vec<(Key, u64)> {
+    pub(crate) fn to_vec(&self) -> Vec<(Key, u64)> {
         self.ends().iter().map(|(key, end)| (*key, *end)).collect()
     }
 
     /// Drops what has been written and has not slid again since.
-    pub(crate) fn forget(&self, written: &[(Key, u64)]) {
+    pub(crate) fn remove_written(&self, written: &[(Key, u64)]) {
         let mut ends = self.ends();
         for (key, end) in written {
             if ends.get(key) == Some(end) {
