@@ -18,7 +18,7 @@ pub(crate) use inspect::{Place, exposed, survey};
 use self::changes::pending_expiry::PendingExpiries;
 use self::changes::{Applied, Change};
 use self::condition::Condition;
-use self::database::Storage;
+use self::database::Database;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::config::StorePath;
@@ -31,9 +31,9 @@ use crate::session::{Lifetimes, StoreError};
 /// and written once a second, so a crash makes a session end at most a second early, and never late.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    // Before `storage`: the writer's last commit needs it open.
+    // Before `database`: the writer's last commit needs it open.
     writer: Writer,
-    storage: Arc<Storage>,
+    database: Arc<Database>,
     pending: Arc<PendingExpiries>,
     condition: Arc<Condition>,
     lifetimes: Lifetimes,
@@ -91,11 +91,11 @@ impl EmbeddedStore {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let timeout = (*location != StorePath::Memory).then_some(limits.timeout);
-        let storage = Arc::new(Storage::at(location, limits.cache_bytes)?);
+        let database = Arc::new(Database::at(location, limits.cache_bytes)?);
         let pending = Arc::new(PendingExpiries::default());
         let condition = Arc::new(Condition::default());
         let writer = Writer::start(
-            Arc::clone(&storage),
+            Arc::clone(&database),
             Arc::clone(&pending),
             Arc::clone(&condition),
             clock.clone(),
@@ -105,7 +105,7 @@ impl EmbeddedStore {
         .map_err(|error| OpenError::new(location, error))?;
         Ok(Self {
             writer,
-            storage,
+            database,
             pending,
             condition,
             lifetimes,
@@ -258,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&StorePath::Folder(folder.path().to_owned()));
         // Who still reads is waited for.
-        let reading = store.storage.open().unwrap();
+        let reading = store.database.open().unwrap();
         assert!(store.panic().await.is_err());
         let begun = Instant::now();
         while store.condition.check_failure().is_ok() {

@@ -26,7 +26,7 @@ impl EmbeddedStore {
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
         let slid = self.pending.get(key);
-        self.storage.look(|open| {
+        self.database.look(|open| {
             let Some(row) = open.sessions.get(key).map_err(failed)? else {
                 return Ok(None);
             };
@@ -54,7 +54,7 @@ impl EmbeddedStore {
         range: impl RangeBounds<&'a Key> + 'a,
         limit: usize,
     ) -> Result<Vec<Key>, StoreError> {
-        self.storage.look(|open| {
+        self.database.look(|open| {
             let rows = open.sessions.range(range).map_err(failed)?.take(limit);
             rows.map(|row| Ok(*row.map_err(failed)?.0.value()))
                 .collect()
@@ -120,7 +120,7 @@ impl SessionStore for EmbeddedStore {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
         let keys = self
-            .storage
+            .database
             .look(|open| keys_of(&open.snapshot.open_table(USERS).map_err(failed)?, user))?;
         let mut listed = Vec::new();
         for key in keys {
@@ -241,7 +241,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
         let now = unix_millis(self.clock.now());
-        self.storage.look(|open| {
+        self.database.look(|open| {
             let endings = open.snapshot.open_table(ENDED).map_err(failed)?;
             let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
                 return Ok(None);
@@ -282,7 +282,7 @@ impl SessionStore for EmbeddedStore {
             return Err(StoreError::Failed("its writer has stopped".to_owned()));
         }
         self.condition.check()?;
-        self.storage
+        self.database
             .look(|open| open.sessions.first().map(drop).map_err(failed))
     }
 
@@ -297,7 +297,7 @@ impl SessionStore for EmbeddedStore {
     /// The length of the table, which its root knows.
     async fn stats(&self) -> StoreStats {
         let live = self
-            .storage
+            .database
             .look(|open| open.sessions.len().map_err(failed));
         StoreStats {
             active: live.ok(),

@@ -17,7 +17,7 @@ use crate::store::embedded::changes::pending_expiry::PendingExpiries;
 use crate::store::embedded::changes::{Applied, Change, Tables};
 use crate::store::embedded::condition::Condition;
 use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, failed, unix_millis};
-use crate::store::embedded::database::{Storage, words};
+use crate::store::embedded::database::{Database, words};
 
 /// How long a slid end may stay in memory only.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ impl Job {
 
 impl Writer {
     pub(crate) fn start(
-        storage: Arc<Storage>,
+        database: Arc<Database>,
         pending: Arc<PendingExpiries>,
         condition: Arc<Condition>,
         clock: Clock,
@@ -78,7 +78,7 @@ impl Writer {
     ) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
         let rounds = Rounds {
-            storage,
+            database,
             pending,
             condition,
             clock: clock.clone(),
@@ -162,7 +162,7 @@ impl Drop for Writer {
 }
 
 struct Rounds {
-    storage: Arc<Storage>,
+    database: Arc<Database>,
     pending: Arc<PendingExpiries>,
     condition: Arc<Condition>,
     clock: Clock,
@@ -213,7 +213,7 @@ impl Rounds {
             asked_at: self.clock.now(),
             done: oneshot::channel().0,
         }]);
-        self.storage.close();
+        self.database.close();
     }
 
     /// Does a round. A panic ends the changes of that round, and not the thread, unless it has become a habit.
@@ -236,7 +236,7 @@ impl Rounds {
         jobs.retain(|job| !job.is_pointless());
         // Once it is known, it is known: else those who read would put off the next attempt for ever.
         if self.broken.is_none()
-            && let Some(error) = self.storage.take_suspicion()
+            && let Some(error) = self.database.take_suspicion()
         {
             self.break_off(&error);
         }
@@ -284,7 +284,7 @@ impl Rounds {
 
     /// Whether only what adds nothing is written: the disk is full, or something has failed a moment ago.
     fn is_tight(&self) -> bool {
-        self.backoff.is_waiting() || self.storage.open().is_ok_and(|open| open.is_full())
+        self.backoff.is_waiting() || self.database.open().is_ok_and(|open| open.is_full())
     }
 
     fn refuse_growth(&self, jobs: Vec<Job>) -> Vec<Job> {
@@ -302,17 +302,17 @@ impl Rounds {
     }
 
     fn look_for_room(&self) {
-        if let Ok(open) = self.storage.open() {
+        if let Ok(open) = self.database.open() {
             open.keep_room();
         }
     }
 
     fn has_no_reserve(&self) -> bool {
-        self.storage.open().is_ok_and(|open| open.has_no_reserve())
+        self.database.open().is_ok_and(|open| open.has_no_reserve())
     }
 
     fn tell_whether_full(&self) {
-        let is_full = self.storage.open().is_ok_and(|open| open.is_full())
+        let is_full = self.database.open().is_ok_and(|open| open.is_full())
             || self.was_full && self.backoff.has_failed();
         if is_full == self.condition.is_full() {
             return;
@@ -395,14 +395,14 @@ impl Rounds {
 
     fn break_off(&mut self, error: &StoreError) {
         tracing::error!(%error, "sessions could not be written");
-        self.was_full = self.storage.open().is_ok_and(|open| open.is_full());
+        self.was_full = self.database.open().is_ok_and(|open| open.is_full());
         self.backoff.failed();
         self.broken = Some(error.reason());
         self.condition.set_failure(self.broken.clone());
     }
 
     fn reopen(&mut self) -> bool {
-        match self.storage.reopen() {
+        match self.database.reopen() {
             Ok(()) => {
                 self.broken = None;
                 self.condition.set_failure(None);
@@ -433,7 +433,7 @@ impl Rounds {
         }
         if self.sweeping_from.is_none() {
             // Without it the file is only larger than it need be.
-            if let Err(error) = self.storage.shrink() {
+            if let Err(error) = self.database.shrink() {
                 tracing::warn!(%error, "the session store keeps room that it does not need");
             }
             // The old file may have had all of it.
@@ -448,7 +448,7 @@ impl Rounds {
         let now = unix_millis(self.clock.now() - GRACE);
         let longest = self.clock.now() + self.remembered;
         let (latest, too_late) = (unix_millis(longest), unix_millis(longest + GRACE));
-        let reading = self.storage.database()?.begin_read().map_err(failed)?;
+        let reading = self.database.database()?.begin_read().map_err(failed)?;
         let from = self.sweeping_from.take().unwrap_or_default();
 
         let endings = reading.open_table(ENDED).map_err(failed)?;
@@ -489,10 +489,10 @@ impl Rounds {
         slides: &[(Key, u64)],
         dead: &Dead,
     ) -> Result<Vec<Result<Applied, StoreError>>, StoreError> {
-        self.storage
+        self.database
             .sync_folder()
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        let open = self.storage.open()?;
+        let open = self.database.open()?;
         let mut transaction = open.database.begin_write().map_err(failed)?;
         transaction
             .set_durability(Durability::Immediate)
@@ -524,7 +524,7 @@ impl Rounds {
         transaction.commit().map_err(failed)?;
         open.check_written()?;
         drop(open);
-        self.storage.show()?;
+        self.database.show()?;
         Ok(applied)
     }
 }

@@ -12,7 +12,7 @@ use crate::config::StorePath;
 use crate::session::StoreError;
 use crate::store::embedded::database::folder::FRESH;
 use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, USERS, failed};
-use crate::store::embedded::database::{Failure, OpenFile, Storage, open_file};
+use crate::store::embedded::database::{Database, Failure, OpenFile, open_file};
 
 /// A file up to this size is left as it is.
 const SMALL: u64 = 8 << 20;
@@ -22,7 +22,7 @@ const TIMES: u64 = 4;
 const MOST_ROWS: u64 = 50_000;
 const MOST_BYTES: u64 = 64 << 20;
 
-impl Storage {
+impl Database {
     /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
     ///
     /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
@@ -125,8 +125,8 @@ mod tests {
     fn a_copy_for_which_there_is_no_room_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let location = StorePath::Folder(old.path().to_owned());
-        let storage = Storage::at(&location, 1 << 20).unwrap();
-        let database = storage.database().unwrap();
+        let database = Database::at(&location, 1 << 20).unwrap();
+        let database = database.database().unwrap();
         let writing = database.begin_write().unwrap();
         let mut sessions = writing.open_table(SESSIONS).unwrap();
         sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{Builder, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend};
 
 use self::disk::{Backend, Disk};
 use self::folder::FILE;
@@ -97,7 +97,7 @@ impl Error for OpenError {
 }
 
 /// The open database; another can take its place while it is read.
-pub(crate) struct Storage {
+pub(crate) struct Database {
     location: StorePath,
     cache_bytes: usize,
     /// `None` once it is closed.
@@ -117,13 +117,16 @@ pub(crate) struct Open {
     /// The other tables in the same state. (`database` may be ahead of it: after a failed write it believes in a
     /// commit that is not in the file.)
     pub(crate) snapshot: ReadTransaction,
-    pub(crate) database: Arc<Database>,
+    pub(crate) database: Arc<redb::Database>,
     /// `None` in memory.
     disk: Option<Arc<Disk>>,
 }
 
 impl Open {
-    fn new(database: Arc<Database>, disk: Option<Arc<Disk>>) -> Result<Arc<Self>, redb::Error> {
+    fn new(
+        database: Arc<redb::Database>,
+        disk: Option<Arc<Disk>>,
+    ) -> Result<Arc<Self>, redb::Error> {
         let snapshot = database.begin_read()?;
         let sessions = snapshot.open_table(SESSIONS)?;
         Ok(Arc::new(Self {
@@ -157,13 +160,13 @@ impl Open {
     }
 }
 
-impl fmt::Debug for Storage {
+impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Storage").field(&self.location).finish()
+        f.debug_tuple("Database").field(&self.location).finish()
     }
 }
 
-impl Storage {
+impl Database {
     pub(crate) fn at(location: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
         let open = open_at(location, cache_bytes)?;
         Ok(Self {
@@ -222,7 +225,7 @@ impl Storage {
         Ok(())
     }
 
-    pub(crate) fn database(&self) -> Result<Arc<Database>, StoreError> {
+    pub(crate) fn database(&self) -> Result<Arc<redb::Database>, StoreError> {
         Ok(Arc::clone(&self.open()?.database))
     }
 
@@ -366,7 +369,7 @@ fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Open>, OpenEr
 
 /// A database in a file.
 pub(crate) struct OpenFile {
-    pub(crate) database: Database,
+    pub(crate) database: redb::Database,
     disk: Arc<Disk>,
 }
 
@@ -427,7 +430,7 @@ fn create(
     backend: impl StorageBackend,
     cache_bytes: usize,
     check: bool,
-) -> Result<Database, Failure> {
+) -> Result<redb::Database, Failure> {
     let mut builder = Builder::new();
     builder
         .set_cache_size(cache_bytes)
