@@ -258,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&StorePath::Folder(folder.path().to_owned()));
         // Who still reads is waited for.
-        let reading = store.database.open().unwrap();
+        let reading = store.database.snapshot().unwrap();
         assert!(store.panic().await.is_err());
         let begun = Instant::now();
         while store.condition.check_failure().is_ok() {

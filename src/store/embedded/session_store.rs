@@ -26,8 +26,8 @@ impl EmbeddedStore {
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
         // Before the table: what is not there any more has been written, and the table shows it.
         let slid = self.pending.get(key);
-        self.database.look(|open| {
-            let Some(row) = open.sessions.get(key).map_err(failed)? else {
+        self.database.read(|snapshot| {
+            let Some(row) = snapshot.sessions.get(key).map_err(failed)? else {
                 return Ok(None);
             };
             let (written_end, bytes) = row.value();
@@ -54,8 +54,8 @@ impl EmbeddedStore {
         range: impl RangeBounds<&'a Key> + 'a,
         limit: usize,
     ) -> Result<Vec<Key>, StoreError> {
-        self.database.look(|open| {
-            let rows = open.sessions.range(range).map_err(failed)?.take(limit);
+        self.database.read(|snapshot| {
+            let rows = snapshot.sessions.range(range).map_err(failed)?.take(limit);
             rows.map(|row| Ok(*row.map_err(failed)?.0.value()))
                 .collect()
         })
@@ -119,9 +119,12 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         // No list of ours is lost: it is written with its sessions.
         let now = self.clock.now();
-        let keys = self
-            .database
-            .look(|open| keys_of(&open.snapshot.open_table(USERS).map_err(failed)?, user))?;
+        let keys = self.database.read(|snapshot| {
+            keys_of(
+                &snapshot.transaction.open_table(USERS).map_err(failed)?,
+                user,
+            )
+        })?;
         let mut listed = Vec::new();
         for key in keys {
             if let Some(live) = self.read(&key, now)? {
@@ -241,8 +244,8 @@ impl SessionStore for EmbeddedStore {
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
         let now = unix_millis(self.clock.now());
-        self.database.look(|open| {
-            let endings = open.snapshot.open_table(ENDED).map_err(failed)?;
+        self.database.read(|snapshot| {
+            let endings = snapshot.transaction.open_table(ENDED).map_err(failed)?;
             let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
                 return Ok(None);
             };
@@ -283,7 +286,7 @@ impl SessionStore for EmbeddedStore {
         }
         self.condition.check()?;
         self.database
-            .look(|open| open.sessions.first().map(drop).map_err(failed))
+            .read(|snapshot| snapshot.sessions.first().map(drop).map_err(failed))
     }
 
     fn is_full(&self) -> bool {
@@ -298,7 +301,7 @@ impl SessionStore for EmbeddedStore {
     async fn stats(&self) -> StoreStats {
         let live = self
             .database
-            .look(|open| open.sessions.len().map_err(failed));
+            .read(|snapshot| snapshot.sessions.len().map_err(failed));
         StoreStats {
             active: live.ok(),
             full: Some(self.is_full()),

@@ -73,16 +73,16 @@ impl Writer {
         pending: Arc<PendingExpiries>,
         condition: Arc<Condition>,
         clock: Clock,
-        remembered: Duration,
+        ended_ttl: Duration,
         timeout: Option<Duration>,
     ) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
-        let rounds = Rounds {
+        let writer_thread = WriterThread {
             database,
             pending,
             condition,
             clock: clock.clone(),
-            remembered,
+            ended_ttl,
             flushed: Instant::now(),
             swept: Instant::now(),
             sweeping_from: None,
@@ -93,7 +93,7 @@ impl Writer {
         };
         let thread = thread::Builder::new()
             .name("session-writer".to_owned())
-            .spawn(move || rounds.run(&inbox))?;
+            .spawn(move || writer_thread.run(&inbox))?;
         Ok(Self {
             clock,
             jobs: Some(jobs),
@@ -161,13 +161,13 @@ impl Drop for Writer {
     }
 }
 
-struct Rounds {
+struct WriterThread {
     database: Arc<Database>,
     pending: Arc<PendingExpiries>,
     condition: Arc<Condition>,
     clock: Clock,
     /// How long the reason of an end is kept: the idle timeout.
-    remembered: Duration,
+    ended_ttl: Duration,
     flushed: Instant,
     swept: Instant,
     /// Where a sweep goes on that has not reached the end.
@@ -181,7 +181,7 @@ struct Rounds {
     panics: u32,
 }
 
-impl Rounds {
+impl WriterThread {
     fn run(mut self, inbox: &Receiver<Job>) {
         self.look_for_room();
         if self.has_no_reserve() {
@@ -202,13 +202,13 @@ impl Rounds {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let rest = inbox.try_iter().take(MOST_AT_ONCE);
-            if !self.survives(first.into_iter().chain(rest).collect()) {
+            if !self.run_batch(first.into_iter().chain(rest).collect()) {
                 tracing::error!("sessions are not written any more; only a restart can help");
                 return;
             }
         }
         self.backoff.succeeded();
-        self.survives(vec![Job {
+        self.run_batch(vec![Job {
             change: Change::Flush,
             asked_at: self.clock.now(),
             done: oneshot::channel().0,
@@ -217,9 +217,9 @@ impl Rounds {
     }
 
     /// Does a round. A panic ends the changes of that round, and not the thread, unless it has become a habit.
-    fn survives(&mut self, jobs: Vec<Job>) -> bool {
+    fn run_batch(&mut self, jobs: Vec<Job>) -> bool {
         self.condition.begins();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.round(jobs)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.batch(jobs)));
         if let Err(panic) = outcome {
             tracing::error!(problem = words(&*panic), "writing sessions panicked");
             self.panics += 1;
@@ -232,7 +232,7 @@ impl Rounds {
         self.panics < MOST_PANICS
     }
 
-    fn round(&mut self, mut jobs: Vec<Job>) {
+    fn batch(&mut self, mut jobs: Vec<Job>) {
         jobs.retain(|job| !job.is_pointless());
         // Once it is known, it is known: else those who read would put off the next attempt for ever.
         if self.broken.is_none()
@@ -284,7 +284,11 @@ impl Rounds {
 
     /// Whether only what adds nothing is written: the disk is full, or something has failed a moment ago.
     fn is_tight(&self) -> bool {
-        self.backoff.is_waiting() || self.database.open().is_ok_and(|open| open.is_full())
+        self.backoff.is_waiting()
+            || self
+                .database
+                .snapshot()
+                .is_ok_and(|snapshot| snapshot.is_full())
     }
 
     fn refuse_growth(&self, jobs: Vec<Job>) -> Vec<Job> {
@@ -302,17 +306,22 @@ impl Rounds {
     }
 
     fn look_for_room(&self) {
-        if let Ok(open) = self.database.open() {
-            open.keep_room();
+        if let Ok(snapshot) = self.database.snapshot() {
+            snapshot.keep_room();
         }
     }
 
     fn has_no_reserve(&self) -> bool {
-        self.database.open().is_ok_and(|open| open.has_no_reserve())
+        self.database
+            .snapshot()
+            .is_ok_and(|snapshot| snapshot.has_no_reserve())
     }
 
     fn tell_whether_full(&self) {
-        let is_full = self.database.open().is_ok_and(|open| open.is_full())
+        let is_full = self
+            .database
+            .snapshot()
+            .is_ok_and(|snapshot| snapshot.is_full())
             || self.was_full && self.backoff.has_failed();
         if is_full == self.condition.is_full() {
             return;
@@ -356,7 +365,7 @@ impl Rounds {
             refuse(jobs, why);
             return;
         }
-        match self.commit(&jobs, slides, &Dead::default()) {
+        match self.commit(&jobs, slides, &Expired::default()) {
             Ok(applied) => {
                 self.pending.remove_written(slides);
                 self.has_written(&jobs);
@@ -395,7 +404,10 @@ impl Rounds {
 
     fn break_off(&mut self, error: &StoreError) {
         tracing::error!(%error, "sessions could not be written");
-        self.was_full = self.database.open().is_ok_and(|open| open.is_full());
+        self.was_full = self
+            .database
+            .snapshot()
+            .is_ok_and(|snapshot| snapshot.is_full());
         self.backoff.failed();
         self.broken = Some(error.reason());
         self.condition.set_failure(self.broken.clone());
@@ -420,20 +432,20 @@ impl Rounds {
     /// Deletes what time has overtaken, a part of the table at a time: nobody should wait long behind it. At its end
     /// the file is made smaller, if that is worth it.
     fn sweep(&mut self, is_tight: bool) -> Result<(), StoreError> {
-        let every = self.remembered.min(SWEEP_EVERY);
+        let every = self.ended_ttl.min(SWEEP_EVERY);
         if self.sweeping_from.is_none() && self.swept.elapsed() < every {
             return Ok(());
         }
-        let dead = self.dead(if is_tight { FEW_ROWS } else { MOST_AT_ONCE })?;
+        let expired = self.expired(if is_tight { FEW_ROWS } else { MOST_AT_ONCE })?;
         if self.sweeping_from.is_none() {
             self.swept = Instant::now();
         }
-        if !dead.is_empty() {
-            self.commit(&[], &dead.late, &dead)?;
+        if !expired.is_empty() {
+            self.commit(&[], &expired.late, &expired)?;
         }
         if self.sweeping_from.is_none() {
             // Without it the file is only larger than it need be.
-            if let Err(error) = self.database.shrink() {
+            if let Err(error) = self.database.compact() {
                 tracing::warn!(%error, "the session store keeps room that it does not need");
             }
             // The old file may have had all of it.
@@ -443,10 +455,10 @@ impl Rounds {
     }
 
     /// What is over in the next part of the table, and where the part after it begins.
-    fn dead(&mut self, limit: usize) -> Result<Dead, StoreError> {
-        let mut dead = Dead::default();
+    fn expired(&mut self, limit: usize) -> Result<Expired, StoreError> {
+        let mut expired = Expired::default();
         let now = unix_millis(self.clock.now() - GRACE);
-        let longest = self.clock.now() + self.remembered;
+        let longest = self.clock.now() + self.ended_ttl;
         let (latest, too_late) = (unix_millis(longest), unix_millis(longest + GRACE));
         let reading = self.database.database()?.begin_read().map_err(failed)?;
         let from = self.sweeping_from.take().unwrap_or_default();
@@ -455,65 +467,65 @@ impl Rounds {
         let sessions = reading.open_table(SESSIONS).map_err(failed)?;
         for (number, row) in sessions.range::<&Key>(&from..).map_err(failed)?.enumerate() {
             let (key, value) = row.map_err(failed)?;
-            if number == MOST_AT_ONCE || dead.sessions.len() + dead.late.len() == limit {
+            if number == MOST_AT_ONCE || expired.sessions.len() + expired.late.len() == limit {
                 self.sweeping_from = Some(*key.value());
                 break;
             }
             let end = self.pending.effective(key.value(), value.value().0);
             if now >= end {
-                dead.sessions.push(*key.value());
+                expired.sessions.push(*key.value());
             // Written before the machine's clock was set back, or with a longer idle timeout.
             } else if end > too_late {
-                dead.late.push((*key.value(), latest));
+                expired.late.push((*key.value(), latest));
             }
         }
         let until = self.sweeping_from.unwrap_or([u8::MAX; 32]);
         for row in endings.range::<&Key>(&from..=&until).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
-            if dead.endings.len() == limit {
+            if expired.endings.len() == limit {
                 // The rest is the next sweep's.
                 break;
             }
             let until = value.value().0;
             // The same as with a session's end.
             if now >= until || until > too_late {
-                dead.endings.push(*key.value());
+                expired.endings.push(*key.value());
             }
         }
-        Ok(dead)
+        Ok(expired)
     }
 
     fn commit(
         &self,
         jobs: &[Job],
         slides: &[(Key, u64)],
-        dead: &Dead,
+        expired: &Expired,
     ) -> Result<Vec<Result<Applied, StoreError>>, StoreError> {
         self.database
             .sync_folder()
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        let open = self.database.open()?;
-        let mut transaction = open.database.begin_write().map_err(failed)?;
+        let snapshot = self.database.snapshot()?;
+        let mut transaction = snapshot.database.begin_write().map_err(failed)?;
         transaction
             .set_durability(Durability::Immediate)
             .map_err(failed)?;
         let mut applied = Vec::with_capacity(jobs.len());
         {
             let now = self.clock.now();
-            let mut tables = Tables::open(&transaction, &self.pending, now, self.remembered)?;
+            let mut tables = Tables::open(&transaction, &self.pending, now, self.ended_ttl)?;
             for (key, end) in slides {
-                open.check_written()?;
+                snapshot.check_written()?;
                 tables.slide(key, *end)?;
             }
-            for key in &dead.sessions {
+            for key in &expired.sessions {
                 tables.end(key, None)?;
             }
-            for key in &dead.endings {
+            for key in &expired.endings {
                 tables.forget_ending(key)?;
             }
             for job in jobs {
                 // After a failure the pages of the transaction are kept in memory.
-                open.check_written()?;
+                snapshot.check_written()?;
                 match tables.apply(&job.change, job.asked_at) {
                     // That one's own trouble: it has changed nothing, and the others' changes are good.
                     Err(error @ StoreError::Unreadable(_)) => applied.push(Err(error)),
@@ -522,9 +534,9 @@ impl Rounds {
             }
         }
         transaction.commit().map_err(failed)?;
-        open.check_written()?;
-        drop(open);
-        self.database.show()?;
+        snapshot.check_written()?;
+        drop(snapshot);
+        self.database.refresh()?;
         Ok(applied)
     }
 }
@@ -537,14 +549,14 @@ fn refuse(jobs: Vec<Job>, why: &str) {
 
 /// What is to be swept.
 #[derive(Default)]
-struct Dead {
+struct Expired {
     sessions: Vec<Key>,
     endings: Vec<Key>,
     /// Sessions whose end is further away than any can be, and where it is to be.
     late: Vec<(Key, u64)>,
 }
 
-impl Dead {
+impl Expired {
     fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.endings.is_empty() && self.late.is_empty()
     }

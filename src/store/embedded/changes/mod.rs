@@ -98,7 +98,7 @@ pub(crate) enum Applied {
 }
 
 /// A session that was alive until it was ended; `user` is `None` where its record could not be read.
-pub(crate) struct Over {
+pub(crate) struct Removed {
     user: Option<String>,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Tables<'t> {
     pending: &'t PendingExpiries,
     now: SystemTime,
     /// How long an ending is remembered.
-    remembered: Duration,
+    ended_ttl: Duration,
 }
 
 impl<'t> Tables<'t> {
@@ -118,7 +118,7 @@ impl<'t> Tables<'t> {
         transaction: &'t WriteTransaction,
         pending: &'t PendingExpiries,
         now: SystemTime,
-        remembered: Duration,
+        ended_ttl: Duration,
     ) -> Result<Self, StoreError> {
         Ok(Self {
             sessions: transaction.open_table(SESSIONS).map_err(failed)?,
@@ -126,7 +126,7 @@ impl<'t> Tables<'t> {
             endings: transaction.open_table(ENDED).map_err(failed)?,
             pending,
             now,
-            remembered,
+            ended_ttl,
         })
     }
 
@@ -141,7 +141,7 @@ impl<'t> Tables<'t> {
             Change::Create(creation) => self.create(creation).map(Applied::Created),
             Change::Delete { key, why } => self
                 .end(key, Some(why))
-                .map(|over| Applied::Deleted(over.and_then(|Over { user }| user))),
+                .map(|over| Applied::Deleted(over.and_then(|Removed { user }| user))),
             Change::End {
                 user,
                 selection,
@@ -173,7 +173,7 @@ impl<'t> Tables<'t> {
         let mut created = Created::default();
         if let Some((replaced, why)) = &creation.replaced {
             let over = self.end(replaced, Some(why))?;
-            created.replaced = over.and_then(|Over { user }| user);
+            created.replaced = over.and_then(|Removed { user }| user);
         }
         let record = &creation.record;
         let bytes = record.to_bytes()?;
@@ -240,7 +240,7 @@ impl<'t> Tables<'t> {
         &mut self,
         key: &Key,
         why: Option<&EndedSession>,
-    ) -> Result<Option<Over>, StoreError> {
+    ) -> Result<Option<Removed>, StoreError> {
         let alive = self.is_alive(key)?;
         let removed = self.sessions.remove(key).map_err(failed)?;
         let record = removed.and_then(|row| Record::from_bytes(row.value().1).ok());
@@ -250,14 +250,14 @@ impl<'t> Tables<'t> {
                 .map_err(failed)?;
         }
         if let Some(why) = why.filter(|_| alive) {
-            let until = unix_millis(self.now + self.remembered);
+            let until = unix_millis(self.now + self.ended_ttl);
             let text =
                 serde_json::to_vec(why).map_err(|error| StoreError::Unreadable(Box::new(error)))?;
             self.endings
                 .insert(key, (until, text.as_slice()))
                 .map_err(failed)?;
         }
-        Ok(alive.then(|| Over {
+        Ok(alive.then(|| Removed {
             user: record.map(|record| record.user().to_owned()),
         }))
     }

@@ -17,7 +17,7 @@ use crate::store::embedded::database::{Database, Failure, OpenFile, open_file};
 /// A file up to this size is left as it is.
 const SMALL: u64 = 8 << 20;
 /// How many times larger than what is alive a file must be; the database's own structure takes less than the rest.
-const TIMES: u64 = 4;
+const COMPACT_RATIO: u64 = 4;
 /// No more than so many rows and bytes are copied: nothing else is written meanwhile.
 const MOST_ROWS: u64 = 50_000;
 const MOST_BYTES: u64 = 64 << 20;
@@ -26,7 +26,7 @@ impl Database {
     /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
     ///
     /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
-    pub(crate) fn shrink(&self) -> Result<(), StoreError> {
+    pub(crate) fn compact(&self) -> Result<(), StoreError> {
         let StorePath::Folder(folder) = self.location() else {
             return Ok(());
         };
@@ -37,7 +37,7 @@ impl Database {
         let database = self.database()?;
         let reading = database.begin_read().map_err(failed)?;
         match alive(&reading)? {
-            Some(bytes) if size > TIMES * bytes => {}
+            Some(bytes) if size > COMPACT_RATIO * bytes => {}
             _ => return Ok(()),
         }
         let fresh = folder.join(FRESH);

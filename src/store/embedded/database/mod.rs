@@ -101,7 +101,7 @@ pub(crate) struct Database {
     location: StorePath,
     cache_bytes: usize,
     /// `None` once it is closed.
-    open: RwLock<Option<Arc<Open>>>,
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
     /// A file has been renamed, and a crash might undo that.
     is_unsynced: AtomicBool,
     /// What a reader met where no database should fail.
@@ -112,26 +112,26 @@ pub(crate) struct Database {
 /// row of it.
 ///
 /// Whoever reads keeps this until he is done: a database that is dropped breaks off what is read of it.
-pub(crate) struct Open {
+pub(crate) struct Snapshot {
     pub(crate) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
     /// The other tables in the same state. (`database` may be ahead of it: after a failed write it believes in a
     /// commit that is not in the file.)
-    pub(crate) snapshot: ReadTransaction,
+    pub(crate) transaction: ReadTransaction,
     pub(crate) database: Arc<redb::Database>,
     /// `None` in memory.
     disk: Option<Arc<Disk>>,
 }
 
-impl Open {
+impl Snapshot {
     fn new(
         database: Arc<redb::Database>,
         disk: Option<Arc<Disk>>,
     ) -> Result<Arc<Self>, redb::Error> {
-        let snapshot = database.begin_read()?;
-        let sessions = snapshot.open_table(SESSIONS)?;
+        let transaction = database.begin_read()?;
+        let sessions = transaction.open_table(SESSIONS)?;
         Ok(Arc::new(Self {
             sessions,
-            snapshot,
+            transaction,
             database,
             disk,
         }))
@@ -168,11 +168,11 @@ impl fmt::Debug for Database {
 
 impl Database {
     pub(crate) fn at(location: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
-        let open = open_at(location, cache_bytes)?;
+        let snapshot = open_at(location, cache_bytes)?;
         Ok(Self {
             location: location.clone(),
             cache_bytes,
-            open: RwLock::new(Some(open)),
+            snapshot: RwLock::new(Some(snapshot)),
             is_unsynced: AtomicBool::new(false),
             suspicion: Mutex::default(),
         })
@@ -203,10 +203,10 @@ impl Database {
         };
         let OpenFile { database, disk } = fresh;
         check(&disk).map_err(io::Error::other)?;
-        let open = Open::new(Arc::new(database), Some(disk)).map_err(io::Error::other)?;
+        let snapshot = Snapshot::new(Arc::new(database), Some(disk)).map_err(io::Error::other)?;
         self.is_unsynced.store(true, Ordering::Relaxed);
         fs::rename(file, folder.join(FILE))?;
-        *self.place() = Some(open);
+        *self.current() = Some(snapshot);
         if let Err(error) = self.sync_folder() {
             tracing::error!(%error, "the session store's folder cannot be synced, and nothing is written until it can");
         }
@@ -226,13 +226,14 @@ impl Database {
     }
 
     pub(crate) fn database(&self) -> Result<Arc<redb::Database>, StoreError> {
-        Ok(Arc::clone(&self.open()?.database))
+        Ok(Arc::clone(&self.snapshot()?.database))
     }
 
     /// The database with the sessions as they were after the last commit.
-    pub(crate) fn open(&self) -> Result<Arc<Open>, StoreError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.clone()
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        snapshot
+            .clone()
             .ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
     }
 
@@ -240,12 +241,12 @@ impl Database {
     ///
     /// redb panics over some damaged pages; that is the store's failure, and not its reader's. After a read that failed
     /// it refuses every other one, until it is opened again.
-    pub(crate) fn look<T>(
+    pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(&Open) -> Result<T, StoreError>,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let open = self.open()?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| read(&open)))
+        let snapshot = self.snapshot()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| read(&snapshot)))
             .unwrap_or_else(|_| Err(StoreError::Failed("its file is damaged".to_owned())));
         if let Err(StoreError::Failed(problem)) = &outcome {
             *self.suspicion() = Some(StoreError::Failed(problem.clone()));
@@ -265,16 +266,18 @@ impl Database {
     }
 
     /// Shows readers what has been committed; to be called after each commit, before anybody is told of it.
-    pub(crate) fn show(&self) -> Result<(), StoreError> {
-        let open = self.open()?;
-        let database = Arc::clone(&open.database);
-        let shown = Open::new(database, open.disk.clone()).map_err(failed)?;
-        *self.place() = Some(shown);
+    pub(crate) fn refresh(&self) -> Result<(), StoreError> {
+        let snapshot = self.snapshot()?;
+        let database = Arc::clone(&snapshot.database);
+        let shown = Snapshot::new(database, snapshot.disk.clone()).map_err(failed)?;
+        *self.current() = Some(shown);
         Ok(())
     }
 
-    fn place(&self) -> RwLockWriteGuard<'_, Option<Arc<Open>>> {
-        self.open.write().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> RwLockWriteGuard<'_, Option<Arc<Snapshot>>> {
+        self.snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens the file again beside the open one: after a failed write (a full disk, say) the database takes no other.
@@ -284,7 +287,7 @@ impl Database {
     /// What is only in memory has no file to fail, and would be lost.
     pub(crate) fn reopen(&self) -> Result<(), OpenError> {
         let error = |error: StoreError| OpenError::new(&self.location, error);
-        let Some(disk) = self.open().map_err(error)?.disk.clone() else {
+        let Some(disk) = self.snapshot().map_err(error)?.disk.clone() else {
             return Ok(());
         };
         // Two databases must not write to one file.
@@ -294,7 +297,7 @@ impl Database {
             .map_err(Failure::from)
             .and_then(|disk| take_over(disk, self.cache_bytes))
             .map_err(|error| OpenError::new(&self.location, explained(error)))?;
-        let old = self.place().replace(fresh);
+        let old = self.current().replace(fresh);
         // The snapshot that is read of the old one is safe only until the new one writes.
         if let Some(old) = old {
             discard(old);
@@ -306,23 +309,23 @@ impl Database {
 
     /// Closes the database, and waits until nobody reads any more.
     pub(crate) fn close(&self) {
-        let old = self.place().take();
+        let old = self.current().take();
         if let Some(old) = old {
             discard(old);
         }
     }
 }
 
-fn discard(old: Arc<Open>) {
+fn discard(old: Arc<Snapshot>) {
     // Whoever is reading does so for microseconds.
-    let Open {
+    let Snapshot {
         sessions,
-        snapshot,
+        transaction,
         database,
         disk,
     } = last_of(old);
     drop(sessions);
-    drop(snapshot);
+    drop(transaction);
     let database = last_of(database);
     // It may be the one that has just panicked.
     let closed = catch_unwind(AssertUnwindSafe(|| drop(database)));
@@ -350,18 +353,20 @@ fn last_of<T>(mut shared: Arc<T>) -> T {
     }
 }
 
-fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Open>, OpenError> {
+fn open_at(location: &StorePath, cache_bytes: usize) -> Result<Arc<Snapshot>, OpenError> {
     let opened = match location {
         StorePath::Memory => without_panic(|| {
             let database = create(InMemoryBackend::new(), cache_bytes, false)?;
             create_tables(&database)?;
-            Open::new(Arc::new(database), None).map_err(Failure::from)
+            Snapshot::new(Arc::new(database), None).map_err(Failure::from)
         }),
         StorePath::Folder(folder) => folder::make_private(folder)
             .map_err(Failure::from)
             .and_then(|()| open_file(&folder.join(FILE), cache_bytes))
             .and_then(|OpenFile { database, disk }| {
-                without_panic(|| Open::new(Arc::new(database), Some(disk)).map_err(Failure::from))
+                without_panic(|| {
+                    Snapshot::new(Arc::new(database), Some(disk)).map_err(Failure::from)
+                })
             }),
     };
     opened.map_err(|error| OpenError::new(location, explained(error)))
@@ -406,11 +411,11 @@ pub(crate) fn open_file(path: &Path, cache_bytes: usize) -> Result<OpenFile, Fai
 }
 
 /// Opens a file that is open already, without writing anything but its header.
-fn take_over(disk: Arc<Disk>, cache_bytes: usize) -> Result<Arc<Open>, Failure> {
+fn take_over(disk: Arc<Disk>, cache_bytes: usize) -> Result<Arc<Snapshot>, Failure> {
     without_panic(|| {
         let database = create(Backend(Arc::clone(&disk)), cache_bytes, false)?;
         check(&disk)?;
-        Open::new(Arc::new(database), Some(disk)).map_err(Failure::from)
+        Snapshot::new(Arc::new(database), Some(disk)).map_err(Failure::from)
     })
 }
 
