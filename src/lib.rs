@@ -1,5 +1,5 @@
-//! Innkeeper keeps the guests of a web site signed in for as long as they are active, and shows them out when
-//! they are not.
+//! A session system for Rocket: sign-in, sliding expiry and sign-out. HTML and JSON at the same addresses; Redis or an
+//! embedded file.
 //!
 //! It is a Rocket application ([`rocket()`]) and a library: [`stage()`] gives any Rocket application the pages
 //! and the JSON interface for signing in and out, the store behind them, and the request guard
@@ -38,14 +38,23 @@
 //!
 //! # Layers
 //!
-//! Dependencies point one way: `session` <- `store` <- `web`, and `cli` beside `web`.
+//! Each imports only from those above it:
 //!
-//! - `session` is the domain: [`Session`], [`SessionId`], the life cycle in [`Sessions`], and the contract
-//!   [`SessionStore`].
-//! - `store` is where sessions live: [`RedisStore`] and [`EmbeddedStore`].
-//! - `web` is HTTP: routes, guards, answers and their headers.
-//! - `cli` is what the program does at the command line instead of serving: [`Command`].
-//! - `config` holds the settings, read by `store`, `web` and `cli`.
+//! - `clock` ([`Clock`]), `client` ([`Client`]: where a request came from) and `user_name` ([`UserName`]).
+//! - `session`: what a session is and how long it lives. [`Session`], its life cycle in [`Sessions`], and the contract
+//!   [`SessionStore`]. No HTTP, no Redis, no Rocket.
+//! - `config`: the settings, [`Config`].
+//! - `store`: where sessions are kept. `redis` ([`RedisStore`]) and `embedded` ([`EmbeddedStore`]) know nothing of each
+//!   other, and neither knows HTTP.
+//! - `cli`: what the program does at the command line instead of serving, [`Command`]. It knows nothing of `web`.
+//! - `web`: HTTP.
+//!   - `request`: what a request says.
+//!   - `observe`: the log, the audit, the metrics and readiness; is told of everything, and asks nobody.
+//!   - `answers`: what goes out. Pages, JSON, [`Refusal`], headers.
+//!   - `guards`: what a handler may ask for. [`CurrentSession`], [`PassiveSession`], [`SameOrigin`].
+//!   - `views`: pieces that several pages show.
+//!   - `routes`: the addresses, one file a subject.
+//!   - `stage`: what is attached to a Rocket. [`stage()`], [`rocket()`], [`launch`].
 
 mod cli;
 mod client;

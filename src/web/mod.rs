@@ -1,4 +1,4 @@
-//! HTTP: requests, answers and guards are known only here.
+//! HTTP: `request` and `observe` <- `answers` <- `guards` <- `views` <- `routes` <- `stage`.
 
 mod answers;
 mod guards;
