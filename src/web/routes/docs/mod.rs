@@ -6,22 +6,22 @@ use std::fmt::Write;
 
 use rocket::http::ContentType;
 use rocket::{State, get};
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use self::reference::Reference;
 use crate::web::answers::page::HtmlPage;
 
 /// The document and the page that shows it, both made at the launch; managed by Rocket.
 pub(crate) struct Document {
     json: String,
-    reference: Reference,
+    view: Value,
 }
 
 impl Document {
     pub(crate) fn new(document: &OpenApi) -> Self {
         Self {
             json: in_ascii(&serde_json::to_string(document).unwrap_or_default()),
-            reference: Reference::new(document),
+            view: reference::view(document),
         }
     }
 }
@@ -38,12 +38,12 @@ pub(crate) fn document(document: &State<Document>) -> (ContentType, &str) {
 }
 
 /// Shows the document as a page, where each address can be tried.
-#[utoipa::path(get, path = "/docs", responses(HtmlPage<Reference>))]
+#[utoipa::path(get, path = "/docs", responses(HtmlPage<Value>))]
 #[get("/docs")]
-pub(crate) fn page(document: &State<Document>) -> HtmlPage<&Reference> {
+pub(crate) fn page(document: &State<Document>) -> HtmlPage<&Value> {
     HtmlPage {
         template: "docs",
-        view: &document.inner().reference,
+        view: &document.inner().view,
     }
 }
 
