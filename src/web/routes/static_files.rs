@@ -1,88 +1,69 @@
 //! The style sheet, the scripts and the icon, compiled in.
 
-use std::sync::OnceLock;
-
-use rocket::http::{ContentType, Status};
+use rocket::http::{ContentType, Method, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, Route, get, routes};
+use rocket::route::{Handler, Outcome};
+use rocket::{Data, Request, Route, async_trait};
 use sha2::{Digest, Sha256};
 
+macro_rules! compiled_in {
+    ($name:literal, $content_type:expr) => {{
+        let file = StaticFile::new(
+            $content_type,
+            include_str!(concat!("../../../static/", $name)),
+        );
+        Route::new(Method::Get, concat!("/", $name), file)
+    }};
+}
+
 pub(super) fn routes() -> Vec<Route> {
-    routes![style, script, docs_script, icon]
+    vec![
+        compiled_in!("style.css", ContentType::CSS),
+        compiled_in!("innkeeper.js", ContentType::JavaScript),
+        compiled_in!("docs.js", ContentType::JavaScript),
+        compiled_in!("favicon.svg", ContentType::SVG),
+    ]
 }
 
-static STYLE: Asset = Asset::new(ContentType::CSS, include_str!("../../../static/style.css"));
-static SCRIPT: Asset = Asset::new(
-    ContentType::JavaScript,
-    include_str!("../../../static/innkeeper.js"),
-);
-static DOCS_SCRIPT: Asset = Asset::new(
-    ContentType::JavaScript,
-    include_str!("../../../static/docs.js"),
-);
-static ICON: Asset = Asset::new(
-    ContentType::SVG,
-    include_str!("../../../static/favicon.svg"),
-);
-
-#[get("/style.css")]
-fn style() -> &'static Asset {
-    &STYLE
-}
-
-#[get("/innkeeper.js")]
-fn script() -> &'static Asset {
-    &SCRIPT
-}
-
-#[get("/docs.js")]
-fn docs_script() -> &'static Asset {
-    &DOCS_SCRIPT
-}
-
-#[get("/favicon.svg")]
-fn icon() -> &'static Asset {
-    &ICON
-}
-
-/// A file that browsers may keep, and ask about each time: so a new version is seen at once.
-struct Asset {
+/// A file that browsers may keep, but must revalidate by its `ETag` for each use: so a new version is seen at once.
+#[derive(Clone)]
+struct StaticFile {
     content_type: ContentType,
     text: &'static str,
-    tag: OnceLock<String>,
+    tag: String,
 }
 
-impl Asset {
-    const fn new(content_type: ContentType, text: &'static str) -> Self {
+impl StaticFile {
+    fn new(content_type: ContentType, text: &'static str) -> Self {
         Self {
             content_type,
             text,
-            tag: OnceLock::new(),
+            tag: format!("\"{:x}\"", Sha256::digest(text)),
         }
-    }
-
-    /// Its `ETag`, computed once.
-    fn tag(&self) -> &str {
-        self.tag
-            .get_or_init(|| format!("\"{:x}\"", Sha256::digest(self.text)))
     }
 }
 
-impl<'r> Responder<'r, 'static> for &'static Asset {
+impl<'r> Responder<'r, 'static> for &StaticFile {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let tag = self.tag();
         let known = request
             .headers()
             .get("If-None-Match")
             .flat_map(|list| list.split(','))
-            .any(|known| known.trim().trim_start_matches("W/") == tag);
+            .any(|known| known.trim().trim_start_matches("W/") == self.tag);
         let mut response = if known {
             Response::build().status(Status::NotModified).finalize()
         } else {
             (self.content_type.clone(), self.text).respond_to(request)?
         };
         response.set_raw_header("Cache-Control", "public, no-cache");
-        response.set_raw_header("ETag", tag);
+        response.set_raw_header("ETag", self.tag.clone());
         Ok(response)
+    }
+}
+
+#[async_trait]
+impl Handler for StaticFile {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        Outcome::from(request, self)
     }
 }
