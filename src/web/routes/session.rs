@@ -42,14 +42,11 @@ impl<'r> Responder<'r, 'static> for TimeLeft {
 }
 
 /// Why there is nothing to read.
-#[derive(Responder)]
 pub(crate) enum Nothing {
-    Ended(Ended),
+    /// The session has ended, and why.
+    Ended(String),
     Refused(Refusal),
 }
-
-/// The session is over, and why.
-pub(crate) struct Ended(String);
 
 /// The profile's answer with a reason.
 #[derive(Serialize, ToSchema)]
@@ -102,22 +99,24 @@ pub(crate) fn read(
             absolute_seconds_left: passive.absolute_expires_in().map(|left| left.as_secs()),
         }),
         Err(Refusal::SessionEnded) => {
-            let why = EndNotice::new(ended, sessions.lifetimes());
-            Err(Nothing::Ended(Ended(why.text)))
+            let notice = EndNotice::new(ended, sessions.lifetimes());
+            Err(Nothing::Ended(notice.text))
         }
         Err(refusal) => Err(Nothing::Refused(refusal)),
     }
 }
 
-impl<'r> Responder<'r, 'static> for Ended {
+impl<'r> Responder<'r, 'static> for Nothing {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        if Format::of(request) == Format::Html {
-            return Refusal::SessionEnded.respond_to(request);
-        }
+        let reason = match self {
+            Self::Ended(reason) if Format::of(request) == Format::Json => reason,
+            Self::Ended(_) => return Refusal::SessionEnded.respond_to(request),
+            Self::Refused(refusal) => return refusal.respond_to(request),
+        };
         Audit::of(request).refused(&Refusal::SessionEnded);
         let body = Json(EndedBody {
             detail: "Session expired",
-            reason: self.0,
+            reason,
         });
         let mut response = (Status::NotFound, (ContentType::JSON, body)).respond_to(request)?;
         response.set_raw_header("Vary", "Accept");
