@@ -57,7 +57,7 @@ fn serve(prepared: Result<Option<PathBuf>, String>) -> ExitCode {
     match served {
         Ok(status) => status,
         Err(problem) => {
-            let format = LogFormat::of_settings();
+            let format = LogFormat::from_settings();
             log.tell(format, "innkeeper does not start", &problem);
             ExitCode::FAILURE
         }

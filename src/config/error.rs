@@ -1,6 +1,77 @@
-//! What is wrong with the settings.
+//! What is wrong with a setting, where it was set, and which one was meant.
 
 /// What is wrong with a setting. Names the key and where it was set; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
+
+/// Where a setting was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A variable of this name.
+    Environment(String),
+    File(String),
+    /// The figment of the program itself.
+    Program,
+}
+
+impl Origin {
+    /// Names the table, too, if it is in a file.
+    pub(crate) fn within(self, table: &str) -> Self {
+        match self {
+            Self::File(file) => Self::File(format!("`{table}` of {file}")),
+            Self::Environment(_) | Self::Program => self,
+        }
+    }
+
+    /// The key and where it was set.
+    pub(crate) fn name(&self, key: &str) -> String {
+        match self {
+            Self::Environment(name) => format!("`{key}` (`{name}` in the environment or .env)"),
+            Self::File(file) => format!("`{key}` (in {file})"),
+            Self::Program => format!("`{key}`"),
+        }
+    }
+
+    pub(crate) fn error(&self, key: &str, problem: &str) -> ConfigError {
+        ConfigError(format!("{} {problem}", self.name(key)))
+    }
+}
+
+/// Shorter names differ by a letter or two without being misspelt: `REDIS_TTL` is no `REDIS_URL`.
+const LONG_NAME: usize = 12;
+
+/// The known name of which `name` is a misspelling, or differs only by case.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    let distance = |known: &&str| strsim::osa_distance(&name, &known.to_ascii_lowercase());
+    let is_near = |known: &&&str| distance(known) <= if known.len() < LONG_NAME { 1 } else { 2 };
+    let near = known.iter().filter(is_near);
+    near.min_by_key(|known| distance(known)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let known = ["REDIS_URL", "port", "idle_timeout_secs"];
+        for (word, expected) in [
+            ("REDIS_URI", Some("REDIS_URL")),
+            ("REDISURL", Some("REDIS_URL")),
+            ("redis_url", Some("REDIS_URL")),
+            ("REDIS_ULR", Some("REDIS_URL")),
+            ("prot", Some("port")),
+            ("idle_timout_sec", Some("idle_timeout_secs")),
+            ("REDIS_HOST", None),
+            ("REDIS_PORT", None),
+            ("REDIS_TTL", None),
+            ("REDIS_TLS_URL", None),
+            ("REDIS_PASSWORD", None),
+            ("sports", None),
+        ] {
+            assert_eq!(nearest(word, &known), expected, "{word}");
+        }
+    }
+}

@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rocket::figment::Figment;
 
-use super::error::ConfigError;
-use super::table::Table;
+use super::error::{ConfigError, Origin};
 
 const KEY: &str = "metrics_address";
 
@@ -19,21 +18,16 @@ pub struct MetricsAddress {
 }
 
 impl MetricsAddress {
-    pub(super) fn read(figment: &Figment, table: &Table) -> Result<Option<Self>, ConfigError> {
-        let parse = |text: &str| {
-            text.parse::<SocketAddr>()
-                .map_err(|_| "must be an address and a port, like 127.0.0.1:9100 or [::1]:9100")
+    pub(crate) fn new(text: &str, origin: &Origin, figment: &Figment) -> Result<Self, ConfigError> {
+        let problem = match text.parse() {
+            Ok(address) if !is_public(figment, address) => {
+                let source = origin.name(KEY);
+                return Ok(Self { address, source });
+            }
+            Ok(_) => "must not be where the site itself is served",
+            Err(_) => "must be an address and a port, like 127.0.0.1:9100 or [::1]:9100",
         };
-        let Some(address) = table.parsed(KEY, parse)? else {
-            return Ok(None);
-        };
-        if is_public(figment, address) {
-            return Err(table.error(KEY, "must not be where the site itself is served"));
-        }
-        Ok(Some(Self {
-            address,
-            source: table.name(KEY),
-        }))
+        Err(origin.error(KEY, problem))
     }
 }
 

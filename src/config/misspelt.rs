@@ -1,211 +1,138 @@
-//! What the program's own sources set and nobody reads: a misspelt setting must not start the defaults.
+//! Settings of the program that nobody reads: with a misspelt one it must not start on defaults.
 //!
-//! Only for the program. In somebody else's application most of these names may be his own.
+//! For the program only: in another application most of these names may be its own.
 
-use std::env;
+use rocket::figment::value::{Empty, Value};
+use rocket::figment::{Figment, Profile, Provider};
 
-use rocket::figment::value::{Dict, Tag, Value};
-use rocket::figment::{Figment, Profile, Provider, Source};
+use super::error::{ConfigError, Origin, nearest};
+use super::settings::Settings;
+use super::source::origin;
 
-use super::error::ConfigError;
-use super::spelling::nearest;
-use super::table::{ALSO, KEYS};
-
-/// Rocket's own tables whose keys are fixed; `limits` has names of one's own.
+/// The keys of Rocket's table `shutdown`. (Those of its other table, `limits`, are free.)
 const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];
 
-/// What a key of a profile may be besides Rocket's own.
-const TABLES: [&str; 2] = ["innkeeper", "template_dir"];
+/// The profiles that Rocket itself uses.
+const PROFILES: [&str; 4] = ["default", "global", "debug", "release"];
 
-/// Refuses what nobody reads.
-pub(super) fn refuse(figment: &Figment) -> Result<(), ConfigError> {
-    refuse_profiles(figment)?;
-    for (profile, keys) in figment.data().map_err(|error| unreadable(&error))? {
+/// Refuses what is no setting, in any profile.
+pub(crate) fn check(figment: &Figment) -> Result<(), ConfigError> {
+    check_profile_names(figment)?;
+    let profiles = figment.data();
+    for (profile, keys) in profiles.map_err(|error| ConfigError(error.to_string()))? {
         for (key, value) in &keys {
-            let found = Found {
-                figment,
-                profile: &profile,
-                key,
-                value,
-            };
-            found.check()?;
-        }
-        if let Some(Value::Dict(_, shutdown)) = keys.get(rocket::Config::SHUTDOWN) {
-            refuse_unknown_of_shutdown(figment, shutdown)?;
-        }
-    }
-    refuse_tls(figment)
-}
-
-fn unreadable(error: &rocket::figment::Error) -> ConfigError {
-    ConfigError(error.to_string())
-}
-
-fn known_to_a_profile() -> impl Iterator<Item = &'static str> {
-    rocket::Config::PARAMETERS.iter().copied().chain(TABLES)
-}
-
-/// A setting directly in a profile, and where it was found.
-struct Found<'a> {
-    figment: &'a Figment,
-    profile: &'a Profile,
-    key: &'a str,
-    value: &'a Value,
-}
-
-impl Found<'_> {
-    fn check(&self) -> Result<(), ConfigError> {
-        if known_to_a_profile().any(|known| known == self.key) {
-            return Ok(());
-        }
-        let file = file_of(self.figment, self.value);
-        let variable = format!("ROCKET_{}", self.key.to_ascii_uppercase());
-        let name = match &file {
-            Some(file) => format!("`{}` (in `[{}]` of {file})", self.key, self.profile),
-            None => format!("`{variable}` in the environment or .env"),
-        };
-        let of_ours = |known: &str| match &file {
-            Some(_) => format!("must be `{known}` in `[default.innkeeper]`"),
-            None => format!("must be `INNKEEPER_{}`", known.to_ascii_uppercase()),
-        };
-        if let Some(known) = nearest(self.key, KEYS) {
-            return Err(ConfigError(format!("{name} {}", of_ours(known))));
-        }
-        let problem = match (nearest(self.key, known_to_a_profile()), &file) {
-            (Some("innkeeper"), Some(_)) => {
-                "is no table of settings; did you mean `[default.innkeeper]`?".to_owned()
+            check_key(figment, &profile, key, value)?;
+            if key == "shutdown" {
+                check_shutdown(figment, value)?;
             }
-            (Some(known), Some(_)) => format!("is not a setting; did you mean `{known}`?"),
-            (Some(known), None) => format!(
-                "is not a setting; did you mean `ROCKET_{}`?",
-                known.to_ascii_uppercase()
-            ),
-            (None, Some(_)) => "is not a setting, neither Rocket's nor Innkeeper's".to_owned(),
-            (None, None) => {
-                "is none of Rocket's settings; if it is another program's, start Innkeeper without it"
-                    .to_owned()
+            if key == "innkeeper" {
+                check_our_table(figment, &profile, value)?;
             }
-        };
-        Err(ConfigError(format!("{name} {problem}")))
+        }
     }
-}
-
-/// The file that a value stands in; `None`: it comes from the environment.
-fn file_of(figment: &Figment, value: &Value) -> Option<String> {
-    match &figment.get_metadata(tag_of(value))?.source {
-        Some(Source::File(path)) => Some(path.display().to_string()),
-        _ => None,
-    }
-}
-
-/// A table's own tag is lost where tables are merged: its content's tells.
-fn tag_of(value: &Value) -> Tag {
-    if let Value::Dict(tag, dict) = value {
-        return dict.values().next().map_or(*tag, tag_of);
-    }
-    value.tag()
-}
-
-fn refuse_unknown_of_shutdown(figment: &Figment, shutdown: &Dict) -> Result<(), ConfigError> {
-    let unknown = shutdown
-        .iter()
-        .find(|(key, _)| !SHUTDOWN.contains(&key.as_str()));
-    let Some((key, value)) = unknown else {
-        return Ok(());
-    };
-    let place = file_of(figment, value).map_or_else(
-        || "`ROCKET_SHUTDOWN` in the environment or .env".to_owned(),
-        |file| format!("in {file}"),
-    );
-    Err(ConfigError(format!(
-        "`shutdown.{key}` ({place}) is not a setting; there are: {}",
-        SHUTDOWN.join(", ")
-    )))
+    check_tls(figment)
 }
 
 /// To Rocket every table is a profile, and only the selected one is read.
-fn refuse_profiles(figment: &Figment) -> Result<(), ConfigError> {
-    const BY_ROCKET: [&str; 4] = ["default", "global", "debug", "release"];
+fn check_profile_names(figment: &Figment) -> Result<(), ConfigError> {
     let selected = figment.profile().as_str().as_str();
-    let there: Vec<_> = figment
+    let found: Vec<_> = figment
         .profiles()
         .map(|profile| profile.as_str().as_str())
         .collect();
-    let is_known = |name: &str| BY_ROCKET.contains(&name);
-    for name in there
+    let is_selected_found = PROFILES.contains(&selected) || found.contains(&selected);
+    for name in found
         .iter()
-        .filter(|name| !is_known(name) && **name != selected)
+        .filter(|name| !PROFILES.contains(name) && **name != selected)
     {
-        // Beside a table that is read, another of nearly its name (`[node1]`, `[node2]`) is another instance's.
-        let missing = (!there.contains(&selected)).then_some(selected);
-        if let Some(known) = nearest(name, BY_ROCKET.into_iter().chain(missing)) {
+        // Where the selected table exists, one of nearly its name (`[node1]`, `[node2]`) is another instance's.
+        let missing = (!is_selected_found).then_some(selected);
+        if let Some(known) = nearest(name, &[&PROFILES, missing.as_slice()].concat()) {
             return Err(ConfigError(format!(
                 "`[{name}]` in Rocket.toml is no profile that is used; did you mean `[{known}]`?"
             )));
         }
     }
-    if is_known(selected) || there.contains(&selected) {
-        return Ok(());
-    }
-    match nearest(selected, BY_ROCKET.into_iter().chain(there)) {
-        Some(known) => Err(ConfigError(format!(
+    match nearest(selected, &[&PROFILES[..], &found].concat()) {
+        Some(known) if !is_selected_found => Err(ConfigError(format!(
             "`ROCKET_PROFILE` is `{selected}`, of which there are no settings; did you mean `{known}`?"
         ))),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 
-/// Rocket without the feature `tls` reads over it, and serves plain HTTP.
-fn refuse_tls(figment: &Figment) -> Result<(), ConfigError> {
+fn check_key(
+    figment: &Figment,
+    profile: &Profile,
+    key: &str,
+    value: &Value,
+) -> Result<(), ConfigError> {
+    let known = [rocket::Config::PARAMETERS, &["innkeeper", "template_dir"]].concat();
+    if known.contains(&key) {
+        return Ok(());
+    }
+    let origin = origin(figment, key, value).within(&format!("[{profile}]"));
+    let is_in_file = matches!(origin, Origin::File(_));
+    let upper = str::to_ascii_uppercase;
+    let problem = match (nearest(key, Settings::keys()), nearest(key, &known)) {
+        (Some(ours), _) if is_in_file => format!("must be `{ours}` in `[default.innkeeper]`"),
+        (Some(ours), _) => format!("must be `INNKEEPER_{}`", upper(ours)),
+        (None, Some("innkeeper")) if is_in_file => {
+            "is no table of settings; did you mean `[default.innkeeper]`?".to_owned()
+        }
+        (None, Some(known)) if is_in_file => format!("is not a setting; did you mean `{known}`?"),
+        (None, Some(known)) => format!("is not a setting; did you mean `ROCKET_{}`?", upper(known)),
+        (None, None) if is_in_file => {
+            "is not a setting, neither Rocket's nor Innkeeper's".to_owned()
+        }
+        (None, None) => {
+            "is none of Rocket's settings; if it is another program's, start Innkeeper without it"
+                .to_owned()
+        }
+    };
+    Err(origin.error(key, &problem))
+}
+
+fn check_shutdown(figment: &Figment, shutdown: &Value) -> Result<(), ConfigError> {
+    let Some((key, value)) = unknown(shutdown, &SHUTDOWN) else {
+        return Ok(());
+    };
+    let problem = format!("is not a setting; there are: {}", SHUTDOWN.join(", "));
+    Err(origin(figment, "shutdown", value).error(&format!("shutdown.{key}"), &problem))
+}
+
+/// Our table, in whichever profile: one that is not selected now may be later.
+fn check_our_table(figment: &Figment, profile: &Profile, table: &Value) -> Result<(), ConfigError> {
+    let Some((key, value)) = unknown(table, Settings::keys()) else {
+        return Ok(());
+    };
+    let origin = origin(figment, "innkeeper", value).within(&format!("[{profile}.innkeeper]"));
+    Err(origin.error(key, &Settings::unknown(key)))
+}
+
+/// The first key of a table that is none of the known ones.
+fn unknown<'a>(table: &'a Value, known: &[&str]) -> Option<(&'a str, &'a Value)> {
+    let mut keys = table
+        .as_dict()?
+        .iter()
+        .map(|(key, value)| (key.as_str(), value));
+    keys.find(|(key, _)| !known.contains(key))
+}
+
+/// Rocket without its feature `tls` ignores the setting and serves plain HTTP.
+fn check_tls(figment: &Figment) -> Result<(), ConfigError> {
     let is_read = figment
         .extract::<rocket::Config>()
         .is_ok_and(|rocket| rocket.tls_enabled());
-    let Ok(tls) = figment.find_value(rocket::Config::TLS) else {
-        return Ok(());
-    };
+    let tls = figment
+        .find_value("tls")
+        .unwrap_or(Value::from(Empty::None));
     if is_read || matches!(tls, Value::Empty(..)) {
         return Ok(());
     }
-    let place = file_of(figment, &tls).map_or_else(
-        || "`ROCKET_TLS` in the environment or .env".to_owned(),
-        |file| format!("in {file}"),
-    );
-    Err(ConfigError(format!(
-        "`tls` ({place}) is set, and this program has no TLS: it would serve plain HTTP. Take it away, put a proxy in \
-         front that has TLS, and set `public_url`"
-    )))
-}
-
-/// A misspelt address of Redis would be the embedded store, which starts without a word.
-///
-/// `REDIS_HOST` and the like are other programs', and those of a Redis in Kubernetes.
-pub(super) fn refuse_nearly_a_store() -> Result<(), ConfigError> {
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if ALSO.contains(&&*name) {
-            continue;
-        }
-        if let Some(known) = nearest(&name, ALSO) {
-            return Err(ConfigError(format!(
-                "`{name}` in the environment or .env is not a setting; did you mean `{known}`? If it is another \
-                 program's, start Innkeeper without it"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Our table in a profile that is not selected now, and will be.
-pub(super) fn refuse_unknown_of_other_profiles(figment: &Figment) -> Result<(), ConfigError> {
-    for (profile, keys) in figment.data().map_err(|error| unreadable(&error))? {
-        let Some(Value::Dict(_, ours)) = keys.get("innkeeper") else {
-            continue;
-        };
-        if let Some(key) = ours.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(ConfigError(format!(
-                "`{key}` in `[{profile}.innkeeper]` of Rocket.toml is not a setting"
-            )));
-        }
-    }
-    Ok(())
+    Err(origin(figment, "tls", &tls).error(
+        "tls",
+        "is set, and this program has no TLS: it would serve plain HTTP. Take it away, put a proxy in front that has \
+         TLS, and set `public_url`",
+    ))
 }

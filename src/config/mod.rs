@@ -1,15 +1,14 @@
 //! The settings: where they come from, their defaults, and what is wrong with them.
 
+mod environment;
 mod error;
 mod host;
 mod metrics_address;
 mod misspelt;
 mod public_url;
-mod secret;
-mod service_link;
-mod sources;
-mod spelling;
-mod table;
+mod redis_address;
+mod settings;
+mod source;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,15 +18,17 @@ use std::thread;
 use std::time::Duration;
 
 use rocket::figment::Figment;
-use url::Url;
 
 pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
-pub use secret::Secret;
+pub use redis_address::{ClientCertificate, RedisAddress, Secret};
+pub use settings::LogFormat;
 
-use self::table::{KEYS, REDIS_KEYS, Table};
+use self::error::Origin;
+use self::settings::{Settings, SignIn};
+use self::source::Sources;
 use crate::session::Lifetimes;
 
 /// Innkeeper's settings, checked.
@@ -84,15 +85,6 @@ pub enum StoreConfig {
     },
 }
 
-/// A certificate and its key, each a PEM file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The certificate, with those that lead to its authority behind it.
-    pub certificate: PathBuf,
-    /// Its private key, not encrypted.
-    pub key: PathBuf,
-}
-
 /// Where the embedded store keeps its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorePath {
@@ -111,48 +103,18 @@ impl fmt::Display for StorePath {
     }
 }
 
-/// The address of a Redis server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedisAddress {
-    /// `redis://`, `rediss://`, `unix://`, `redis-cluster://`, `redis-sentinel://`. Secret, because it may hold a
-    /// password.
-    Url(Secret),
-    /// Upstash serves the Redis protocol, by TLS, beside its REST interface.
-    Upstash {
-        /// The name in the REST address.
-        host: String,
-        /// The port in the REST address, else 6379.
-        port: u16,
-        /// The REST token, which is the password of the user `default`.
-        token: Secret,
-    },
-}
-
-/// What a line of the log looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 impl LogFormat {
-    /// What the settings ask for, as far as they can be read: for the message that says what is wrong with them.
+    /// The setting alone, for the message that says what is wrong with another one.
     #[must_use]
-    pub fn of_settings() -> Self {
+    pub fn from_settings() -> Self {
+        let figment = source::rocket_figment().unwrap_or_default();
         // The environment alone, where a file cannot be read.
-        let table = Table::read(&sources::read().unwrap_or_default())
-            .or_else(|_| Table::read(&Figment::new()));
-        let format = table.and_then(|table| Self::read(&table));
-        format.unwrap_or(Self::Text)
-    }
-
-    fn read(table: &Table) -> Result<Self, ConfigError> {
-        Ok(match table.one_of("log_format", &["text", "json"])? {
-            Some("json") => Self::Json,
-            _ => Self::Text,
-        })
+        let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));
+        let format = sources.and_then(|sources| sources.only("log_format").settings());
+        format
+            .ok()
+            .and_then(|it| it.log_format)
+            .unwrap_or(Self::Text)
     }
 }
 
@@ -163,48 +125,42 @@ impl Config {
     ///
     /// The first setting that is misspelt, cannot be read, or must not be used like this.
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
-        let table = Table::read(figment)?;
-        table.refuse_unknown(&KEYS)?;
-        table.one_of("sign_in", &["open"])?;
-        let open_to_the_world = table.flag("open_to_the_world")?.unwrap_or(false);
-        refuse_the_world(figment, open_to_the_world)?;
-        let log_format = LogFormat::read(&table)?;
+        let sources = Sources::read(figment)?;
+        let settings = sources.settings()?;
+        let open_to_the_world = settings.open_to_the_world.unwrap_or(false);
+        match settings.sign_in {
+            None | Some(SignIn::Open) => check_open_sign_in(figment, open_to_the_world)?,
+        }
+        let seconds =
+            |setting: Option<u32>, default| Duration::from_secs(setting.unwrap_or(default).into());
+        let absolute = seconds(settings.absolute_timeout_secs, 43_200);
         Ok(Self {
-            store: store(&table)?,
+            store: store(&settings, &sources)?,
             lifetimes: Lifetimes {
-                idle: table
-                    .seconds("idle_timeout_secs", 1)?
-                    .unwrap_or(Duration::from_secs(900)),
-                absolute: Some(
-                    table
-                        .seconds("absolute_timeout_secs", 0)?
-                        .unwrap_or(Duration::from_secs(43_200)),
-                )
-                .filter(|limit| !limit.is_zero()),
+                idle: seconds(settings.idle_timeout_secs, 900),
+                absolute: Some(absolute).filter(|limit| !limit.is_zero()),
             },
-            max_sessions_per_user: table
-                .whole("max_sessions_per_user", 1..=10_000)?
-                .and_then(|most| usize::try_from(most).ok())
-                .unwrap_or(100),
-            public_url: table.parsed("public_url", PublicUrl::parse)?,
+            max_sessions_per_user: settings.max_sessions_per_user.unwrap_or(100) as usize,
+            public_url: settings.public_url,
             open_to_the_world,
-            redis_timeout: table
-                .whole("redis_timeout_ms", 1..=600_000)?
-                .map_or(Duration::from_secs(1), Duration::from_millis),
-            drain: table
-                .whole("drain_secs", 0..=3600)?
-                .map_or(Duration::from_secs(1), Duration::from_secs),
-            store_cache_bytes: table
-                .whole("store_cache_mb", 1..=65_536)?
-                .and_then(|megabytes| usize::try_from(megabytes << 20).ok())
-                .unwrap_or(32 << 20),
-            redis_connections: table
-                .whole("redis_connections", 1..=64)?
-                .and_then(|connections| usize::try_from(connections).ok())
-                .unwrap_or_else(default_connections),
-            redis_client: client_certificate(&table)?,
-            metrics: MetricsAddress::read(figment, &table)?,
-            log_format,
+            redis_timeout: Duration::from_millis(settings.redis_timeout_ms.unwrap_or(1000).into()),
+            drain: seconds(settings.drain_secs, 1),
+            store_cache_bytes: (settings.store_cache_mb.unwrap_or(32) as usize)
+                .saturating_mul(1 << 20),
+            redis_connections: settings
+                .redis_connections
+                .map_or_else(default_connections, |number| number as usize),
+            redis_client: sources
+                .pair(
+                    ("redis_cert_file", settings.redis_cert_file),
+                    ("redis_key_file", settings.redis_key_file),
+                )?
+                .map(|(certificate, key)| ClientCertificate { certificate, key }),
+            metrics: settings
+                .metrics_address
+                .map(|text| MetricsAddress::new(&text, sources.origin("metrics_address"), figment))
+                .transpose()?,
+            log_format: settings.log_format.unwrap_or(LogFormat::Text),
         })
     }
 
@@ -221,26 +177,26 @@ impl Config {
     }
 }
 
-/// The program's settings, all of them known: see [`sources::read`].
+/// The program's figment, in which nothing is set that is no setting.
 ///
 /// # Errors
 ///
 /// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
 pub(crate) fn figment() -> Result<Figment, String> {
-    let figment = sources::read()?;
+    let figment = source::rocket_figment()?;
     figment
         .extract::<rocket::Config>()
         .map_err(|error| error.to_string())?;
-    refuse_misspelt(&figment).map_err(|error| error.to_string())?;
+    check_names(&figment).map_err(|error| error.to_string())?;
     Ok(figment)
 }
 
-fn refuse_misspelt(figment: &Figment) -> Result<(), ConfigError> {
-    misspelt::refuse(figment)?;
-    if let StoreConfig::Embedded(_) = Config::from(figment)?.store {
-        misspelt::refuse_nearly_a_store()?;
+fn check_names(figment: &Figment) -> Result<(), ConfigError> {
+    misspelt::check(figment)?;
+    match Config::from(figment)?.store {
+        StoreConfig::Embedded(_) => environment::check_redis_names(),
+        StoreConfig::Redis { .. } => Ok(()),
     }
-    misspelt::refuse_unknown_of_other_profiles(figment)
 }
 
 /// One connection keeps some four cores busy; with more than that requests only send smaller pieces.
@@ -249,89 +205,61 @@ pub(crate) fn default_connections() -> usize {
     (cores / 4).clamp(1, 4)
 }
 
-fn store(table: &Table) -> Result<StoreConfig, ConfigError> {
-    let ca_file = table.text("redis_ca_file")?.map(PathBuf::from);
-    let folder = table.text("store_path")?;
+fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigError> {
+    const URL: &str = "redis_url";
+    const REST_URL: &str = "upstash_redis_rest_url";
+    const REST_TOKEN: &str = "upstash_redis_rest_token";
+    let redis_keys = [URL, REST_URL, REST_TOKEN];
+
+    let folder = settings.store_path.as_deref();
+    let embedded = StoreConfig::Embedded(match folder.unwrap_or("data") {
+        ":memory:" => StorePath::Memory,
+        folder => StorePath::Folder(PathBuf::from(folder)),
+    });
     // A test's own folder, say, and not the Redis of whoever runs it.
-    let redis_of_program = REDIS_KEYS.iter().any(|key| table.is_of_program(key));
-    if table.is_of_program("store_path") && !redis_of_program {
-        return Ok(embedded(folder));
+    if sources.is_of_program("store_path")
+        && !redis_keys.iter().any(|key| sources.is_of_program(key))
+    {
+        return Ok(embedded);
     }
-    if let Some(url) = table.text("redis_url")? {
-        return Ok(StoreConfig::Redis {
-            address: RedisAddress::Url(Secret::new(url)),
-            source: table.name("redis_url"),
-            ca_file,
-        });
+    let redis = |address, key| StoreConfig::Redis {
+        address,
+        source: sources.origin(key).name(key),
+        ca_file: settings.redis_ca_file.clone(),
+    };
+    if let Some(url) = &settings.redis_url {
+        return Ok(redis(RedisAddress::Url(url.clone()), URL));
     }
-    let rest_url = table.parsed("upstash_redis_rest_url", upstash_host)?;
-    let token = table.text("upstash_redis_rest_token")?;
-    match (rest_url, token) {
-        (Some((host, port)), Some(token)) => Ok(StoreConfig::Redis {
-            address: RedisAddress::Upstash {
-                host,
-                port,
-                token: Secret::new(token),
-            },
-            source: table.name("upstash_redis_rest_url"),
-            ca_file,
-        }),
-        (Some(_), None) => Err(table.error(
-            "upstash_redis_rest_url",
-            "needs `upstash_redis_rest_token` beside it",
+    let (rest_url, token) = (
+        settings.upstash_redis_rest_url.as_deref(),
+        settings.upstash_redis_rest_token.clone(),
+    );
+    if let Some((rest_url, token)) = sources.pair((REST_URL, rest_url), (REST_TOKEN, token))? {
+        let address = RedisAddress::upstash(rest_url, token);
+        let address = address.map_err(|problem| sources.error(REST_URL, problem))?;
+        return Ok(redis(address, REST_URL));
+    }
+    let is_chosen =
+        folder.is_some() && matches!(sources.origin("store_path"), Origin::Environment(_));
+    let mut emptied = redis_keys.iter().filter(|key| sources.is_emptied(key));
+    match emptied.next().filter(|_| !is_chosen) {
+        Some(key) => Err(sources.error(
+            key,
+            "is empty, so sessions would be kept in the embedded store: give it a value, or take it away if that is \
+             what you want",
         )),
-        (None, Some(_)) => Err(table.error(
-            "upstash_redis_rest_token",
-            "needs `upstash_redis_rest_url` beside it",
-        )),
-        (None, None) => {
-            if !redis_of_program && !table.is_of_environment("store_path") {
-                table.refuse_empty(&REDIS_KEYS)?;
-            }
-            Ok(embedded(folder))
-        }
+        None => Ok(embedded),
     }
-}
-
-fn embedded(folder: Option<&str>) -> StoreConfig {
-    StoreConfig::Embedded(match folder {
-        Some(":memory:") => StorePath::Memory,
-        Some(folder) => StorePath::Folder(PathBuf::from(folder)),
-        None => StorePath::Folder(PathBuf::from("data")),
-    })
-}
-
-fn client_certificate(table: &Table) -> Result<Option<ClientCertificate>, ConfigError> {
-    let (certificate, key) = ("redis_cert_file", "redis_key_file");
-    match (table.text(certificate)?, table.text(key)?) {
-        (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
-            certificate: PathBuf::from(certificate),
-            key: PathBuf::from(key),
-        })),
-        (Some(_), None) => Err(table.error(certificate, "needs `redis_key_file` beside it")),
-        (None, Some(_)) => Err(table.error(key, "needs `redis_cert_file` beside it")),
-        (None, None) => Ok(None),
-    }
-}
-
-fn upstash_host(text: &str) -> Result<(String, u16), &'static str> {
-    let problem = "must be an address like https://NAME.upstash.io";
-    let url = Url::parse(text).map_err(|_| problem)?;
-    let host = url.host_str().filter(|_| url.scheme() == "https");
-    Ok((host.ok_or(problem)?.to_owned(), url.port().unwrap_or(6379)))
 }
 
 /// With `open` sign-in everybody who reaches the address may be anybody.
-fn refuse_the_world(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
+fn check_open_sign_in(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
     // An address that Rocket cannot read is Rocket's to report.
-    let Ok(address) = figment.extract_inner::<IpAddr>("address") else {
-        return Ok(());
-    };
-    if address.is_loopback() || open_to_the_world {
-        return Ok(());
+    match figment.extract_inner::<IpAddr>("address") {
+        Ok(address) if !address.is_loopback() && !open_to_the_world => Err(ConfigError(format!(
+            "`address` is {address}, which is not loopback, and `sign_in` is `open`: whoever reaches it could sign in \
+             under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you want"
+        ))),
+        Ok(_) | Err(_) => Ok(()),
     }
-    Err(ConfigError(format!(
-        "`address` is {address}, which is not loopback, and `sign_in` is `open`: whoever reaches it could sign in \
-         under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you want"
-    )))
 }

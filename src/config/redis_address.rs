@@ -1,0 +1,70 @@
+//! The address of a Redis server, and what a client proves itself with.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::Url;
+
+/// The address of a Redis server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedisAddress {
+    /// `redis://`, `rediss://`, `unix://`, `redis-cluster://`, `redis-sentinel://`. Secret, because it may hold a
+    /// password.
+    Url(Secret),
+    /// Upstash serves the Redis protocol, by TLS, beside its REST interface.
+    Upstash {
+        /// The name in the REST address.
+        host: String,
+        /// The port in the REST address, else 6379.
+        port: u16,
+        /// The REST token, which is the password of the user `default`.
+        token: Secret,
+    },
+}
+
+impl RedisAddress {
+    pub(crate) fn upstash(rest_url: &str, token: Secret) -> Result<Self, &'static str> {
+        let problem = "must be an address like https://NAME.upstash.io";
+        let url = Url::parse(rest_url).map_err(|_| problem)?;
+        let host = url.host_str().filter(|_| url.scheme() == "https");
+        Ok(Self::Upstash {
+            host: host.ok_or(problem)?.to_owned(),
+            port: url.port().unwrap_or(6379),
+            token,
+        })
+    }
+}
+
+/// A certificate and its key, each a PEM file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, with those that lead to its authority behind it.
+    pub certificate: PathBuf,
+    /// Its private key, not encrypted.
+    pub key: PathBuf,
+}
+
+/// A text that must not be shown: its `Debug` says only that there is one.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

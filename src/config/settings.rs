@@ -1,0 +1,153 @@
+//! Every setting, and what its value may be.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use rocket::figment::Error;
+use rocket::figment::error::Kind;
+use rocket::figment::value::{Dict, Value};
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use super::error::nearest;
+use super::public_url::PublicUrl;
+use super::redis_address::Secret;
+
+/// Ten years, in seconds.
+const TEN_YEARS: u32 = 315_360_000;
+
+/// The table `innkeeper`. What is not set, or set to an empty text, is `None`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) redis_url: Option<Secret>,
+    pub(crate) upstash_redis_rest_url: Option<String>,
+    pub(crate) upstash_redis_rest_token: Option<Secret>,
+    pub(crate) store_path: Option<String>,
+    #[serde(deserialize_with = "whole::<1, 65_536, _>")]
+    pub(crate) store_cache_mb: Option<u32>,
+    #[serde(deserialize_with = "whole::<1, TEN_YEARS, _>")]
+    pub(crate) idle_timeout_secs: Option<u32>,
+    #[serde(deserialize_with = "whole::<0, TEN_YEARS, _>")]
+    pub(crate) absolute_timeout_secs: Option<u32>,
+    #[serde(deserialize_with = "whole::<1, 10_000, _>")]
+    pub(crate) max_sessions_per_user: Option<u32>,
+    #[serde(deserialize_with = "public_url")]
+    pub(crate) public_url: Option<PublicUrl>,
+    #[serde(deserialize_with = "sign_in")]
+    pub(crate) sign_in: Option<SignIn>,
+    #[serde(deserialize_with = "flag")]
+    pub(crate) open_to_the_world: Option<bool>,
+    #[serde(deserialize_with = "whole::<1, 600_000, _>")]
+    pub(crate) redis_timeout_ms: Option<u32>,
+    #[serde(deserialize_with = "whole::<1, 64, _>")]
+    pub(crate) redis_connections: Option<u32>,
+    pub(crate) redis_ca_file: Option<PathBuf>,
+    pub(crate) redis_cert_file: Option<PathBuf>,
+    pub(crate) redis_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "whole::<0, 3600, _>")]
+    pub(crate) drain_secs: Option<u32>,
+    pub(crate) metrics_address: Option<String>,
+    #[serde(deserialize_with = "log_format")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+impl Settings {
+    /// Every key that may be set: serde names them in its error about one that may not.
+    pub(crate) fn keys() -> &'static [&'static str] {
+        let unknown = Value::from(Dict::from([(String::new(), Value::from(""))]));
+        match unknown.deserialize::<Self>() {
+            Err(Error {
+                kind: Kind::UnknownField(_, keys),
+                ..
+            }) => keys,
+            Ok(_) | Err(_) => &[],
+        }
+    }
+
+    /// What is wrong with a key that may not be set.
+    pub(crate) fn unknown(key: &str) -> String {
+        let known = Self::keys();
+        if rocket::Config::PARAMETERS.contains(&key) {
+            let name = key.to_ascii_uppercase();
+            return format!("is not a setting; it is one of Rocket's, `ROCKET_{name}`");
+        }
+        match nearest(key, known) {
+            Some(known) => format!("is not a setting; did you mean `{known}`?"),
+            None => format!("is not a setting; there are: {}", known.join(", ")),
+        }
+    }
+}
+
+/// How somebody proves who they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SignIn {
+    /// A user name is enough.
+    Open,
+}
+
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn sign_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignIn>, D::Error> {
+    one_of(deserializer, &[("open", SignIn::Open)])
+}
+
+fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LogFormat>, D::Error> {
+    one_of(
+        deserializer,
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+    )
+}
+
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    one_of(deserializer, &[("true", true), ("false", false)])
+}
+
+fn one_of<'de, T: Copy, D: Deserializer<'de>>(
+    deserializer: D,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, D::Error> {
+    parsed(deserializer, |text| {
+        let chosen = choices.iter().find(|(name, _)| *name == text);
+        chosen.map(|(_, choice)| *choice).ok_or_else(|| {
+            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+            format!("must be `{}`, and is `{text}`", names.join("` or `"))
+        })
+    })
+}
+
+fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    parsed(deserializer, |text| {
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| (MIN..=MAX).contains(number));
+        number.ok_or_else(|| format!("must be a whole number from {MIN} to {MAX}, and is `{text}`"))
+    })
+}
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicUrl>, D::Error> {
+    parsed(deserializer, PublicUrl::parse)
+}
+
+/// Parses a setting as it would be typed. The environment knows only texts; files and programs also know numbers and flags.
+fn parsed<'de, T, E: Display, D: Deserializer<'de>>(
+    deserializer: D,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, D::Error> {
+    let value: Value = Deserialize::deserialize(deserializer)?;
+    let parsed = match value.as_str() {
+        _ if matches!(value, Value::Empty(..)) => return Ok(None),
+        Some(text) => parse(text),
+        None => parse(&serde_json::to_string(&value).map_err(D::Error::custom)?),
+    };
+    parsed.map(Some).map_err(D::Error::custom)
+}

@@ -1,0 +1,242 @@
+//! Where settings come from: files and the environment, and which of them wins.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{self, Path, PathBuf};
+
+use rocket::config::{Ident, Shutdown};
+use rocket::figment::error::Kind;
+use rocket::figment::providers::{Env, Format, Toml};
+use rocket::figment::value::{Dict, Empty, Value};
+use rocket::figment::{self, Figment, Profile, Provider};
+
+use super::environment::variables;
+use super::error::{ConfigError, Origin, nearest};
+use super::settings::Settings;
+
+/// Our table in Rocket's configuration.
+const TABLE: &str = "innkeeper";
+
+/// What is set, by key, and where it was set.
+#[derive(Debug)]
+pub(crate) struct Sources(BTreeMap<String, Setting>);
+
+#[derive(Debug)]
+struct Setting {
+    /// [`Value::Empty`] for an empty text.
+    value: Value,
+    origin: Origin,
+}
+
+impl Sources {
+    /// Reads the table `innkeeper` of the figment, and the environment: what the program itself has set wins over
+    /// variables, and these over files.
+    pub(crate) fn read(figment: &Figment) -> Result<Self, ConfigError> {
+        let configured = table(figment)?.into_iter().map(|(key, value)| {
+            let origin = origin(figment, TABLE, &value);
+            (key, value, origin)
+        });
+        let mut settings: BTreeMap<_, Setting> = BTreeMap::new();
+        for (key, value, origin) in configured.chain(variables()?) {
+            let is_empty = value.as_str() == Some("");
+            let earlier = settings.get(&key);
+            // An empty variable is the same as none.
+            if earlier.is_none_or(|it| it.origin != Origin::Program && !is_empty) {
+                let value = if is_empty { Empty::None.into() } else { value };
+                settings.insert(key, Setting { value, origin });
+            }
+        }
+        Ok(Self(settings))
+    }
+
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        let values = self
+            .0
+            .iter()
+            .map(|(key, it)| (key.clone(), it.value.clone()));
+        let settings = Value::from(values.collect::<Dict>()).deserialize();
+        settings.map_err(|error| self.explain(&error))
+    }
+
+    fn explain(&self, error: &figment::Error) -> ConfigError {
+        let key = error.path.first().map_or(TABLE, String::as_str);
+        let problem = if let Kind::Message(problem) = &error.kind {
+            problem
+        } else if let Kind::UnknownField(..) = error.kind {
+            &Settings::unknown(key)
+        } else {
+            // All that is not parsed is a text. It may be secret, so it is not shown.
+            "must be a text, in quotes"
+        };
+        self.error(key, problem)
+    }
+
+    /// One setting without the others.
+    pub(crate) fn only(mut self, key: &str) -> Self {
+        self.0.retain(|other, _| other == key);
+        self
+    }
+
+    /// Whether it is not set, or to an empty text.
+    fn is_empty(&self, key: &str) -> bool {
+        self.0
+            .get(key)
+            .is_none_or(|it| matches!(it.value, Value::Empty(..)))
+    }
+
+    /// Whether the program itself has set it.
+    pub(crate) fn is_of_program(&self, key: &str) -> bool {
+        !self.is_empty(key) && *self.origin(key) == Origin::Program
+    }
+
+    /// Whether a variable or a file has set it to an empty text.
+    pub(crate) fn is_emptied(&self, key: &str) -> bool {
+        self.is_empty(key) && *self.origin(key) != Origin::Program
+    }
+
+    /// Where it was set; [`Origin::Program`] for what is not set.
+    pub(crate) fn origin(&self, key: &str) -> &Origin {
+        let setting = self.0.get(key);
+        setting.map_or(&Origin::Program, |setting| &setting.origin)
+    }
+
+    /// Two settings of which neither means anything alone.
+    pub(crate) fn pair<A, B>(
+        &self,
+        (key, value): (&str, Option<A>),
+        (other_key, other): (&str, Option<B>),
+    ) -> Result<Option<(A, B)>, ConfigError> {
+        match (value, other) {
+            (Some(value), Some(other)) => Ok(Some((value, other))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(self.error(key, &format!("needs `{other_key}` beside it"))),
+            (None, Some(_)) => Err(self.error(other_key, &format!("needs `{key}` beside it"))),
+        }
+    }
+
+    pub(crate) fn error(&self, key: &str, problem: &str) -> ConfigError {
+        self.origin(key).error(key, problem)
+    }
+}
+
+/// Our table; empty if there is none.
+fn table(figment: &Figment) -> Result<Dict, ConfigError> {
+    if figment.profiles().any(|profile| profile == TABLE) {
+        // To Rocket this is a profile of that name, whose settings nobody reads.
+        return Err(ConfigError(format!(
+            "`[{TABLE}]` in Rocket.toml must be `[default.{TABLE}]`"
+        )));
+    }
+    match figment.extract_inner(TABLE) {
+        Err(error) if error.missing() => check_table_name(figment).map(|()| Dict::new()),
+        table => table.map_err(|_| {
+            ConfigError(format!(
+                "`{TABLE}` must be a table, `[default.{TABLE}]` in Rocket.toml"
+            ))
+        }),
+    }
+}
+
+/// Refuses a table whose name is nearly ours. Only where ours is missing: an application may have one of that name.
+fn check_table_name(figment: &Figment) -> Result<(), ConfigError> {
+    let keys = figment.extract::<Dict>().unwrap_or_default().into_keys();
+    let tables = keys.map(|key| (format!("[default.{key}]"), key));
+    let profiles = figment
+        .profiles()
+        .map(|profile| (format!("[{profile}]"), profile.to_string()));
+    let mut all = tables.chain(profiles);
+    match all.find(|(_, name)| nearest(name, &[TABLE]).is_some()) {
+        None => Ok(()),
+        Some((name, _)) => Err(ConfigError(format!(
+            "`{name}` in Rocket.toml is no table of settings; did you mean `[default.{TABLE}]`?"
+        ))),
+    }
+}
+
+/// Where the value of one of Rocket's keys was set.
+pub(crate) fn origin(figment: &Figment, key: &str, value: &Value) -> Origin {
+    // A merged table has lost its own tag, but what it holds has not.
+    let mut inner = value;
+    while let Some(first) = inner.as_dict().and_then(|dict| dict.values().next()) {
+        inner = first;
+    }
+    let Some(metadata) = figment.get_metadata(inner.tag()) else {
+        return Origin::Program;
+    };
+    match &metadata.source {
+        Some(figment::Source::File(path)) => Origin::File(path.display().to_string()),
+        // Only its name tells figment's provider of the environment from others.
+        _ if metadata.name.contains("environment") => {
+            Origin::Environment(format!("ROCKET_{}", key.to_ascii_uppercase()))
+        }
+        _ => Origin::Program,
+    }
+}
+
+/// Rocket's own figment with four differences: no `Server` header, no client address from a header, none of Rocket's
+/// printing, and SIGTERM is left to the program.
+///
+/// Read from `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and from the environment.
+/// (Rocket itself would look for the file in all folders above too, where others may write.)
+pub(crate) fn rocket_figment() -> Result<Figment, String> {
+    let defaults = rocket::Config {
+        ident: Ident::none(),
+        // Whoever connects could write this header; an operator with a proxy names it.
+        ip_header: None,
+        // The program answers SIGTERM itself.
+        shutdown: Shutdown {
+            signals: HashSet::new(),
+            ..Shutdown::default()
+        },
+        ..rocket::Config::default()
+    };
+    let mut figment = Figment::from(defaults);
+    if let Some(path) = file()? {
+        let file = Toml::file_exact(&path).nested();
+        file.data().map_err(|error| unreadable(&path, &error))?;
+        figment = figment.merge(file);
+    }
+    Ok(figment
+        .merge(
+            Env::prefixed("ROCKET_")
+                .ignore(&["PROFILE", "CONFIG"])
+                .global(),
+        )
+        .select(Profile::from_env_or(
+            "ROCKET_PROFILE",
+            rocket::Config::DEFAULT_PROFILE,
+        ))
+        // Not a default but a rule: Rocket's own printing shows cookies and bodies. The log is ours.
+        .merge(("log_level", "off")))
+}
+
+/// The file to read; `None`: it is not there, and nobody has asked for it.
+fn file() -> Result<Option<PathBuf>, String> {
+    let named = Env::var("ROCKET_CONFIG").filter(|name| !name.is_empty());
+    let Some(name) = named else {
+        let usual = Path::new("Rocket.toml");
+        return Ok(usual.is_file().then(|| absolute(usual)));
+    };
+    let path = absolute(Path::new(&name));
+    if path.is_file() {
+        return Ok(Some(path));
+    }
+    Err(format!(
+        "`ROCKET_CONFIG` names the file {}, which is not there",
+        path.display()
+    ))
+}
+
+/// Only where it is: the parser's own sentence shows the line, and with it perhaps a password.
+fn unreadable(path: &Path, error: &figment::Error) -> String {
+    let error = error.to_string();
+    let place = error.lines().next().unwrap_or_default();
+    format!(
+        "{} cannot be read: {place}. Settings stand in tables such as `[default]` and `[default.innkeeper]`",
+        path.display()
+    )
+}
+
+/// So that messages say which file it is.
+fn absolute(path: &Path) -> PathBuf {
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
