@@ -17,7 +17,7 @@ use crate::session::{
     Sessions, StoreError,
 };
 use crate::store;
-use crate::store::embedded::{Place, survey};
+use crate::store::embedded::{FileState, inspect};
 use crate::user_name::UserName;
 
 /// What an operator does with sessions.
@@ -100,10 +100,10 @@ fn open_embedded(
     location: &StorePath,
     clock: Clock,
 ) -> Result<Arc<dyn SessionStore>, String> {
-    let location = match survey(location) {
-        Place::There { .. } => location,
+    let location = match inspect(location) {
+        FileState::There { .. } => location,
         // Neither made only to be found empty, nor taken for empty: nobody's session is over because it was not seen.
-        Place::Missing(outcome) => {
+        FileState::Missing(outcome) => {
             let why = outcome.err().map_or_else(
                 || "there is none".to_owned(),
                 |error| format!("it cannot be read: {error}"),
@@ -113,7 +113,7 @@ fn open_embedded(
                  user, or name the folder with INNKEEPER_STORE_PATH"
             ));
         }
-        Place::Memory => {
+        FileState::Memory => {
             return Err(
                 "`store_path` is `:memory:`, so sessions are seen only by the process that serves them; to list or end \
                  them from here, keep them in Redis (REDIS_URL)"

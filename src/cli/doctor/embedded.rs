@@ -8,14 +8,14 @@ use crate::clock::Clock;
 use crate::config::{Config, StorePath};
 use crate::session::Sessions;
 use crate::store;
-use crate::store::embedded::{Exposed, Place, exposed, survey};
+use crate::store::embedded::{Exposed, FileState, exposed, inspect};
 
 const SUBJECT: &str = "store";
 
 pub(super) async fn examine(config: &Config, location: &StorePath) -> Vec<Finding> {
-    let place = survey(location);
+    let place = inspect(location);
     let mut findings = judge(location, &place);
-    if let Place::There { .. } = place {
+    if let FileState::There { .. } = place {
         findings.extend(open(config, location).await);
         findings.extend(exposed(location).iter().map(open_to_others));
     }
@@ -30,24 +30,24 @@ fn open_to_others(exposed: &Exposed) -> Finding {
     )
 }
 
-fn judge(location: &StorePath, place: &Place) -> Vec<Finding> {
+fn judge(location: &StorePath, place: &FileState) -> Vec<Finding> {
     match place {
-        Place::Memory => vec![note(
+        FileState::Memory => vec![note(
             SUBJECT,
             "Sessions are kept in memory only: a restart signs everybody out. Set `store_path` to a folder if you mind.",
         )],
-        Place::Missing(Ok(())) => vec![ok(
+        FileState::Missing(Ok(())) => vec![ok(
             SUBJECT,
             format!(
                 "Sessions will be kept in {location}, which the first launch makes, for one process."
             ),
         )],
-        Place::Missing(Err(problem)) => vec![failure(
+        FileState::Missing(Err(problem)) => vec![failure(
             SUBJECT,
             &format!("Nothing can be written in {location} ({problem})."),
             "Set `store_path` to a folder that this process can write to.",
         )],
-        Place::There {
+        FileState::There {
             mode,
             is_ours: true,
         } if mode & 0o077 != 0 => vec![note(
@@ -57,7 +57,7 @@ fn judge(location: &StorePath, place: &Place) -> Vec<Finding> {
                  whenever it opens it; look for who changed that."
             ),
         )],
-        Place::There { .. } => Vec::new(),
+        FileState::There { .. } => Vec::new(),
     }
 }
 
@@ -97,18 +97,18 @@ mod tests {
     use super::*;
     use crate::cli::doctor::finding::Level;
 
-    fn there(mode: u32, is_ours: bool) -> Place {
-        Place::There { mode, is_ours }
+    fn there(mode: u32, is_ours: bool) -> FileState {
+        FileState::There { mode, is_ours }
     }
 
     #[test]
     fn only_a_place_that_cannot_be_written_is_a_failure() {
         let location = StorePath::Folder("data".into());
         for (place, level) in [
-            (Place::Memory, Some(Level::Note)),
-            (Place::Missing(Ok(())), Some(Level::Ok)),
+            (FileState::Memory, Some(Level::Note)),
+            (FileState::Missing(Ok(())), Some(Level::Ok)),
             (
-                Place::Missing(Err(io::Error::other("full"))),
+                FileState::Missing(Err(io::Error::other("full"))),
                 Some(Level::Failure),
             ),
             (there(0o644, true), Some(Level::Note)),

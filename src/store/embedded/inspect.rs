@@ -12,7 +12,7 @@ use crate::store::embedded::database::folder::{Access, Exposed, FILE};
 
 /// Where the embedded store is, for the judgement.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum FileState {
     /// Only in the process's memory.
     Memory,
     /// Nothing there; the first launch makes it, if it can.
@@ -35,19 +35,19 @@ pub(crate) fn exposed(location: &StorePath) -> Vec<Exposed> {
 }
 
 /// Looks at the place; makes nothing there, and opens nothing.
-pub(crate) fn survey(location: &StorePath) -> Place {
+pub(crate) fn inspect(location: &StorePath) -> FileState {
     let StorePath::Folder(folder) = location else {
-        return Place::Memory;
+        return FileState::Memory;
     };
     match fs::metadata(folder.join(FILE)) {
-        Ok(file) => Place::There {
+        Ok(file) => FileState::There {
             mode: file.permissions().mode() & 0o777,
             is_ours: Access::of(&file) == Access::Ours,
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Place::Missing(can_be_made(folder))
+            FileState::Missing(can_be_made(folder))
         }
-        Err(error) => Place::Missing(Err(error)),
+        Err(error) => FileState::Missing(Err(error)),
     }
 }
 

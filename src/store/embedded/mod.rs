@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use database::OpenError;
 pub(crate) use database::folder::Exposed;
-pub(crate) use inspect::{Place, exposed, survey};
+pub(crate) use inspect::{FileState, exposed, inspect};
 
 use self::changes::pending_expiry::PendingExpiries;
 use self::changes::{Applied, Change};
