@@ -8,7 +8,7 @@ use std::process;
 
 use crate::config::StorePath;
 use crate::store::embedded::database::folder;
-use crate::store::embedded::database::folder::{Access, Exposed, FILE};
+use crate::store::embedded::database::folder::{Access, Exposed, FILE_NAME};
 
 /// Where the embedded store is, for the judgement.
 #[derive(Debug)]
@@ -27,19 +27,19 @@ pub(crate) enum FileState {
 }
 
 /// What others on this machine may use although the store has been opened.
-pub(crate) fn exposed(location: &StorePath) -> Vec<Exposed> {
-    match location {
+pub(crate) fn exposed(path: &StorePath) -> Vec<Exposed> {
+    match path {
         StorePath::Memory => Vec::new(),
         StorePath::Folder(folder) => folder::exposed(folder),
     }
 }
 
 /// Looks at the place; makes nothing there, and opens nothing.
-pub(crate) fn inspect(location: &StorePath) -> FileState {
-    let StorePath::Folder(folder) = location else {
+pub(crate) fn inspect(path: &StorePath) -> FileState {
+    let StorePath::Folder(folder) = path else {
         return FileState::Memory;
     };
-    match fs::metadata(folder.join(FILE)) {
+    match fs::metadata(folder.join(FILE_NAME)) {
         Ok(file) => FileState::There {
             mode: file.permissions().mode() & 0o777,
             is_ours: Access::of(&file) == Access::Ours,

@@ -1,8 +1,6 @@
 //! The default store: one file in a folder, nothing to install.
 
-mod backoff;
 mod changes;
-mod condition;
 mod database;
 mod inspect;
 mod session_store;
@@ -11,40 +9,37 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use database::OpenError;
+pub use database::error::OpenError;
 pub(crate) use database::folder::Exposed;
 pub(crate) use inspect::{FileState, exposed, inspect};
 
 use self::changes::pending_expiry::PendingExpiries;
-use self::changes::{Applied, Change};
-use self::condition::Condition;
 use self::database::Database;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::config::StorePath;
-use crate::session::{Lifetimes, StoreError};
+use crate::session::Lifetimes;
 
 /// Keeps sessions in a file, or in memory; for one process.
 ///
-/// What was acknowledged is on disk: a sign-in or sign-out returns after its commit has been synced, and
-/// those that wait at the same time share one commit. Sliding costs no disk: the new ends are kept in memory
-/// and written once a second, so a crash makes a session end at most a second early, and never late.
+/// What was acknowledged is on disk: a sign-in or sign-out returns after its commit has been synced, and those that wait
+/// at the same time share one commit. Sliding costs no disk: new expiries are kept in memory and written once a second,
+/// so a crash makes a session end at most a second early, and never late.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    // Before `database`: the writer's last commit needs it open.
+    // Dropped before `database`, which its last commit needs open.
     writer: Writer,
     database: Arc<Database>,
     pending: Arc<PendingExpiries>,
-    condition: Arc<Condition>,
     lifetimes: Lifetimes,
     clock: Clock,
-    /// `None` in memory, which has no disk to wait for.
+    /// How long `close` waits for the disk; `None` in memory, where there is none.
     timeout: Option<Duration>,
 }
 
-/// How much longer than a request the end waits for the disk: a file that was not closed in order is checked whole at
-/// the next start.
-const CLOSING: Duration = Duration::from_secs(3);
+/// How much longer than `close` dropping the store waits for the disk: a file that was not closed in order is checked
+/// whole at the next start.
+const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
 /// What an [`EmbeddedStore`] may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +61,13 @@ impl Default for EmbeddedLimits {
 }
 
 impl EmbeddedStore {
-    /// Opens the store, and makes it if it is not there.
+    /// Opens the store, and creates it if it is not there.
     ///
     /// # Errors
     ///
     /// The folder or its file cannot be read and written, or another process has it open.
-    pub fn open(
-        location: &StorePath,
-        lifetimes: Lifetimes,
-        clock: Clock,
-    ) -> Result<Self, OpenError> {
-        Self::open_within(location, EmbeddedLimits::default(), lifetimes, clock)
+    pub fn open(path: &StorePath, lifetimes: Lifetimes, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_within(path, EmbeddedLimits::default(), lifetimes, clock)
     }
 
     /// [`open`](Self::open) with limits of its own.
@@ -85,52 +76,37 @@ impl EmbeddedStore {
     ///
     /// The same.
     pub fn open_within(
-        location: &StorePath,
+        path: &StorePath,
         limits: EmbeddedLimits,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let timeout = (*location != StorePath::Memory).then_some(limits.timeout);
-        let database = Arc::new(Database::at(location, limits.cache_bytes)?);
+        let timeout = (*path != StorePath::Memory).then_some(limits.timeout);
+        let database = Arc::new(Database::open(path, limits.cache_bytes)?);
         let pending = Arc::new(PendingExpiries::default());
-        let condition = Arc::new(Condition::default());
         let writer = Writer::start(
             Arc::clone(&database),
             Arc::clone(&pending),
-            Arc::clone(&condition),
             clock.clone(),
             lifetimes.idle,
-            timeout.map(|timeout| timeout + CLOSING),
+            timeout.map(|timeout| timeout + CLOSE_GRACE),
         )
-        .map_err(|error| OpenError::new(location, error))?;
+        .map_err(|error| OpenError::new(path, error))?;
         Ok(Self {
             writer,
             database,
             pending,
-            condition,
             lifetimes,
             clock,
             timeout,
         })
     }
 
-    /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the
-    /// writing thread does nothing else, and what waits for it would only become more.
-    async fn commit(&self, change: Change) -> Result<Applied, StoreError> {
-        self.condition.check()?;
-        self.writer.commit(change).await
-    }
-
-    #[cfg(test)]
-    async fn panic(&self) -> Result<Applied, StoreError> {
-        self.writer.commit(Change::Panic).await
-    }
-
-    /// Ends the writing thread, as a fault of ours would.
+    /// Ends the writer's thread, as a fault of ours would.
     #[cfg(test)]
     pub(crate) async fn lose(&self) {
         while !self.writer.has_ended() {
-            drop(self.panic().await);
+            self.writer.panic().await;
         }
     }
 }
@@ -143,43 +119,55 @@ mod tests {
     use tokio::task::yield_now;
     use tokio::time::timeout;
 
+    use super::writer::Effect;
     use super::*;
     use crate::client::Client;
-    use crate::session::{EndReason, EndedSession, NewSession, Session, SessionId, SessionStore};
+    use crate::session::{
+        EndReason, EndedSession, NewSession, Session, SessionId, SessionStore, StoreError,
+    };
 
-    fn open(location: &StorePath) -> EmbeddedStore {
-        open_within(location, EmbeddedLimits::default())
+    fn open(path: &StorePath) -> EmbeddedStore {
+        open_within(path, EmbeddedLimits::default())
     }
 
-    fn open_within(location: &StorePath, limits: EmbeddedLimits) -> EmbeddedStore {
+    fn open_within(path: &StorePath, limits: EmbeddedLimits) -> EmbeddedStore {
         let lifetimes = Lifetimes {
             idle: Duration::from_secs(900),
             absolute: None,
         };
-        EmbeddedStore::open_within(location, limits, lifetimes, Clock::start()).unwrap()
+        EmbeddedStore::open_within(path, limits, lifetimes, Clock::start()).unwrap()
     }
 
     #[tokio::test]
     async fn a_change_that_panics_fails_alone() {
         let folder = tempfile::tempdir().unwrap();
-        for location in [
+        for path in [
             StorePath::Memory,
             StorePath::Folder(folder.path().to_owned()),
         ] {
-            let store = open(&location);
+            let store = open(&path);
             for _ in 0..20 {
-                assert!(store.panic().await.is_err());
-                store.writer.commit(Change::Flush).await.unwrap();
+                store.writer.panic().await;
+                // Waits for the thread, whatever its condition.
+                let flush = store.writer.send(Effect::Flushes, |_| Ok(()));
+                flush.unwrap().await.unwrap().unwrap();
                 store.check().await.unwrap();
             }
             assert!(!store.is_lost());
         }
     }
 
-    /// Lets the writing thread wait for the answer, as a commit waits for a volume that hangs.
+    async fn flush(store: &EmbeddedStore) -> Result<(), StoreError> {
+        store.writer.commit(Effect::Flushes, |_| Ok(())).await
+    }
+
+    /// Lets the writer's thread wait for the answer, as a commit waits for a volume that hangs.
     fn hang(store: &EmbeddedStore) -> std::sync::mpsc::SyncSender<()> {
         let (go_on, waiting) = std::sync::mpsc::sync_channel(0);
-        drop(store.writer.send(Change::Hang(waiting.into())).unwrap());
+        let hang = store.writer.send(Effect::Shrinks, move |_| {
+            Ok(waiting.recv().and_then(|()| waiting.recv()))
+        });
+        drop(hang.unwrap());
         go_on.send(()).unwrap();
         go_on
     }
@@ -245,7 +233,7 @@ mod tests {
         while store.check().await.is_err() {
             yield_now().await;
         }
-        store.commit(Change::Flush).await.unwrap();
+        flush(&store).await.unwrap();
         assert_eq!(
             store.stats().await.active,
             Some(0),
@@ -259,13 +247,13 @@ mod tests {
         let store = open(&StorePath::Folder(folder.path().to_owned()));
         // Who still reads is waited for.
         let reading = store.database.snapshot().unwrap();
-        assert!(store.panic().await.is_err());
+        store.writer.panic().await;
         let begun = Instant::now();
-        while store.condition.check_failure().is_ok() {
+        while store.check().await.is_ok() {
             assert!(begun.elapsed() < Duration::from_secs(10));
             yield_now().await;
         }
-        let refused = timeout(Duration::from_secs(2), store.commit(Change::Flush)).await;
+        let refused = timeout(Duration::from_secs(2), flush(&store)).await;
         assert!(
             matches!(refused, Ok(Err(StoreError::Failed(_)))),
             "{refused:?}"
@@ -274,25 +262,25 @@ mod tests {
         while store.check().await.is_err() {
             yield_now().await;
         }
-        store.commit(Change::Flush).await.unwrap();
+        flush(&store).await.unwrap();
     }
 
     #[tokio::test]
     async fn the_end_waits_for_a_volume_that_hangs_no_longer_than_it_may() {
         let folder = tempfile::tempdir().unwrap();
-        let location = StorePath::Folder(folder.path().to_owned());
+        let path = StorePath::Folder(folder.path().to_owned());
         let limit = Duration::from_secs(2);
         let limits = EmbeddedLimits {
             timeout: limit,
             ..EmbeddedLimits::default()
         };
-        let store = open_within(&location, limits);
+        let store = open_within(&path, limits);
         let go_on = hang(&store);
         let begun = Instant::now();
         store.close().await;
         drop(store);
         let taken = begun.elapsed();
-        assert!(taken < limit + CLOSING + limit / 2, "{taken:?}");
+        assert!(taken < limit + CLOSE_GRACE + limit / 2, "{taken:?}");
         go_on.send(()).unwrap();
     }
 
@@ -301,6 +289,7 @@ mod tests {
         let store = open(&StorePath::Memory);
         store.lose().await;
         assert!(store.check().await.is_err());
-        assert!(store.writer.commit(Change::Flush).await.is_err());
+        let sent = store.writer.send(Effect::Flushes, |_| Ok(()));
+        assert!(sent.is_err());
     }
 }

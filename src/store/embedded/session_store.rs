@@ -1,4 +1,4 @@
-//! How the embedded store keeps what [`SessionStore`] promises.
+//! How the embedded store keeps the contract of [`SessionStore`].
 
 use std::ops::{Bound, RangeBounds};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,40 +13,48 @@ use crate::session::{
     Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 use crate::store::embedded::EmbeddedStore;
+use crate::store::embedded::changes::Tables;
 use crate::store::embedded::changes::record::Record;
-use crate::store::embedded::changes::{Applied, Change, Creation};
 use crate::store::embedded::database::schema::{ENDED, Key, USERS, failed, keys_of, unix_millis};
-use crate::store::embedded::writer::FEW_ROWS;
+use crate::store::embedded::writer::{Effect, MAX_ROWS_WHEN_FULL};
 
-/// How many sessions are looked at in one step, when all are.
-const PART: usize = 1000;
+/// How many sessions one step looks at, when all are looked at.
+const STEP: usize = 1000;
 
 impl EmbeddedStore {
-    /// Reads a session that is alive at `now`, and its end in milliseconds since 1970.
+    /// Reads a session that is alive at `now`.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
-        // Before the table: what is not there any more has been written, and the table shows it.
-        let slid = self.pending.get(key);
+        // Read the pending expiry before the table: the writer drops a pending expiry only after it is committed, so in
+        // this order one of the two has it.
+        let pending = self.pending.get(key).unwrap_or_default();
         self.database.read(|snapshot| {
             let Some(row) = snapshot.sessions.get(key).map_err(failed)? else {
                 return Ok(None);
             };
-            let (written_end, bytes) = row.value();
-            let end = slid.map_or(written_end, |slid| slid.max(written_end));
-            let left = Duration::from_millis(end.saturating_sub(unix_millis(now)));
-            let session = Session::from(Record::from_bytes(bytes)?);
-            Ok(ActiveSession::new(session, left, &self.lifetimes, now))
+            let (expires_at, bytes) = row.value();
+            let expires_in = expires_at.max(pending).saturating_sub(unix_millis(now));
+            Ok(ActiveSession::new(
+                Session::from(Record::from_bytes(bytes)?),
+                Duration::from_millis(expires_in),
+                &self.lifetimes,
+                now,
+            ))
         })
     }
 
-    /// The next keys behind this one, in their order; dead ones too.
+    fn read_all(&self, keys: Vec<Key>) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
+        let now = self.clock.now();
+        let read = |key| {
+            let active = self.read(&key, now).transpose()?;
+            Some(active.map(|active| (SessionHandle::of_digest(&key), active)))
+        };
+        keys.into_iter().filter_map(read).collect()
+    }
+
+    /// The next keys behind this one, in their order; those of expired sessions too.
     fn keys_after(&self, last: Option<&Key>, limit: usize) -> Result<Vec<Key>, StoreError> {
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.keys_in((after, Bound::Unbounded), limit)
-    }
-
-    /// How many keys may be ended at once.
-    fn part(&self) -> usize {
-        if self.is_full() { FEW_ROWS } else { PART }
     }
 
     fn keys_in<'a>(
@@ -66,24 +74,24 @@ impl EmbeddedStore {
 impl SessionStore for EmbeddedStore {
     async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError> {
         let now = self.clock.now();
-        let left = self
-            .lifetimes
-            .expires_in(new.session.created_at, now)
-            .unwrap_or_default();
-        let change = Change::Create(Box::new(Creation {
-            key: new.id.digest(),
-            end: unix_millis(now + left),
-            record: Record::of(new.session, now),
-            replaced: new.replaced.map(|(id, why)| (id.digest(), why.clone())),
-            limit: new.limit,
-            over_limit: new.over_limit.clone(),
-        }));
-        match self.commit(change).await? {
-            Applied::Created(created) => Ok(created),
-            Applied::Done | Applied::Deleted(_) | Applied::Ended(_) | Applied::Written(_) => {
-                Ok(Created::default())
-            }
-        }
+        let expires_in = self.lifetimes.expires_in(new.session.created_at, now);
+        let expires_at = unix_millis(now + expires_in.unwrap_or_default());
+        let key = new.id.digest();
+        let record = Record::new(new.session, now);
+        let replaced = new.replaced.map(|(id, why)| (id.digest(), why.clone()));
+        let (limit, over_limit) = (new.limit, new.over_limit.clone());
+        let create = self.writer.commit(Effect::Grows, move |tables| {
+            tables.create(&key, expires_at, &record)?;
+            let replaced = match &replaced {
+                Some((key, why)) => tables.remove(key, Some(why))?,
+                None => None,
+            };
+            Ok(Created {
+                replaced: replaced.and_then(|removed| removed.user),
+                evicted: tables.remove_over_limit(record.user(), &key, limit, &over_limit)?,
+            })
+        });
+        create.await
     }
 
     async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
@@ -92,14 +100,13 @@ impl SessionStore for EmbeddedStore {
         let Some(ActiveSession { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
         };
-        // Written before the machine's clock was set back: else it would have its absolute limit, and the time until
-        // then besides.
-        if session
-            .created_at
-            .is_some_and(|created_at| created_at > now)
-            && let Err(error) = self.commit(Change::Date { key, now }).await
-        {
-            tracing::warn!(%error, "a session that begins in the future could not be dated");
+        // Written before the machine's clock was set back: it would live until its absolute limit, and the time until
+        // it begins besides.
+        if session.created_at.is_some_and(|created| created > now) {
+            let limit_created = move |tables: &mut Tables<'_>| tables.limit_created(&key);
+            if let Err(error) = self.writer.commit(Effect::Shrinks, limit_created).await {
+                tracing::warn!(%error, "a session that begins in the future could not be dated");
+            }
         }
         let active = ActiveSession::new(session, self.lifetimes.idle, &self.lifetimes, now);
         if let Some(active) = &active {
@@ -112,27 +119,20 @@ impl SessionStore for EmbeddedStore {
         self.read(&id.digest(), self.clock.now())
     }
 
+    /// `reader` is not needed: a list is written with its sessions, so it loses none.
     async fn list(
         &self,
         user: &str,
         _reader: Option<&SessionId>,
     ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
-        // No list of ours is lost: it is written with its sessions.
-        let now = self.clock.now();
         let keys = self.database.read(|snapshot| {
             keys_of(
                 &snapshot.transaction.open_table(USERS).map_err(failed)?,
                 user,
             )
         })?;
-        let mut listed = Vec::new();
-        for key in keys {
-            if let Some(live) = self.read(&key, now)? {
-                listed.push((SessionHandle::of_digest(&key), live));
-            }
-        }
         Ok(Listing {
-            sessions: listed,
+            sessions: self.read_all(keys)?,
             complete: true,
         })
     }
@@ -143,12 +143,11 @@ impl SessionStore for EmbeddedStore {
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
         let (key, why) = (id.digest(), why.clone());
-        match self.commit(Change::Delete { key, why }).await? {
-            Applied::Deleted(user) => Ok(user),
-            Applied::Done | Applied::Created(_) | Applied::Ended(_) | Applied::Written(_) => {
-                Ok(None)
-            }
-        }
+        let delete = self.writer.commit(Effect::Shrinks, move |tables| {
+            let removed = tables.remove(&key, Some(&why))?;
+            Ok(removed.and_then(|removed| removed.user))
+        });
+        delete.await
     }
 
     async fn delete_of_user(
@@ -158,19 +157,10 @@ impl SessionStore for EmbeddedStore {
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError> {
         let (user, why) = (user.to_owned(), why.clone());
-        match self
-            .commit(Change::End {
-                user,
-                selection,
-                why,
-            })
-            .await?
-        {
-            Applied::Ended(ended) => Ok(EndOutcome::all(ended)),
-            Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Written(_) => {
-                Ok(EndOutcome::default())
-            }
-        }
+        let delete = self.writer.commit(Effect::ShrinksMuch, move |tables| {
+            tables.remove_of_user(&user, selection, &why)
+        });
+        delete.await.map(EndOutcome::all)
     }
 
     async fn list_all(
@@ -179,19 +169,18 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut outcome = Ok(());
-        let mut keys = self.keys_after(None, PART)?;
+        let mut keys = self.keys_after(None, STEP)?;
         while let Some(last) = keys.last() {
             for key in &keys {
                 match self.read(key, now) {
-                    Ok(live) => live
-                        .into_iter()
-                        .for_each(|live| found(SessionHandle::of_digest(key), live)),
+                    Ok(Some(active)) => found(SessionHandle::of_digest(key), active),
+                    Ok(None) => {}
                     // It must not hide the others.
                     Err(error @ StoreError::Unreadable(_)) => outcome = Err(error),
                     Err(error) => return Err(error),
                 }
             }
-            keys = self.keys_after(Some(last), PART)?;
+            keys = self.keys_after(Some(last), STEP)?;
             yield_now().await;
         }
         outcome
@@ -201,28 +190,30 @@ impl SessionStore for EmbeddedStore {
         &self,
         prefix: HandlePrefix,
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
-        let now = self.clock.now();
         let digests = prefix.digests();
-        let mut found = Vec::new();
-        for key in self.keys_in(digests.start()..=digests.end(), PART)? {
-            if let Some(live) = self.read(&key, now)? {
-                found.push((SessionHandle::of_digest(&key), live));
-            }
-        }
-        Ok(found)
+        self.read_all(self.keys_in(digests.start()..=digests.end(), STEP)?)
     }
 
     async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
         let mut all = Vec::new();
-        let mut keys = self.keys_after(None, self.part())?;
-        while let Some(last) = keys.last().copied() {
-            let why = why.clone();
-            if let Applied::Ended(ended) = self.commit(Change::DeleteThese { keys, why }).await? {
-                all.extend(ended);
+        let mut last = None;
+        loop {
+            let limit = if self.is_full() {
+                MAX_ROWS_WHEN_FULL
+            } else {
+                STEP
+            };
+            let keys = self.keys_after(last.as_ref(), limit)?;
+            last = keys.last().copied();
+            if last.is_none() {
+                return Ok(EndOutcome::all(all));
             }
-            keys = self.keys_after(Some(&last), self.part())?;
+            let why = why.clone();
+            let delete = self.writer.commit(Effect::ShrinksMuch, move |tables| {
+                tables.remove_these(&keys, &why)
+            });
+            all.extend(delete.await?);
         }
-        Ok(EndOutcome::all(all))
     }
 
     async fn delete_by_handle(
@@ -236,17 +227,16 @@ impl SessionStore for EmbeddedStore {
         };
         let user = session.user;
         let why = why.of(&user);
-        let EndOutcome { ended, .. } = self
-            .delete_of_user(&user, Selection::One(handle), &why)
-            .await?;
+        let selection = Selection::One(handle);
+        let EndOutcome { ended, .. } = self.delete_of_user(&user, selection, &why).await?;
         Ok((!ended.is_empty()).then_some(user))
     }
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
         let now = unix_millis(self.clock.now());
         self.database.read(|snapshot| {
-            let endings = snapshot.transaction.open_table(ENDED).map_err(failed)?;
-            let Some(row) = endings.get(&id.digest()).map_err(failed)? else {
+            let ended = snapshot.transaction.open_table(ENDED).map_err(failed)?;
+            let Some(row) = ended.get(&id.digest()).map_err(failed)? else {
                 return Ok(None);
             };
             let (until, text) = row.value();
@@ -255,7 +245,7 @@ impl SessionStore for EmbeddedStore {
             }
             serde_json::from_slice(text)
                 .map(Some)
-                .map_err(|error| StoreError::Unreadable(Box::new(error)))
+                .map_err(|error| StoreError::Unreadable(error.into()))
         })
     }
 
@@ -266,44 +256,40 @@ impl SessionStore for EmbeddedStore {
         value: Option<&str>,
         limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
-        let change = Change::Write {
-            key: id.digest(),
-            field: field.to_owned(),
-            value: value.map(str::to_owned),
-            limit,
+        let key = id.digest();
+        let (field, value) = (field.to_owned(), value.map(str::to_owned));
+        let effect = if value.is_some() {
+            Effect::Grows
+        } else {
+            Effect::Shrinks
         };
-        match self.commit(change).await? {
-            Applied::Written(written) => Ok(written),
-            Applied::Done | Applied::Created(_) | Applied::Deleted(_) | Applied::Ended(_) => {
-                Ok(WriteOutcome::Written)
-            }
-        }
+        let write = self.writer.commit(effect, move |tables| {
+            tables.write_field(&key, &field, value.as_deref(), limit)
+        });
+        write.await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        if self.is_lost() {
-            return Err(StoreError::Failed("its writer has stopped".to_owned()));
-        }
-        self.condition.check()?;
+        self.writer.check()?;
         self.database
             .read(|snapshot| snapshot.sessions.first().map(drop).map_err(failed))
     }
 
     fn is_full(&self) -> bool {
-        self.condition.is_full()
+        self.writer.is_full()
     }
 
     fn is_lost(&self) -> bool {
         self.writer.has_ended()
     }
 
-    /// The length of the table, which its root knows.
+    /// The length of a table is stored in its root.
     async fn stats(&self) -> StoreStats {
-        let live = self
+        let active = self
             .database
             .read(|snapshot| snapshot.sessions.len().map_err(failed));
         StoreStats {
-            active: live.ok(),
+            active: active.ok(),
             full: Some(self.is_full()),
             ..StoreStats::default()
         }
@@ -311,7 +297,7 @@ impl SessionStore for EmbeddedStore {
 
     async fn close(&self) {
         let begun = Instant::now();
-        let flush = self.commit(Change::Flush);
+        let flush = self.writer.commit(Effect::Flushes, |_| Ok(()));
         let flushed = match self.timeout {
             Some(limit) => timeout(limit, flush)
                 .await

@@ -12,8 +12,8 @@ use crate::session::{Session, StoreError};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// Microseconds since 1970: the order of a user's sessions, finer than `created`.
-    #[serde(default)]
-    born: u64,
+    #[serde(rename = "born", default)]
+    created_micros: u64,
     user: String,
     status: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -22,11 +22,24 @@ pub(crate) struct Record {
     created: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
+    #[serde(rename = "agent", default, skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
 }
 
 impl Record {
+    pub(crate) fn new(session: &Session, created_at: SystemTime) -> Self {
+        let seconds = |timestamp| unix_time(timestamp).as_secs();
+        Self {
+            created_micros: u64::try_from(unix_time(created_at).as_micros()).unwrap_or(u64::MAX),
+            user: session.user.clone(),
+            status: session.status.clone(),
+            data: session.data.clone(),
+            created: session.created_at.map(seconds),
+            ip: session.client.ip.clone(),
+            user_agent: session.client.user_agent.clone(),
+        }
+    }
+
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         serde_json::from_slice(bytes).map_err(|error| StoreError::Unreadable(error.into()))
     }
@@ -34,39 +47,23 @@ impl Record {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec(self).map_err(|error| StoreError::Unreadable(error.into()))
     }
-}
-
-impl Record {
-    pub(crate) fn of(session: &Session, born: SystemTime) -> Self {
-        Self {
-            born: u64::try_from(unix_time(born).as_micros()).unwrap_or(u64::MAX),
-            user: session.user.clone(),
-            status: session.status.clone(),
-            data: session.data.clone(),
-            created: session
-                .created_at
-                .map(|timestamp| unix_time(timestamp).as_secs()),
-            ip: session.client.ip.clone(),
-            agent: session.client.user_agent.clone(),
-        }
-    }
 
     pub(crate) fn user(&self) -> &str {
         &self.user
     }
 
     pub(crate) fn created_micros(&self) -> u64 {
-        self.born
+        self.created_micros
     }
 
-    /// Lets the session begin no later than this.
-    pub(crate) fn begin_by(&mut self, now: SystemTime) {
+    /// Lets the session begin no later than `now`.
+    pub(crate) fn limit_created(&mut self, now: SystemTime) {
         let now = unix_time(now).as_secs();
         self.created = self.created.map(|created| created.min(now));
     }
 
-    /// Says whether there was room.
-    pub(crate) fn write(&mut self, field: &str, value: Option<String>, limit: usize) -> bool {
+    /// Writes or removes a field; `false`: there are `limit` others.
+    pub(crate) fn set_field(&mut self, field: &str, value: Option<&str>, limit: usize) -> bool {
         let Some(value) = value else {
             self.data.remove(field);
             return true;
@@ -74,7 +71,7 @@ impl Record {
         if self.data.len() >= limit && !self.data.contains_key(field) {
             return false;
         }
-        self.data.insert(field.to_owned(), value);
+        self.data.insert(field.to_owned(), value.to_owned());
         true
     }
 }
@@ -88,7 +85,7 @@ impl From<Record> for Session {
             created_at: record.created.map(from_unix_time),
             client: Client {
                 ip: record.ip,
-                user_agent: record.agent,
+                user_agent: record.user_agent,
             },
         }
     }

@@ -1,70 +1,82 @@
-//! Gives room on disk back that sessions needed which are over: the database reuses it, but never returns it.
+//! Gives the disk back what ended sessions took: redb reuses pages, but never makes its file smaller.
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use redb::{
-    Durability, Key as RedbKey, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, TableDefinition, Value, WriteTransaction,
+    Key as RedbKey, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value,
+    WriteTransaction,
 };
 
+use super::folder::{COMPACTED_FILE_NAME, FILE_NAME};
+use super::open_file::OpenFile;
+use super::schema::{ENDED, Key, SESSIONS, USERS, failed};
+use super::{Database, first_snapshot};
 use crate::config::StorePath;
 use crate::session::StoreError;
-use crate::store::embedded::database::folder::FRESH;
-use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, USERS, failed};
-use crate::store::embedded::database::{Database, Failure, OpenFile, open_file};
 
 /// A file up to this size is left as it is.
-const SMALL: u64 = 8 << 20;
-/// How many times larger than what is alive a file must be; the database's own structure takes less than the rest.
+const MIN_FILE_BYTES: u64 = 8 << 20;
+/// How many times larger than its live rows a file must be; redb's own structure takes less than the rest.
 const COMPACT_RATIO: u64 = 4;
-/// No more than so many rows and bytes are copied: nothing else is written meanwhile.
-const MOST_ROWS: u64 = 50_000;
-const MOST_BYTES: u64 = 64 << 20;
+/// What is copied at most: nothing else is written meanwhile.
+const MAX_ROWS: u64 = 50_000;
+const MAX_BYTES: u64 = 64 << 20;
 
 impl Database {
-    /// Writes what is alive into a new file and puts it in the place of the old one, if that is far too large.
+    /// Copies what is alive into a new file and puts it in the place of the old one, if that is far too large.
     ///
-    /// Readers go on meanwhile. Only for the thread that writes: what others wrote in between would be lost.
+    /// Readers go on meanwhile. Only for the writer's thread: what others wrote in between would be lost.
     pub(crate) fn compact(&self) -> Result<(), StoreError> {
-        let StorePath::Folder(folder) = self.location() else {
+        let StorePath::Folder(folder) = &self.path else {
             return Ok(());
         };
-        let size = self.size().map_err(|error| no_room(&error))?;
-        if size <= SMALL {
+        let metadata =
+            fs::metadata(folder.join(FILE_NAME)).map_err(|error| not_compacted(&error))?;
+        if metadata.len() <= MIN_FILE_BYTES {
             return Ok(());
         }
-        let database = self.database()?;
-        let reading = database.begin_read().map_err(failed)?;
-        match alive(&reading)? {
-            Some(bytes) if size > COMPACT_RATIO * bytes => {}
-            _ => return Ok(()),
+        let snapshot = self.snapshot()?;
+        let live_bytes = live_bytes(&snapshot.transaction)?;
+        if live_bytes.is_none_or(|bytes| metadata.len() <= COMPACT_RATIO * bytes) {
+            return Ok(());
         }
-        let fresh = folder.join(FRESH);
-        let done = begin(&fresh, self.cache_bytes())
-            .map_err(|error| no_room(&error))
-            .and_then(|file| copy(&reading, &file).map(|()| file))
-            .and_then(|file| {
-                let replaced = self.replace(file, &fresh);
-                replaced.map_err(|error| no_room(&error))
-            });
-        if done.is_err() {
+        let path = folder.join(COMPACTED_FILE_NAME);
+        let replaced = create(&path, self.cache_bytes)
+            .and_then(|file| copy(&snapshot.transaction, &file).map(|()| file))
+            .and_then(|file| self.replace(file, &path, folder));
+        if replaced.is_err() {
             // What little room there may be left on the disk is not for half a copy.
-            drop(fs::remove_file(&fresh));
+            drop(fs::remove_file(&path));
         }
-        done
+        replaced
+    }
+
+    /// Puts another file in the place of this one, and its database too.
+    ///
+    /// Both are open and locked, so that another process finds the store in use.
+    fn replace(&self, file: OpenFile, path: &Path, folder: &Path) -> Result<(), StoreError> {
+        let snapshot = first_snapshot(file).map_err(|error| not_compacted(&error))?;
+        self.is_unsynced.store(true, Ordering::Relaxed);
+        fs::rename(path, folder.join(FILE_NAME)).map_err(|error| not_compacted(&error))?;
+        *self.lock() = Some(snapshot);
+        if let Err(error) = self.sync_folder() {
+            tracing::error!(%error, "the session store's folder cannot be synced, and nothing is written until it can");
+        }
+        Ok(())
     }
 }
 
-fn no_room(error: &dyn std::error::Error) -> StoreError {
+fn not_compacted(error: &dyn std::error::Error) -> StoreError {
     StoreError::Failed(format!("its file could not be made smaller: {error}"))
 }
 
 /// How many bytes the rows take; `None` if it is too much to copy.
-fn alive(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
+fn live_bytes(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
     let sessions = reading.open_table(SESSIONS).map_err(failed)?;
     let endings = reading.open_table(ENDED).map_err(failed)?;
-    if sessions.len().map_err(failed)? + endings.len().map_err(failed)? > MOST_ROWS {
+    if sessions.len().map_err(failed)? + endings.len().map_err(failed)? > MAX_ROWS {
         return Ok(None);
     }
     let mut bytes = 0;
@@ -79,20 +91,17 @@ fn alive(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
     }
     Ok(u64::try_from(bytes)
         .ok()
-        .filter(|bytes| *bytes <= MOST_BYTES))
+        .filter(|bytes| *bytes <= MAX_BYTES))
 }
 
-fn begin(fresh: &Path, cache_bytes: usize) -> Result<OpenFile, Failure> {
-    // Left behind by a process that did not get to the end.
-    drop(fs::remove_file(fresh));
-    open_file(fresh, cache_bytes)
+fn create(path: &Path, cache_bytes: usize) -> Result<OpenFile, StoreError> {
+    // Left behind by a process that did not finish its copy.
+    drop(fs::remove_file(path));
+    OpenFile::open(path, cache_bytes).map_err(|error| not_compacted(&error))
 }
 
 fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
-    let mut writing = to.database.begin_write().map_err(failed)?;
-    writing
-        .set_durability(Durability::Immediate)
-        .map_err(failed)?;
+    let writing = to.database.begin_write().map_err(failed)?;
     copy_table(reading, &writing, to, SESSIONS)?;
     copy_table(reading, &writing, to, USERS)?;
     copy_table(reading, &writing, to, ENDED)?;
@@ -119,26 +128,31 @@ fn copy_table<K: RedbKey + 'static, V: Value + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use redb::ReadableDatabase;
+
     use super::*;
 
     #[test]
     fn a_copy_for_which_there_is_no_room_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
-        let location = StorePath::Folder(old.path().to_owned());
-        let database = Database::at(&location, 1 << 20).unwrap();
-        let database = database.database().unwrap();
-        let writing = database.begin_write().unwrap();
+        let path = StorePath::Folder(old.path().to_owned());
+        let database = Database::open(&path, 1 << 20).unwrap();
+        let snapshot = database.snapshot().unwrap();
+        let writing = snapshot.file.database.begin_write().unwrap();
         let mut sessions = writing.open_table(SESSIONS).unwrap();
         sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
         drop(sessions);
         writing.commit().unwrap();
 
-        let reading = database.begin_read().unwrap();
-        let fresh = begin(&new.path().join(FRESH), 1 << 20).unwrap();
-        copy(&reading, &fresh).unwrap();
-        fresh.fail();
-        let writing = fresh.database.begin_write().unwrap();
-        let given_up = copy_table(&reading, &writing, &fresh, SESSIONS);
+        let reading = snapshot.file.database.begin_read().unwrap();
+        let file = create(&new.path().join(COMPACTED_FILE_NAME), 1 << 20).unwrap();
+        copy(&reading, &file).unwrap();
+        let disk = file.disk.as_ref().unwrap();
+        disk.fail(io::ErrorKind::StorageFull.into());
+        let writing = file.database.begin_write().unwrap();
+        let given_up = copy_table(&reading, &writing, &file, SESSIONS);
         assert!(given_up.is_err());
     }
 }

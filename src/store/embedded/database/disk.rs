@@ -1,4 +1,4 @@
-//! The file as the database sees it: it keeps room ahead of what is written, and holds still after a failure.
+//! The file as redb sees it: after a failure nothing is written any more, and redb reads what it wrote.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,48 +10,30 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
-use rustix::fs::{SeekFrom, seek};
-use rustix::io::Errno;
 
-/// How much room on the disk the file has for itself beyond the last byte that was written.
-///
-/// redb never overwrites what is committed, so ending a session needs new pages too, about twenty of 4 KiB; two
-/// commits later they are free again. With this much, ending goes on when the disk is full, whoever filled it.
-pub(crate) const RESERVE: u64 = 4 << 20;
-
-/// In such steps less is asked for where the disk has not that much.
-const STEP: u64 = RESERVE / 16;
+use super::reserve::{Reserve, is_out_of_room};
 
 /// One open file, for one [`redb::Database`].
 ///
 /// After the first write or sync that fails, nothing is written any more: the file stays as it was in that moment, with
-/// the last commit whole on the disk. redb is not told. It would refuse every further read, while the snapshot that readers hold is
-/// untouched: redb reuses a page only when no snapshot needs it. Whoever commits must ask [`failure`](Self::failure)
-/// before he believes it.
+/// the last commit whole on the disk. redb is not told. It would refuse every further read, while the snapshot that
+/// readers hold is untouched: redb reuses a page only when no snapshot needs it. So [`check`](Self::check) decides
+/// whether a commit has succeeded.
 #[derive(Debug)]
 pub(crate) struct Disk {
     file: File,
     /// The same open file again: its locks are this process's as long as either is open.
     locks: Arc<FileBackend>,
-    room: Mutex<Room>,
-    full: AtomicBool,
+    reserve: Reserve,
     failure: OnceLock<io::Error>,
-    /// The kernel may show pages that never reached the disk.
+    /// A sync has failed, so the kernel may show pages that never reached the disk.
     is_unsynced: AtomicBool,
-    lost: Mutex<Lost>,
-}
-
-/// Offsets in the file.
-#[derive(Debug)]
-struct Room {
-    written_to: u64,
-    /// Up to here the disk has given its blocks to the file.
-    allocated_to: u64,
+    unwritten: Mutex<Unwritten>,
 }
 
 /// What redb wrote after the failure, so that the rest of its transaction reads what it wrote.
 #[derive(Debug, Default)]
-struct Lost {
+struct Unwritten {
     pages: HashMap<u64, Box<[u8]>>,
     len: Option<u64>,
 }
@@ -59,190 +41,82 @@ struct Lost {
 impl Disk {
     pub(crate) fn new(file: File) -> Result<Arc<Self>, redb::Error> {
         let locks = FileBackend::new(file.try_clone()?)?;
-        Self::with_locks(file, Arc::new(locks))
+        Ok(Self::with_locks(file, Arc::new(locks))?)
     }
 
     /// The same file for another database, which takes over from the one that this was opened for.
-    pub(crate) fn again(&self) -> Result<Arc<Self>, redb::Error> {
+    pub(crate) fn reopen(&self) -> io::Result<Arc<Self>> {
         if self.is_unsynced.load(Ordering::Relaxed) {
-            forget_pages(&self.file)?;
+            drop_cached_pages(&self.file)?;
         }
         Self::with_locks(self.file.try_clone()?, Arc::clone(&self.locks))
     }
 
-    fn with_locks(file: File, locks: Arc<FileBackend>) -> Result<Arc<Self>, redb::Error> {
-        let written_to = end_of_data(&file)?;
+    fn with_locks(file: File, locks: Arc<FileBackend>) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
+            reserve: Reserve::new(&file)?,
             file,
             locks,
-            room: Mutex::new(Room {
-                written_to,
-                allocated_to: written_to,
-            }),
-            full: AtomicBool::new(false),
             failure: OnceLock::new(),
             is_unsynced: AtomicBool::new(false),
-            lost: Mutex::default(),
+            unwritten: Mutex::default(),
         }))
     }
 
-    /// Why nothing is written any more.
-    pub(crate) fn failure(&self) -> Option<&io::Error> {
-        self.failure.get()
+    /// The first failure, since which nothing has been written.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        match self.failure.get() {
+            Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// From now on nothing is written.
     pub(crate) fn fail(&self, error: io::Error) {
         if is_out_of_room(&error) {
-            self.full.store(true, Ordering::Relaxed);
+            self.reserve.set_full();
         }
-        // The first one is the one that counts.
+        // The first failure is the cause of the others.
         drop(self.failure.set(error));
     }
 
-    /// The same where a sync has failed. Linux takes what could not be written for written, shows it as long as it has
-    /// it in memory, and tells of no failure again: the database that takes over must not build on that.
+    /// The same where a sync has failed. Linux then marks the unwritten pages as clean, shows them as long as they are
+    /// cached, and reports no failure again: the database that takes over must not build on that.
     fn fail_to_sync(&self, error: io::Error) {
         self.is_unsynced.store(true, Ordering::Relaxed);
         self.fail(error);
     }
 
-    /// Whether the disk has no more room than what was kept for ending sessions.
-    pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    pub(crate) fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 
-    /// Whether the file system gives no file any room beyond its end.
-    pub(crate) fn has_no_reserve(&self) -> bool {
-        self.room().allocated_to == u64::MAX
+    pub(crate) fn refill_reserve(&self) {
+        self.reserve.refill(&self.file);
     }
 
-    /// Asks the disk for room ahead of what is written, and remembers whether there was any.
-    pub(crate) fn keep_room(&self) {
-        let mut room = self.room();
-        let needed = room.written_to.saturating_add(RESERVE);
-        if room.allocated_to >= needed {
-            self.full.store(false, Ordering::Relaxed);
-            return;
-        }
-        // Twice as much as must be, so that it is not asked for at each write; and where there is less, as much of it as
-        // there is: a disk that is full gives back a little less than a cut file gave, if some of that was in use.
-        let less = (1..RESERVE / STEP).map(|steps| needed - steps * STEP);
-        for end in [needed.saturating_add(RESERVE), needed]
-            .into_iter()
-            .chain(less)
-        {
-            if end <= room.allocated_to {
-                break;
-            }
-            match self.allocate(room.allocated_to, end) {
-                Ok(allocated_to) => {
-                    room.allocated_to = allocated_to;
-                    break;
-                }
-                Err(error) if is_out_of_room(&error) => {}
-                // A file system that keeps no room for anybody (NFS 3, say): a full disk is noticed when a write fails.
-                Err(_) => {
-                    room.allocated_to = u64::MAX;
-                    return;
-                }
-            }
-        }
-        let is_full = room.allocated_to < needed;
-        self.full.store(is_full, Ordering::Relaxed);
+    fn has_failed(&self) -> bool {
+        self.failure.get().is_some()
     }
 
-    /// The length of the file stays: redb takes a file that is longer than it left it for a damaged one.
-    #[cfg(target_os = "linux")]
-    fn allocate(&self, from: u64, to: u64) -> io::Result<u64> {
-        use rustix::fs::{FallocateFlags, fallocate};
-        let length = to.saturating_sub(from);
-        fallocate(&self.file, FallocateFlags::KEEP_SIZE, from, length)?;
-        Ok(to)
+    fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
-
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "the same call on every system")]
-    fn allocate(&self, _: u64, _: u64) -> io::Result<u64> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// A write is about to reach this offset.
-    fn extend_to(&self, end: u64) {
-        let mut room = self.room();
-        room.written_to = room.written_to.max(end);
-        let is_short = room.allocated_to < room.written_to.saturating_add(RESERVE);
-        drop(room);
-        // Once the disk is full, the writing thread asks from time to time, and not each write.
-        if is_short && !self.is_full() {
-            self.keep_room();
-        }
-    }
-
-    /// What is beyond a new end of the file goes back to the disk, the room that was kept there too. On a full disk
-    /// somebody else takes it in the next moment, so it is asked for again at once.
-    fn cut_to(&self, len: u64) {
-        let mut room = self.room();
-        room.written_to = room.written_to.min(len);
-        if room.allocated_to != u64::MAX {
-            room.allocated_to = room.allocated_to.min(len);
-        }
-        drop(room);
-        self.keep_room();
-    }
-
-    fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lost(&self) -> MutexGuard<'_, Lost> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// No room on the disk, in the owner's quota, or within the largest size that a file may have.
-fn is_out_of_room(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
 }
 
 /// Lets what is read next come from the disk.
 #[cfg(target_os = "linux")]
-fn forget_pages(file: &File) -> io::Result<()> {
+fn drop_cached_pages(file: &File) -> io::Result<()> {
     use rustix::fs::{Advice, fadvise};
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same on every system")]
-fn forget_pages(_: &File) -> io::Result<()> {
+fn drop_cached_pages(_: &File) -> io::Result<()> {
     Ok(())
-}
-
-/// Says how long the file was.
-fn set_len(file: &File, len: u64) -> io::Result<u64> {
-    let had = file.metadata()?.len();
-    file.set_len(len)?;
-    Ok(had)
-}
-
-/// Where the last written byte is: redb makes its file twice as long when it needs more, and most of it is a hole.
-fn end_of_data(file: &File) -> io::Result<u64> {
-    let len = file.metadata()?.len();
-    let mut end = 0;
-    loop {
-        match seek(file, SeekFrom::Data(end)) {
-            Ok(data) => end = seek(file, SeekFrom::Hole(data))?,
-            Err(Errno::NXIO) => return Ok(end),
-            // A file system that does not tell.
-            Err(_) => return Ok(len),
-        }
-        if end >= len {
-            return Ok(len);
-        }
-    }
 }
 
 /// What redb is given of a [`Disk`].
@@ -251,8 +125,8 @@ pub(crate) struct Backend(pub(crate) Arc<Disk>);
 
 impl StorageBackend for Backend {
     fn len(&self) -> Result<u64, io::Error> {
-        if self.0.failure().is_some()
-            && let Some(len) = self.0.lost().len
+        if self.0.has_failed()
+            && let Some(len) = self.0.unwritten().len
         {
             return Ok(len);
         }
@@ -260,8 +134,8 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        if self.0.failure().is_some()
-            && let Some(page) = self.0.lost().pages.get(&offset)
+        if self.0.has_failed()
+            && let Some(page) = self.0.unwritten().pages.get(&offset)
             && page.len() == out.len()
         {
             out.copy_from_slice(page);
@@ -272,37 +146,38 @@ impl StorageBackend for Backend {
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         let disk = &self.0;
-        if disk.failure().is_none() {
-            disk.extend_to(offset.saturating_add(data.len() as u64));
+        if !disk.has_failed() {
+            let end = offset.saturating_add(data.len() as u64);
+            disk.reserve.extend_to(end, &disk.file);
             match disk.file.write_all_at(data, offset) {
                 Ok(()) => return Ok(()),
                 Err(error) => disk.fail(error),
             }
         }
-        disk.lost().pages.insert(offset, data.into());
+        disk.unwritten().pages.insert(offset, data.into());
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         let disk = &self.0;
-        if disk.failure().is_none() {
+        if !disk.has_failed() {
             match set_len(&disk.file, len) {
-                Ok(had) => {
-                    if len <= had {
-                        disk.cut_to(len);
+                Ok(old_len) => {
+                    if len <= old_len {
+                        disk.reserve.truncate_to(len, &disk.file);
                     }
                     return Ok(());
                 }
                 Err(error) => disk.fail(error),
             }
         }
-        disk.lost().len = Some(len);
+        disk.unwritten().len = Some(len);
         Ok(())
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
         let disk = &self.0;
-        if disk.failure().is_none()
+        if !disk.has_failed()
             && let Err(error) = disk.file.sync_data()
         {
             disk.fail_to_sync(error);
@@ -310,8 +185,8 @@ impl StorageBackend for Backend {
         Ok(())
     }
 
-    // Not `FileBackend::close`: it would give the locks back, which the database that takes over holds too. They go
-    // with the last of them.
+    // Not `FileBackend::close`: it would release the locks, which the database that takes over holds too. They are
+    // released when the last `Arc` of them is dropped.
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.0.locks.try_lock_range(start, end)
@@ -334,10 +209,17 @@ impl StorageBackend for Backend {
     }
 }
 
+/// Says how long the file was.
+fn set_len(file: &File, len: u64) -> io::Result<u64> {
+    let old_len = file.metadata()?.len();
+    file.set_len(len)?;
+    Ok(old_len)
+}
+
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use rustix::io::{ReadWriteFlags, preadv2};
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
     use super::*;
 
@@ -364,12 +246,12 @@ mod tests {
         let backend = Backend(Arc::clone(&disk));
         backend.write(0, &[7; 4096]).unwrap();
         backend.sync_data().unwrap();
-        assert!(disk.failure().is_none());
-        let again = disk.again().unwrap();
+        assert!(disk.check().is_ok());
+        let again = disk.reopen().unwrap();
         assert!(is_in_memory(&again.file));
 
         again.fail_to_sync(Errno::IO.into());
-        let again = again.again().unwrap();
+        let again = again.reopen().unwrap();
         assert!(!is_in_memory(&again.file));
     }
 }

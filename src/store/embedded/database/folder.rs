@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub(crate) const FILE: &str = "sessions.redb";
+pub(crate) const FILE_NAME: &str = "sessions.redb";
 /// What a smaller file is called until it takes the place of the other.
-pub(crate) const FRESH: &str = "sessions.redb.new";
+pub(crate) const COMPACTED_FILE_NAME: &str = "sessions.redb.new";
 
 /// Makes the folder if it is not there, in such a way that it outlives a crash, and closes it to others.
 pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
@@ -30,7 +30,7 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the file, and makes it if it is not there.
-pub(crate) fn private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let is_new = !path.exists();
     let file = OpenOptions::new()
         .read(true)
@@ -61,7 +61,7 @@ pub(crate) fn sync(folder: &Path) -> io::Result<()> {
 fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if name != FILE && name != FRESH {
+        if name != FILE_NAME && name != COMPACTED_FILE_NAME {
             return Ok(false);
         }
     }
@@ -130,7 +130,7 @@ pub(crate) fn exposed(folder: &Path) -> Vec<Exposed> {
         .then(|| folder.to_owned());
     folder_itself
         .into_iter()
-        .chain([folder.join(FILE)])
+        .chain([folder.join(FILE_NAME)])
         .filter_map(|path| {
             let entry = fs::metadata(&path).ok()?;
             (Access::of(&entry) != Access::Closed).then(|| Exposed {

@@ -34,11 +34,11 @@ impl Condition {
         self.state().failure = failure;
     }
 
-    pub(crate) fn begins(&self) {
+    pub(crate) fn begin_batch(&self) {
         self.state().working_since = Some(Instant::now());
     }
 
-    pub(crate) fn rests(&self) {
+    pub(crate) fn end_batch(&self) {
         self.state().working_since = None;
     }
 

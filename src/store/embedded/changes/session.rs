@@ -1,0 +1,140 @@
+//! Creates, ends and changes sessions. A change that fails with [`StoreError::Unreadable`] has changed nothing.
+
+use super::Tables;
+use super::record::Record;
+use crate::session::{EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
+use crate::store::embedded::database::schema::{Key, failed, keys_of, unix_millis};
+
+/// A session that was alive until it was removed.
+pub(crate) struct Removed {
+    /// `None` where its record could not be read.
+    pub(crate) user: Option<String>,
+}
+
+impl Tables<'_> {
+    pub(crate) fn create(
+        &mut self,
+        key: &Key,
+        expires_at: u64,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        self.insert(key, expires_at, &record.to_bytes()?)?;
+        let row = (record.user(), record.created_micros(), key);
+        self.users.insert(row, ()).map(drop).map_err(failed)
+    }
+
+    /// Ends a user's oldest sessions beyond the limit, but never `newest`, even where a clock that was set back makes it
+    /// the oldest.
+    pub(crate) fn remove_over_limit(
+        &mut self,
+        user: &str,
+        newest: &Key,
+        limit: usize,
+        why: &EndedSession,
+    ) -> Result<Vec<SessionHandle>, StoreError> {
+        let mut others = Vec::new();
+        for key in keys_of(&self.users, user)? {
+            if key != *newest && self.is_alive(&key)? {
+                others.push(key);
+            }
+        }
+        others.truncate((others.len() + 1).saturating_sub(limit));
+        for key in &others {
+            self.remove(key, Some(why))?;
+        }
+        Ok(others.iter().map(SessionHandle::of_digest).collect())
+    }
+
+    /// Ends these sessions, whoever's they are; what is kept of `why` names each one's user.
+    pub(crate) fn remove_these(
+        &mut self,
+        keys: &[Key],
+        why: &EndedSession,
+    ) -> Result<Vec<SessionHandle>, StoreError> {
+        let mut ended = Vec::new();
+        for key in keys {
+            // A record that cannot be read goes too.
+            let record = self.row(key).ok().flatten();
+            let why = record.map_or_else(|| why.clone(), |(_, record)| why.of(record.user()));
+            if self.remove(key, Some(&why))?.is_some() {
+                ended.push(SessionHandle::of_digest(key));
+            }
+        }
+        Ok(ended)
+    }
+
+    pub(crate) fn remove_of_user(
+        &mut self,
+        user: &str,
+        selection: Selection,
+        why: &EndedSession,
+    ) -> Result<Vec<SessionHandle>, StoreError> {
+        let mut ended = Vec::new();
+        for key in keys_of(&self.users, user)? {
+            let handle = SessionHandle::of_digest(&key);
+            if selection.includes(handle) && self.remove(&key, Some(why))?.is_some() {
+                ended.push(handle);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Removes a session's rows; `None` if it was not alive any more.
+    ///
+    /// A record that cannot be read goes too: its visitor wants to be rid of it. (Its entry in a list, which only
+    /// the record tells, is then one without a session; readers skip it.)
+    pub(crate) fn remove(
+        &mut self,
+        key: &Key,
+        why: Option<&EndedSession>,
+    ) -> Result<Option<Removed>, StoreError> {
+        let was_alive = self.is_alive(key)?;
+        let row = self.sessions.remove(key).map_err(failed)?;
+        let record = row.and_then(|row| Record::from_bytes(row.value().1).ok());
+        if let Some(record) = &record {
+            let row = (record.user(), record.created_micros(), key);
+            self.users.remove(row).map_err(failed)?;
+        }
+        if !was_alive {
+            return Ok(None);
+        }
+        if let Some(why) = why {
+            let until = unix_millis(self.now + self.ended_ttl);
+            let text =
+                serde_json::to_vec(why).map_err(|error| StoreError::Unreadable(error.into()))?;
+            let row = (until, text.as_slice());
+            self.ended.insert(key, row).map_err(failed)?;
+        }
+        let user = record.map(|record| record.user().to_owned());
+        Ok(Some(Removed { user }))
+    }
+
+    pub(crate) fn write_field(
+        &mut self,
+        key: &Key,
+        field: &str,
+        value: Option<&str>,
+        limit: usize,
+    ) -> Result<WriteOutcome, StoreError> {
+        if !self.is_alive(key)? {
+            return Ok(WriteOutcome::NoSession);
+        }
+        let Some((expires_at, mut record)) = self.row(key)? else {
+            return Ok(WriteOutcome::NoSession);
+        };
+        if !record.set_field(field, value, limit) {
+            return Ok(WriteOutcome::TooManyFields);
+        }
+        self.insert(key, expires_at, &record.to_bytes()?)?;
+        Ok(WriteOutcome::Written)
+    }
+
+    /// Lets a session begin now that begins later.
+    pub(crate) fn limit_created(&mut self, key: &Key) -> Result<(), StoreError> {
+        let Some((expires_at, mut record)) = self.row(key)? else {
+            return Ok(());
+        };
+        record.limit_created(self.now);
+        self.insert(key, expires_at, &record.to_bytes()?)
+    }
+}

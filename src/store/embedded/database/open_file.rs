@@ -1,0 +1,86 @@
+//! A redb database in its file, with its tables.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::backends::InMemoryBackend;
+use redb::{Builder, StorageBackend};
+
+use super::disk::{Backend, Disk};
+use super::error::{Failure, catch_panic};
+use super::folder::open_private;
+use super::schema::create_tables;
+use crate::session::StoreError;
+
+/// Up to this size every page of a file is looked at when it is opened, which takes a tenth of a second. (After a crash
+/// redb does it at any size.)
+const MAX_CHECKED_BYTES: u64 = 64 << 20;
+
+pub(crate) struct OpenFile {
+    pub(crate) database: redb::Database,
+    /// `None` in memory.
+    pub(crate) disk: Option<Arc<Disk>>,
+}
+
+impl OpenFile {
+    pub(crate) fn in_memory(cache_bytes: usize) -> Result<Self, Failure> {
+        let file = Self::new(InMemoryBackend::new(), None, cache_bytes, false)?;
+        file.with_tables()
+    }
+
+    /// Opens the file, and creates it if it is not there.
+    pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Failure> {
+        let file = open_private(path)?;
+        let is_checked = file.metadata()?.len() <= MAX_CHECKED_BYTES;
+        let disk = Disk::new(file)?;
+        Self::new(
+            Backend(Arc::clone(&disk)),
+            Some(disk),
+            cache_bytes,
+            is_checked,
+        )?
+        .with_tables()
+    }
+
+    /// Opens a file that another database has open, without writing anything but its header.
+    pub(crate) fn reopen(disk: &Disk, cache_bytes: usize) -> Result<Self, Failure> {
+        let disk = disk.reopen()?;
+        Self::new(Backend(Arc::clone(&disk)), Some(disk), cache_bytes, false)
+    }
+
+    fn new(
+        backend: impl StorageBackend,
+        disk: Option<Arc<Disk>>,
+        cache_bytes: usize,
+        check_integrity: bool,
+    ) -> Result<Self, Failure> {
+        catch_panic(|| {
+            let database = Builder::new()
+                .set_cache_size(cache_bytes)
+                .set_check_integrity_on_open(check_integrity)
+                .create_with_backend(backend)?;
+            Self { database, disk }.checked()
+        })
+    }
+
+    fn with_tables(self) -> Result<Self, Failure> {
+        catch_panic(|| {
+            create_tables(&self.database)?;
+            self.checked()
+        })
+    }
+
+    /// redb is not told of a failure while it opens the file.
+    fn checked(self) -> Result<Self, Failure> {
+        if let Some(disk) = &self.disk {
+            disk.check()?;
+        }
+        Ok(self)
+    }
+
+    /// Whether all that was written to the file is in it; redb is not told.
+    pub(crate) fn check_written(&self) -> Result<(), StoreError> {
+        let written = self.disk.as_ref().map_or(Ok(()), |disk| disk.check());
+        written.map_err(|error| StoreError::Failed(error.to_string()))
+    }
+}

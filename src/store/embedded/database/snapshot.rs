@@ -1,0 +1,68 @@
+//! What readers see: the tables as they were after the last commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
+
+use super::error::panic_message;
+use super::open_file::OpenFile;
+use super::schema::{Key, SESSIONS};
+
+/// Kept from one commit to the next, because to open a table costs more than to read a row of it.
+///
+/// A reader holds an [`Arc`] of it as long as it reads: a database that is dropped breaks off what is read of it.
+pub(crate) struct Snapshot {
+    pub(crate) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
+    /// The other tables in the same state. (The database may be ahead of it: after a failed write it believes in a
+    /// commit that is not in the file.)
+    pub(crate) transaction: ReadTransaction,
+    pub(crate) file: Arc<OpenFile>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(file: Arc<OpenFile>) -> Result<Self, redb::Error> {
+        let transaction = file.database.begin_read()?;
+        Ok(Self {
+            sessions: transaction.open_table(SESSIONS)?,
+            transaction,
+            file,
+        })
+    }
+
+    /// Waits until nobody reads the database any more, and closes it.
+    pub(crate) fn close(self: Arc<Self>) {
+        let Self {
+            sessions,
+            transaction,
+            file,
+        } = unwrap_when_unshared(self);
+        drop((sessions, transaction));
+        let OpenFile { database, disk } = unwrap_when_unshared(file);
+        // It may be the one that has just panicked.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(database))) {
+            let error = panic_message(&*panic);
+            tracing::warn!(error, "the database could not be closed");
+        }
+        drop(disk);
+    }
+}
+
+fn unwrap_when_unshared<T>(mut shared: Arc<T>) -> T {
+    let mut tries = 0_u32;
+    loop {
+        match Arc::try_unwrap(shared) {
+            Ok(value) => return value,
+            Err(still_shared) => shared = still_shared,
+        }
+        tries += 1;
+        // A read takes microseconds; one that takes longer waits for the disk.
+        if tries < 100 {
+            thread::yield_now();
+        } else {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Searches the file for what has expired, a part of it at a time: no change waits long behind that.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::session::StoreError;
+use crate::store::embedded::changes::Tables;
+use crate::store::embedded::changes::pending_expiry::PendingExpiries;
+use crate::store::embedded::database::Snapshot;
+use crate::store::embedded::database::schema::{ENDED, Key, failed, unix_millis};
+
+/// How often the file is searched; more often where sessions live shorter than that.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// How long a session must have been over before it is removed: a request that found it alive in its last moment has
+/// slid it by then.
+const GRACE: Duration = Duration::from_secs(2);
+/// How many sessions one part of the search looks at.
+const PART_SIZE: usize = 10_000;
+
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    ended_ttl: Duration,
+    swept_at: Instant,
+    /// Where the next part begins, if the search has not reached the end.
+    next: Option<Key>,
+}
+
+/// What one part of a sweep found.
+#[derive(Default)]
+pub(crate) struct Expired {
+    sessions: Vec<Key>,
+    ended: Vec<Key>,
+    /// Sessions whose expiry is further away than any can be, and where it is to be: they were written before the
+    /// machine's clock was set back, or with a longer idle timeout.
+    too_late: Vec<(Key, u64)>,
+}
+
+impl Sweep {
+    pub(crate) fn new(ended_ttl: Duration) -> Self {
+        Self {
+            ended_ttl,
+            swept_at: Instant::now(),
+            next: None,
+        }
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.next.is_some()
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_under_way() || self.swept_at.elapsed() >= self.ended_ttl.min(INTERVAL)
+    }
+
+    /// Searches the next part of the tables, and finds no more than `limit` sessions and as many ended ones.
+    pub(crate) fn next_part(
+        &mut self,
+        snapshot: &Snapshot,
+        pending: &PendingExpiries,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Expired, StoreError> {
+        let mut expired = Expired::default();
+        let latest = now + self.ended_ttl;
+        let (latest, too_late) = (unix_millis(latest), unix_millis(latest + GRACE));
+        let now = unix_millis(now - GRACE);
+        let ended = snapshot.transaction.open_table(ENDED).map_err(failed)?;
+        let from = self.next.take().unwrap_or_default();
+
+        let rows = snapshot.sessions.range::<&Key>(&from..).map_err(failed)?;
+        for (number, row) in rows.enumerate() {
+            let (key, value) = row.map_err(failed)?;
+            let key = *key.value();
+            if number == PART_SIZE || expired.sessions.len() + expired.too_late.len() == limit {
+                self.next = Some(key);
+                break;
+            }
+            let expires_at = pending.get(&key).unwrap_or(value.value().0);
+            if now >= expires_at {
+                expired.sessions.push(key);
+            } else if expires_at > too_late {
+                expired.too_late.push((key, latest));
+            }
+        }
+        let to = self.next.unwrap_or([u8::MAX; 32]);
+        for row in ended.range::<&Key>(&from..=&to).map_err(failed)? {
+            let (key, value) = row.map_err(failed)?;
+            if expired.ended.len() == limit {
+                // The rest is the next sweep's.
+                break;
+            }
+            let until = value.value().0;
+            if now >= until || until > too_late {
+                expired.ended.push(*key.value());
+            }
+        }
+        if self.next.is_none() {
+            self.swept_at = Instant::now();
+        }
+        Ok(expired)
+    }
+}
+
+impl Expired {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.ended.is_empty() && self.too_late.is_empty()
+    }
+
+    pub(crate) fn remove(&self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
+        for (key, latest) in &self.too_late {
+            tables.set_expiry(key, *latest)?;
+        }
+        for key in &self.sessions {
+            tables.remove(key, None)?;
+        }
+        for key in &self.ended {
+            tables.remove_ended(key)?;
+        }
+        Ok(())
+    }
+}
