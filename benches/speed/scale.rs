@@ -199,7 +199,7 @@ impl Kept {
                 Arc::new(RedisStore::open(&address, &options, lifetimes, clock.clone()).unwrap())
             }
         };
-        Sessions::new(store, lifetimes, MOST, clock)
+        Sessions::new(store, lifetimes, MOST, None, clock)
     }
 
     fn serve(&self, idle: Duration) -> Server {

@@ -92,7 +92,14 @@ fn open(config: &Config) -> Result<Sessions, String> {
         StoreConfig::Redis { .. } => store::open(config, clock.clone())?,
     };
     let limit = config.max_sessions_per_user;
-    Ok(Sessions::new(store, config.lifetimes, limit, clock))
+    let timeout = store::timeout(config);
+    Ok(Sessions::new(
+        store,
+        config.lifetimes,
+        limit,
+        timeout,
+        clock,
+    ))
 }
 
 fn open_embedded(

@@ -27,14 +27,9 @@ pub struct Sessions {
     lifetimes: Lifetimes,
     max_sessions_per_user: usize,
     clock: Clock,
-    limit: Option<Limit>,
-}
-
-/// The moment by which all calls together must be done.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    at: Instant,
-    whole: Duration,
+    timeout: Option<Duration>,
+    /// One request's; without it every call has the whole timeout.
+    deadline: Option<Instant>,
 }
 
 /// A session that was begun.
@@ -87,11 +82,13 @@ impl Sessions {
     /// Binds a store to the lifetimes and the clock that it was opened with.
     ///
     /// `max_sessions_per_user`: signing in beyond so many live sessions ends the user's oldest.
+    /// `timeout`: how long a request waits for the store; `None` for a store in memory, which waits for nothing.
     #[must_use]
     pub fn new(
         store: Arc<dyn SessionStore>,
         lifetimes: Lifetimes,
         max_sessions_per_user: usize,
+        timeout: Option<Duration>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -99,30 +96,32 @@ impl Sessions {
             lifetimes,
             max_sessions_per_user,
             clock,
-            limit: None,
+            timeout,
+            deadline: None,
         }
     }
 
-    /// The same sessions for one piece of work: all its calls together get no more than this time.
+    /// The same sessions for one request, which begins now: all its calls together have the timeout, instead of each.
+    ///
+    /// Those for an operator, which look at all sessions that there are, have no deadline.
     #[must_use]
-    pub fn within(&self, whole: Duration) -> Self {
-        let at = Instant::now() + whole;
+    pub fn with_deadline(&self) -> Self {
         Self {
-            limit: Some(Limit { at, whole }),
+            deadline: self.timeout.map(|timeout| Instant::now() + timeout),
             ..self.clone()
         }
     }
 
-    async fn in_time<T>(
+    async fn until_deadline<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let Some(Limit { at, whole }) = self.limit else {
+        let Some(timeout) = self.timeout else {
             return call.await;
         };
-        timeout_at(at, call)
-            .await
-            .unwrap_or(Err(StoreError::Timeout(whole)))
+        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + timeout);
+        let outcome = timeout_at(deadline, call).await;
+        outcome.unwrap_or(Err(StoreError::Timeout(timeout)))
     }
 
     /// Begins a session for `user` under a new id, and ends the one that the visitor came with.
@@ -157,7 +156,7 @@ impl Sessions {
             limit: self.max_sessions_per_user,
             over_limit: &over_limit,
         };
-        let created = self.in_time(self.store.create(&new)).await?;
+        let created = self.until_deadline(self.store.create(&new)).await?;
         Ok(Started { id, created })
     }
 
@@ -167,7 +166,7 @@ impl Sessions {
     ///
     /// The session may well be alive.
     pub async fn resume(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
-        self.in_time(self.store.touch(id)).await
+        self.until_deadline(self.store.touch(id)).await
     }
 
     /// Finds a live session and leaves its end where it is; `None` if there is none.
@@ -176,7 +175,7 @@ impl Sessions {
     ///
     /// The session may well be alive.
     pub async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
-        self.in_time(self.store.peek(id)).await
+        self.until_deadline(self.store.peek(id)).await
     }
 
     /// All live sessions of a user, the last used first. Slides none.
@@ -191,7 +190,8 @@ impl Sessions {
         user: &str,
         reader: Option<&SessionId>,
     ) -> Result<Listing<ListedSession>, StoreError> {
-        let Listing { sessions, complete } = self.in_time(self.store.list(user, reader)).await?;
+        let Listing { sessions, complete } =
+            self.until_deadline(self.store.list(user, reader)).await?;
         Ok(Listing {
             sessions: self.last_used_first(sessions),
             complete,
@@ -205,7 +205,7 @@ impl Sessions {
     ///
     /// The lists may lack sessions.
     pub async fn restore_lists(&self, users: &[String]) -> Result<(), StoreError> {
-        self.in_time(self.store.restore_lists(users)).await
+        self.store.restore_lists(users).await
     }
 
     fn last_used_first(&self, active: Vec<(SessionHandle, ActiveSession)>) -> Vec<ListedSession> {
@@ -228,7 +228,7 @@ impl Sessions {
     ) -> Result<(), StoreError> {
         let idle = self.lifetimes.idle;
         let mut listed = |handle, active| found(ListedSession::new(handle, active, idle));
-        self.in_time(self.store.list_all(&mut listed)).await
+        self.store.list_all(&mut listed).await
     }
 
     /// The live sessions whose handle begins like this, the last used first, for an operator: see [`SessionStore::find`].
@@ -237,7 +237,7 @@ impl Sessions {
     ///
     /// There may be sessions.
     pub async fn find(&self, prefix: HandlePrefix) -> Result<Vec<ListedSession>, StoreError> {
-        let active = self.in_time(self.store.find(prefix)).await?;
+        let active = self.store.find(prefix).await?;
         Ok(self.last_used_first(active))
     }
 
@@ -248,7 +248,7 @@ impl Sessions {
     /// The visitor is still signed in.
     pub async fn end(&self, id: &SessionId, by: &Client) -> Result<Option<String>, StoreError> {
         let why = EndedSession::new(EndReason::SignedOut, self.clock.now(), by);
-        self.in_time(self.store.delete(id, &why)).await
+        self.until_deadline(self.store.delete(id, &why)).await
     }
 
     /// Ends some of a user's sessions, and says which of them were alive.
@@ -270,7 +270,7 @@ impl Sessions {
         if reason == EndReason::ByOperator {
             why = why.of(user);
         }
-        self.in_time(self.store.delete_of_user(user, selection, &why))
+        self.until_deadline(self.store.delete_of_user(user, selection, &why))
             .await
     }
 
@@ -283,8 +283,7 @@ impl Sessions {
     /// The session may be alive.
     pub async fn end_by_handle(&self, handle: SessionHandle) -> Result<Option<String>, StoreError> {
         let why = self.operator();
-        self.in_time(self.store.delete_by_handle(handle, &why))
-            .await
+        self.store.delete_by_handle(handle, &why).await
     }
 
     /// Ends all sessions, whoever's they are, for an operator, and says how many of them were alive.
@@ -294,7 +293,7 @@ impl Sessions {
     /// None, some or all of them have ended.
     pub async fn end_all(&self) -> Result<EndOutcome, StoreError> {
         let why = self.operator();
-        self.in_time(self.store.delete_all(&why)).await
+        self.store.delete_all(&why).await
     }
 
     fn operator(&self) -> EndedSession {
@@ -311,7 +310,7 @@ impl Sessions {
         id: &SessionId,
     ) -> Result<Option<(EndedSession, Duration)>, StoreError> {
         let now = unix_time(self.clock.now());
-        let ending = self.in_time(self.store.ended(id)).await?;
+        let ending = self.until_deadline(self.store.ended(id)).await?;
         Ok(ending.map(|ending| {
             let ago = now.saturating_sub(Duration::from_secs(ending.at));
             (ending, ago)
@@ -330,7 +329,7 @@ impl Sessions {
         let write = self
             .store
             .write(id, name, text.as_deref(), field::MAX_FIELDS);
-        let written = self.in_time(write).await?;
+        let written = self.until_deadline(write).await?;
         match written {
             WriteOutcome::Written => Ok(text),
             WriteOutcome::NoSession => Err(FieldError::Ended),
@@ -350,7 +349,7 @@ impl Sessions {
     ///
     /// It cannot.
     pub async fn check(&self) -> Result<(), StoreError> {
-        self.in_time(self.store.check()).await
+        self.until_deadline(self.store.check()).await
     }
 
     /// Whether nobody can sign in because the store has no room, while everything else works.

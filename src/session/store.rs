@@ -28,7 +28,8 @@ use super::{
 ///    the store is persistent at all.
 ///
 /// Every method may be called from any task at any time. A call whose future is dropped leaves the store consistent: the
-/// step was done, or it was not. A method returns an error if the store could not do its work, or did not answer in time.
+/// step was done, or it was not. A method returns an error if the store could not do its work. It need not
+/// watch the time: [`Sessions`](super::Sessions) drops a call whose deadline has passed.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new session, ends the one that it replaces, and ends the user's oldest sessions beyond [`NewSession::limit`].

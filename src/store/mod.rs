@@ -6,10 +6,13 @@ pub(crate) mod redis;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use measured::{DURATIONS, Measured};
 pub use redis::{AddressError, RedisOptions, RedisStore};
+
+use self::redis::Endpoint;
 
 use crate::clock::Clock;
 use crate::config::{Config, RedisAddress, StoreConfig, StorePath};
@@ -36,12 +39,18 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
     }
 }
 
+/// How long a request waits for the store; a store in memory waits for nothing.
+pub(crate) fn timeout(config: &Config) -> Option<Duration> {
+    (config.store != StoreConfig::Embedded(StorePath::Memory)).then_some(config.redis_timeout)
+}
+
 /// Where sessions are kept, for the operator.
 pub(crate) fn place(config: &Config) -> String {
     match &config.store {
         StoreConfig::Embedded(location) => format!("the embedded store, in {location}"),
         StoreConfig::Redis { address, .. } => {
-            redis::reach(address).map_or_else(|_| "Redis".to_owned(), |reach| reach.told())
+            let endpoint = Endpoint::resolve(address);
+            endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.told())
         }
     }
 }
@@ -74,7 +83,7 @@ pub(crate) fn open_redis(
         client: config.redis_client.clone(),
     };
     RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| match error {
-        AddressError::Authorities(_) => format!("`redis_ca_file`: {error}"),
+        AddressError::CaFile(_) => format!("`redis_ca_file`: {error}"),
         AddressError::ClientCertificate(_) => format!("`redis_cert_file`: {error}"),
         AddressError::ClientKey(_) => format!("`redis_key_file`: {error}"),
         AddressError::Unreadable

@@ -394,7 +394,10 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
     }
     redis.signal("CONT");
     support::eventually("the outage to be over", || {
-        program.log().contains("outage over").then_some(())
+        program
+            .log()
+            .contains("Redis is available again")
+            .then_some(())
     });
     let log = program.log();
     let new: Vec<_> = events(&log).split_off(before);
@@ -408,8 +411,8 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
         assert_eq!(request["level"], "WARN");
         assert!(request["problem"].is_string(), "{request}");
     }
-    assert_eq!(log.matches("outage begun").count(), 1);
-    assert_eq!(log.matches("outage over").count(), 1);
+    assert_eq!(log.matches("Redis is unavailable").count(), 1);
+    assert_eq!(log.matches("Redis is available again").count(), 1);
 }
 
 const IN_MEMORY: (&str, &str) = ("INNKEEPER_STORE_PATH", ":memory:");

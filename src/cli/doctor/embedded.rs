@@ -78,7 +78,8 @@ async fn open(config: &Config, location: &StorePath) -> Vec<Finding> {
         )],
         Ok(store) => {
             let limit = config.max_sessions_per_user;
-            let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, clock);
+            let timeout = store::timeout(config);
+            let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, timeout, clock);
             vec![
                 ok(
                     SUBJECT,

@@ -13,7 +13,7 @@ use crate::config::{Config, RedisAddress};
 use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::redis::{
-    NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD, Reach, Survey, reach,
+    Endpoint, Inspection, NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
 
 const SUBJECT: &str = "Redis";
@@ -27,46 +27,50 @@ pub(super) async fn examine(
 ) -> Result<Vec<Finding>, String> {
     let clock = Clock::start();
     let store = store::open_redis(config, address, source, ca_file, clock.clone())?;
-    let reach = reach(address).map_err(|error| error.to_string())?;
-    let survey = match store.survey().await {
-        Ok(survey) => survey,
+    let endpoint = Endpoint::resolve(address).map_err(|error| error.to_string())?;
+    let inspection = match store.inspect().await {
+        Ok(inspection) => inspection,
         Err(error) => {
-            let mut findings = vec![unreachable(&error, &reach, source)];
-            findings.extend(transport::judge(&reach));
+            let mut findings = vec![unreachable(&error, &endpoint, source)];
+            findings.extend(transport::judge(&endpoint));
             return Ok(findings);
         }
     };
     let client = DoctorClient {
-        by: reach.by,
-        user: &reach.user,
+        by: endpoint.by,
+        user: &endpoint.user,
         request_timeout,
         metrics: config.metrics.is_some(),
     };
-    let mut findings = judge(&survey, client);
-    findings.extend(transport::judge(&reach));
+    let mut findings = judge(&inspection, client);
+    findings.extend(transport::judge(&endpoint));
     if findings
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
         let limit = config.max_sessions_per_user;
-        let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, clock);
+        let timeout = store::timeout(config);
+        let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, timeout, clock);
         findings.push(self_test::prove(&sessions).await);
     }
     Ok(findings)
 }
 
-fn unreachable(error: &StoreError, reach: &Reach, source: &str) -> Finding {
+fn unreachable(error: &StoreError, endpoint: &Endpoint, source: &str) -> Finding {
     let problem = problem(error);
-    let so = format!("{} cannot be used: {problem}.", capitalised(&reach.told()));
-    failure(SUBJECT, &so, &change(error, &problem, reach, source))
+    let so = format!(
+        "{} cannot be used: {problem}.",
+        capitalised(&endpoint.told())
+    );
+    failure(SUBJECT, &so, &change(error, &problem, endpoint, source))
 }
 
 /// What an operator does about it.
-fn change(error: &StoreError, problem: &str, reach: &Reach, source: &str) -> String {
+fn change(error: &StoreError, problem: &str, endpoint: &Endpoint, source: &str) -> String {
     let says = |word: &str| problem.contains(word);
     if let Some(command) = denied_command(problem) {
         let right = format!("+{command}");
-        format!("Grant it: {}.", grant(&reach.user, &[&right]))
+        format!("Grant it: {}.", grant(&endpoint.user, &[&right]))
     } else if says(NO_PASSWORD) || says("NOAUTH") || says("WRONGPASS") {
         format!("Put the right user and password in {source}.")
     } else if says(NO_DATABASE) {
@@ -101,8 +105,8 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-fn judge(survey: &Survey, client: DoctorClient<'_>) -> Vec<Finding> {
-    let of_each = survey.servers.iter().map(|one| {
+fn judge(inspection: &Inspection, client: DoctorClient<'_>) -> Vec<Finding> {
+    let of_each = inspection.servers.iter().map(|one| {
         let findings = server::judge(one, client);
         (one.name.as_deref(), findings)
     });

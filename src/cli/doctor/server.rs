@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cli::doctor::denied;
 use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::memory::{eviction, memory, persistence};
-use crate::store::redis::{By, Clocks, Info, Server};
+use crate::store::redis::{By, ClockOffset, Info, ServerReport};
 
 const SUBJECT: &str = "Redis";
 
@@ -21,7 +21,7 @@ pub(super) struct DoctorClient<'a> {
     pub(super) metrics: bool,
 }
 
-pub(super) fn judge(server: &Server, client: DoctorClient<'_>) -> Vec<Finding> {
+pub(super) fn judge(server: &ServerReport, client: DoctorClient<'_>) -> Vec<Finding> {
     let unknown =
         |what: &str, right: &str, refusal: &str| unknown(what, client.user, right, refusal);
     let mut findings = match &server.info {
@@ -32,8 +32,8 @@ pub(super) fn judge(server: &Server, client: DoctorClient<'_>) -> Vec<Finding> {
             refusal,
         )],
     };
-    match &server.clocks {
-        Ok(clocks) => findings.extend(judge_clocks(*clocks, client.request_timeout)),
+    match &server.clock {
+        Ok(offset) => findings.extend(judge_clocks(*offset, client.request_timeout)),
         Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
     findings.extend(denied::judge(&server.denied, client.user, client.metrics));
@@ -140,9 +140,9 @@ fn replicas(info: &Info, by: By) -> Option<Finding> {
     }
 }
 
-fn judge_clocks(clocks: Clocks, request_timeout: Duration) -> [Finding; 2] {
+fn judge_clocks(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] {
     const SUBJECTS: [&str; 2] = ["latency", "clock"];
-    let Clocks { round_trip, ahead } = clocks;
+    let ClockOffset { round_trip, ahead } = offset;
     let [latency, clock] = SUBJECTS;
     let (took, patience) = (
         round_trip.as_secs_f64() * 1000.0,
@@ -201,14 +201,14 @@ mod tests {
     const WELL: &str = "redis_version:7.0.15\r\nrole:master\r\nconnected_slaves:1\r\ncluster_enabled:0\r\n\
         maxmemory:1000\r\nused_memory:800\r\nmaxmemory_policy:noeviction\r\nevicted_keys:0\r\naof_enabled:1\r\n";
 
-    fn server(changed: &str, save: Result<&str, &str>) -> Server {
+    fn server(changed: &str, save: Result<&str, &str>) -> ServerReport {
         // What stands last counts.
         let info = Info::parse(&format!("{WELL}{}", changed.replace(' ', "\r\n")));
-        Server {
+        ServerReport {
             name: None,
             info: Ok(info),
             save: save.map(str::to_owned).map_err(str::to_owned),
-            clocks: Ok(Clocks {
+            clock: Ok(ClockOffset {
                 round_trip: Duration::from_millis(1),
                 ahead: 0,
             }),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     /// What is not ok.
-    fn troubles(server: &Server, by: By) -> Vec<(&'static str, Level)> {
+    fn troubles(server: &ServerReport, by: By) -> Vec<(&'static str, Level)> {
         judge(server, client(by))
             .iter()
             .filter(|finding| finding.level > Level::Ok)
@@ -313,7 +313,7 @@ mod tests {
     fn what_was_not_seen_is_not_taken_for_well() {
         let mut refusing = server("", Ok(""));
         refusing.info = Err("NOPERM".to_owned());
-        refusing.clocks = Err("NOPERM".to_owned());
+        refusing.clock = Err("NOPERM".to_owned());
         refusing.cluster = Some(Err("NOPERM".to_owned()));
         assert_eq!(
             troubles(&refusing, By::Cluster),
@@ -325,7 +325,8 @@ mod tests {
     fn distance_is_measured_against_the_patience_of_a_request() {
         let levels = |round_trip, ahead| {
             let round_trip = Duration::from_millis(round_trip);
-            judge_clocks(Clocks { round_trip, ahead }, Duration::from_secs(1)).map(|one| one.level)
+            judge_clocks(ClockOffset { round_trip, ahead }, Duration::from_secs(1))
+                .map(|one| one.level)
         };
         assert_eq!(levels(100, 999), [Level::Ok, Level::Ok]);
         assert_eq!(levels(101, -999), [Level::Warning, Level::Ok]);

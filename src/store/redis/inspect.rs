@@ -1,32 +1,31 @@
-//! What the servers say of themselves.
+//! What the servers say of themselves, for `doctor`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
+use deadpool_redis::redis::cmd;
 
 use crate::clock::unix_time;
 use crate::session::StoreError;
-use crate::store::redis::RedisStore;
 use crate::store::redis::connection::nodes::Node;
-use crate::store::redis::rights::Denied;
+use crate::store::redis::rights::{Denied, denied};
+use crate::store::redis::sessions::store::RedisStore;
 
-/// What was found out, for the judgement.
 #[derive(Debug)]
-pub(crate) struct Survey {
+pub(crate) struct Inspection {
     /// Those that hold sessions: of a cluster all primaries.
-    pub(crate) servers: Vec<Server>,
+    pub(crate) servers: Vec<ServerReport>,
 }
 
 /// One server. What it refused to say is the error, with what it answered instead.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct ServerReport {
     /// Host and port; `None` where there is only one.
     pub(crate) name: Option<String>,
     pub(crate) info: Result<Info, String>,
     /// When it writes snapshots; empty: never.
     pub(crate) save: Result<String, String>,
-    pub(crate) clocks: Result<Clocks, String>,
+    pub(crate) clock: Result<ClockOffset, String>,
     /// What the user may not do.
     pub(crate) denied: Vec<Denied>,
     /// What a node of a cluster thinks of the whole.
@@ -53,86 +52,71 @@ impl Info {
     }
 }
 
-/// How far away it is.
+/// How far a server is away, by its clock and by the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Clocks {
+pub(crate) struct ClockOffset {
     /// The median of some round trips.
     pub(crate) round_trip: Duration,
     /// How many milliseconds its clock is ahead of this machine's.
     pub(crate) ahead: i64,
 }
 
-/// So many round trips are measured, or as many as there is time for.
+/// How many round trips are measured, or as many as this time allows.
 const SAMPLES: usize = 20;
-const MEASURING: Duration = Duration::from_secs(1);
+const SAMPLING_TIME: Duration = Duration::from_secs(1);
 
 impl RedisStore {
-    /// Asks the servers; each question has a call's whole time.
+    /// Asks the servers; each question has the time that a request has.
     ///
     /// # Errors
     ///
     /// One of them cannot be reached.
-    pub(crate) async fn survey(&self) -> Result<Survey, StoreError> {
-        let nodes = self.connections.nodes();
+    pub(crate) async fn inspect(&self) -> Result<Inspection, StoreError> {
         let mut servers = Vec::new();
-        for node in self.connections.within_budget(nodes).await? {
-            servers.push(self.server(&node).await?);
+        for node in self.client.with_timeout(self.client.nodes()).await? {
+            servers.push(self.report(&node).await?);
         }
-        Ok(Survey { servers })
+        Ok(Inspection { servers })
     }
 
-    async fn server(&self, node: &Node) -> Result<Server, StoreError> {
-        let info: Result<String, _> = self.ask(node, &cmd("INFO")).await?;
+    async fn report(&self, node: &Node) -> Result<ServerReport, StoreError> {
+        let info: Result<String, _> = self.client.try_ask(node, &cmd("INFO")).await?;
         let mut question = cmd("CONFIG");
         question.arg("GET").arg("save");
-        let save: Result<HashMap<String, String>, _> = self.ask(node, &question).await?;
-        let cluster: Option<Result<String, _>> = match node {
-            Node::Only => None,
-            Node::Primary(_) => {
+        let save: Result<HashMap<String, String>, _> = self.client.try_ask(node, &question).await?;
+        let (name, cluster) = match node {
+            Node::Only => (None, None),
+            Node::Primary(address) => {
                 let mut question = cmd("CLUSTER");
-                Some(self.ask(node, question.arg("INFO")).await?)
+                question.arg("INFO");
+                let info: Result<String, _> = self.client.try_ask(node, &question).await?;
+                (Some(address.to_string()), Some(info))
             }
         };
-        Ok(Server {
-            name: node.name(),
+        Ok(ServerReport {
+            name,
             info: info.map(|text| Info::parse(&text)),
             save: save.and_then(|settings| {
                 let save = settings.get("save").cloned();
                 save.ok_or_else(|| "there is no such setting".to_owned())
             }),
-            clocks: self.clocks(node).await?,
-            denied: self.denied(node).await?,
+            clock: self.clock_offset(node).await?,
+            denied: denied(&self.client, node).await?,
             cluster: cluster.map(|info| info.map(|text| Info::parse(&text))),
         })
     }
 
-    /// Asks one server; the inner error is that it would not say.
-    pub(super) async fn ask<T: FromRedisValue>(
-        &self,
-        node: &Node,
-        question: &Cmd,
-    ) -> Result<Result<T, String>, StoreError> {
-        let asked = self.connections.ask(node, question);
-        match self.connections.within_budget(asked).await {
-            // To a visitor without a password a server says nothing at all.
-            Err(StoreError::Failed(problem)) if problem.contains("NOAUTH") => {
-                Err(StoreError::Unreachable(problem))
-            }
-            Err(StoreError::Failed(problem)) => Ok(Err(problem)),
-            outcome => outcome.map(Ok),
-        }
-    }
-
-    /// By `TIME`, which Innkeeper's own work needs too.
-    async fn clocks(&self, node: &Node) -> Result<Result<Clocks, String>, StoreError> {
+    /// By `TIME`, to which Innkeeper's user needs the right for other reasons.
+    async fn clock_offset(&self, node: &Node) -> Result<Result<ClockOffset, String>, StoreError> {
         let begun = Instant::now();
         let mut samples = Vec::with_capacity(SAMPLES);
-        while samples.len() < SAMPLES && (samples.len() < 3 || begun.elapsed() < MEASURING) {
+        while samples.len() < SAMPLES && (samples.len() < 3 || begun.elapsed() < SAMPLING_TIME) {
             let (asked_at, asked) = (unix_time(SystemTime::now()), Instant::now());
-            let (seconds, micros): (u64, u64) = match self.ask(node, &cmd("TIME")).await? {
-                Ok(time) => time,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
+            let (seconds, micros): (u64, u64) =
+                match self.client.try_ask(node, &cmd("TIME")).await? {
+                    Ok(time) => time,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
             let there = Duration::from_secs(seconds) + Duration::from_micros(micros);
             let round_trip = asked.elapsed();
             samples.push((
@@ -143,7 +127,7 @@ impl RedisStore {
         samples.sort_unstable();
         let quickest = samples.first().copied().unwrap_or_default();
         let median = samples.get(samples.len() / 2).copied().unwrap_or_default();
-        Ok(Ok(Clocks {
+        Ok(Ok(ClockOffset {
             round_trip: median.0,
             ahead: quickest.1,
         }))

@@ -4,25 +4,30 @@ use std::time::Duration;
 
 use crate::session::SessionId;
 
-pub(super) fn ended_key(id: &SessionId) -> String {
-    format!("ended_session:{id}")
-}
-
-pub(super) fn session_key(id: &SessionId) -> String {
+pub(crate) fn session_key(id: &SessionId) -> String {
     format!("session:{id}")
 }
 
-/// The id in a session's key; `None` for the key of something else, of a similar name perhaps.
-pub(super) fn id_in(session_key: &[u8]) -> Option<SessionId> {
+/// A session's key that nobody has.
+pub(crate) fn unused_session_key() -> String {
+    session_key(&SessionId::generate())
+}
+
+/// The id in a session's key; `None` for any other key, of a similar name perhaps.
+pub(crate) fn id_in(session_key: &[u8]) -> Option<SessionId> {
     SessionId::parse(str::from_utf8(session_key).ok()?.strip_prefix("session:")?)
 }
 
-pub(super) fn list_key(user: &str) -> String {
+pub(crate) fn list_key(user: &str) -> String {
     format!("user_sessions:{user}")
 }
 
+pub(crate) fn ended_key(id: &SessionId) -> String {
+    format!("ended_session:{id}")
+}
+
 /// Whole seconds, rounded up: `EXPIRE key 0` would delete.
-pub(super) fn seconds(duration: Duration) -> i64 {
+pub(crate) fn seconds(duration: Duration) -> i64 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i64::try_from(whole).unwrap_or(i64::MAX).max(1)
 }

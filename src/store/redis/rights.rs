@@ -1,10 +1,12 @@
 //! What Innkeeper's user may not do: each command is asked for in a form that changes nothing.
 
+use std::sync::Arc;
+
 use deadpool_redis::redis::{Cmd, Value, cmd};
 use futures_util::future::try_join_all;
 
-use super::RedisStore;
 use crate::session::{SessionId, StoreError};
+use crate::store::redis::connection::RedisClient;
 use crate::store::redis::connection::error::{NO_COMMAND, NO_KEY};
 use crate::store::redis::connection::nodes::Node;
 use crate::store::redis::keys::{ended_key, list_key, session_key};
@@ -38,17 +40,15 @@ struct Probe {
     keys: &'static str,
 }
 
-impl RedisStore {
-    /// Asks one server for each; what cannot be asked now is not known to be missing.
-    pub(super) async fn denied(&self, node: &Node) -> Result<Vec<Denied>, StoreError> {
-        let probes = probes();
-        // Beside each other: twenty round trips in a row take seconds over a distant network.
-        let asked = probes.iter().map(|probe| self.try_out(node, probe));
-        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
-    }
-
-    async fn try_out(&self, node: &Node, probe: &Probe) -> Result<Option<Denied>, StoreError> {
-        let refusal = match self.ask::<Value>(node, &probe.command).await {
+/// Asks one server for each right; what cannot be asked now is not known to be missing.
+pub(crate) async fn denied(
+    client: &Arc<RedisClient>,
+    node: &Node,
+) -> Result<Vec<Denied>, StoreError> {
+    let probes = probes();
+    // Beside each other: twenty round trips in a row take seconds over a distant network.
+    let asked = probes.iter().map(|probe| async move {
+        let refusal = match client.try_ask::<Value>(node, &probe.command).await {
             Ok(Ok(_)) => return Ok(None),
             Ok(Err(refusal)) => refusal,
             // A cluster that is down says so to every key, and is no worse than its `INFO` tells.
@@ -68,7 +68,8 @@ impl RedisStore {
             right,
             refusal,
         }))
-    }
+    });
+    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
 /// In the order in which the README names the rights. A session of this id there is none, and nothing here makes it:

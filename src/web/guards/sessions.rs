@@ -1,21 +1,14 @@
 //! The sessions as one request may use them.
 
-use std::time::Duration;
-
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
 use crate::session::Sessions;
 use crate::web::answers::refusal::Refusal;
 
-/// How long one request may wait for its store in all, managed by Rocket; `None`: as long as it takes, for a store in
-/// memory, which waits for nothing.
-#[derive(Clone, Copy)]
-pub(in crate::web) struct Patience(pub(in crate::web) Option<Duration>);
-
-/// The life cycle for handlers: a request guard. All calls of one request share the time that it may wait.
+/// The life cycle for handlers: a request guard. All calls of one request share one deadline.
 ///
-/// (`&State<Sessions>` is the same without that limit.)
+/// (Of `&State<Sessions>` each call has the whole timeout.)
 #[async_trait]
 impl<'r> FromRequest<'r> for &'r Sessions {
     type Error = Refusal;
@@ -29,13 +22,10 @@ impl<'r> FromRequest<'r> for &'r Sessions {
     }
 }
 
-/// The time begins with the first use.
+/// The deadline is set at the first use.
 pub(in crate::web) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> {
     let sessions = request.rocket().state::<Sessions>()?;
-    match request.rocket().state::<Patience>() {
-        Some(Patience(Some(whole))) => Some(request.local_cache(|| sessions.within(*whole))),
-        _ => Some(sessions),
-    }
+    Some(request.local_cache(|| sessions.with_deadline()))
 }
 
 impl Sentinel for &Sessions {

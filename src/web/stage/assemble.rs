@@ -8,14 +8,13 @@ use rocket::figment::value::Value;
 use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
-use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
+use crate::config::{Config, PublicUrl};
 use crate::session::Sessions;
 use crate::store::{self, Measured};
 use crate::web::answers::catcher;
 use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
 use crate::web::guards::host::Hosts;
 use crate::web::guards::same_origin::Site;
-use crate::web::guards::sessions::Patience;
 use crate::web::observe::logging::RequestLog;
 use crate::web::observe::readiness::Readiness;
 use crate::web::observe::request_id::RequestIds;
@@ -54,7 +53,8 @@ impl Assembly {
             store = Arc::new(measured.map_err(|error| error.to_string())?);
         }
         let limit = config.max_sessions_per_user;
-        let sessions = Sessions::new(store, config.lifetimes, limit, clock);
+        let timeout = store::timeout(&config);
+        let sessions = Sessions::new(store, config.lifetimes, limit, timeout, clock);
         Ok(Self {
             config,
             sessions,
@@ -88,9 +88,6 @@ impl Assembly {
         let rocket = rocket
             .manage(sessions)
             .manage(RequestIds::new())
-            .manage(Patience(
-                waits_for_its_store(&config).then_some(config.redis_timeout),
-            ))
             .manage(cookie)
             .manage(Document::new(&document))
             .manage(HeaderPolicy {
@@ -110,10 +107,6 @@ impl Assembly {
             catcher::register(rocket)
         }))
     }
-}
-
-fn waits_for_its_store(config: &Config) -> bool {
-    config.store != StoreConfig::Embedded(StorePath::Memory)
 }
 
 /// An address that Rocket cannot read is Rocket's to report.

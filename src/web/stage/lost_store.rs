@@ -54,7 +54,7 @@ mod tests {
         };
         let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, clock.clone()).unwrap();
         let store = Arc::new(store);
-        let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 1, clock);
+        let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 1, None, clock);
         let config = rocket::Config {
             log_level: rocket::config::LogLevel::Off,
             ..rocket::Config::default()

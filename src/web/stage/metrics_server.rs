@@ -16,7 +16,6 @@ use crate::session::Sessions;
 use crate::web::answers::catcher;
 use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
 use crate::web::guards::host::Hosts;
-use crate::web::guards::sessions::Patience;
 use crate::web::observe::metrics::Metrics;
 use crate::web::observe::readiness::Readiness;
 use crate::web::request::method_override::PostStaysPost;
@@ -86,9 +85,6 @@ impl MetricsServer {
         second = catcher::register(second);
         if let Some(sessions) = first.state::<Sessions>() {
             second = second.manage::<Sessions>(sessions.clone());
-        }
-        if let Some(patience) = first.state::<Patience>() {
-            second = second.manage::<Patience>(*patience);
         }
         if let Some(readiness) = first.state::<Readiness>() {
             second = second.manage::<Readiness>(readiness.clone());

@@ -3,72 +3,71 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// So many operations in a row that found no server make an outage.
-const ENOUGH: u32 = 5;
+/// So many failures in a row open the breaker.
+const FAILURE_THRESHOLD: u32 = 5;
 
-/// How exactly it is remembered when somebody was answered, in milliseconds.
-const COARSE: u64 = 10;
+/// How exactly the moment of the last answer is remembered, in milliseconds.
+const CLOCK_RESOLUTION: u64 = 10;
 
-/// Closed: operations go to the server. Open: they fail at once, until a probe has found the server again.
+/// Closed: commands go to the server. Open: they fail at once, until a probe has found the server again.
 #[derive(Debug)]
-pub(in crate::store::redis) struct Breaker {
+pub(crate) struct CircuitBreaker {
     failures: AtomicU32,
     open: AtomicBool,
-    begun: Instant,
-    /// When somebody was answered last, in milliseconds since it began; 0: nobody yet.
+    epoch: Instant,
+    /// When the server answered last, in milliseconds since `epoch`; 0: never.
     answered_at: AtomicU64,
 }
 
-impl Breaker {
-    pub(in crate::store::redis) fn new() -> Self {
+impl CircuitBreaker {
+    pub(crate) fn new() -> Self {
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
-            begun: Instant::now(),
+            epoch: Instant::now(),
             answered_at: AtomicU64::new(0),
         }
     }
 
-    pub(in crate::store::redis) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// The server answered, whatever it was.
-    pub(in crate::store::redis) fn answered(&self) {
-        // Read first: a write by every request would send the line from core to core.
+    /// The server answered, with an error perhaps.
+    pub(crate) fn answered(&self) {
+        // Read first: a write by every request would send the cache line from core to core.
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
-        let now = self.at(Instant::now());
+        let now = self.millis(Instant::now());
         let answered_at = self.answered_at.load(Ordering::Relaxed);
-        if answered_at == 0 || answered_at + COARSE < now {
+        if answered_at == 0 || answered_at + CLOCK_RESOLUTION < now {
             self.answered_at.store(now, Ordering::Relaxed);
         }
     }
 
     /// Never zero.
-    fn at(&self, timestamp: Instant) -> u64 {
-        let millis = timestamp.saturating_duration_since(self.begun).as_millis();
+    fn millis(&self, timestamp: Instant) -> u64 {
+        let millis = timestamp.saturating_duration_since(self.epoch).as_millis();
         u64::try_from(millis).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// No server was found by an operation that was begun then. Says whether this was the failure that opens the
-    /// breaker.
+    /// An attempt that began then found no server. Says whether this was the failure that opens the breaker.
     ///
-    /// One that was begun before the last answer says nothing that the answer does not disprove: when a connection is
-    /// lost under load, many operations fail that were under way on it, while a new one already serves.
-    pub(in crate::store::redis) fn failed(&self, begun: Instant) -> bool {
+    /// One that began before the last answer says nothing that the answer does not disprove: when a connection is
+    /// lost under load, many attempts fail that were under way on it, while a new one already serves.
+    pub(crate) fn failed(&self, begun: Instant) -> bool {
         let answered_at = self.answered_at.load(Ordering::Relaxed);
-        if answered_at > 0 && self.at(begun) <= answered_at.saturating_add(COARSE) {
+        if answered_at > 0 && self.millis(begun) <= answered_at.saturating_add(CLOCK_RESOLUTION) {
             return false;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        failures >= ENOUGH && !self.open.swap(true, Ordering::Relaxed)
+        failures >= FAILURE_THRESHOLD && !self.open.swap(true, Ordering::Relaxed)
     }
 
-    /// The server was found again: whatever was begun before is over.
-    pub(in crate::store::redis) fn close(&self) {
-        let now = self.at(Instant::now());
+    /// The server was found again: attempts that began before do not count any more.
+    pub(crate) fn close(&self) {
+        let now = self.millis(Instant::now());
         self.answered_at.store(now, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         self.open.store(false, Ordering::Relaxed);
@@ -81,19 +80,19 @@ mod tests {
 
     use super::*;
 
-    /// An operation that is begun when everything of now is past.
+    /// When an attempt begins for which everything of now is past.
     fn later() -> Instant {
         Instant::now() + Duration::from_secs(1)
     }
 
     #[test]
     fn only_failures_in_a_row_open_it_and_only_once() {
-        let breaker = Breaker::new();
-        for _ in 1..ENOUGH {
+        let breaker = CircuitBreaker::new();
+        for _ in 1..FAILURE_THRESHOLD {
             assert!(!breaker.failed(Instant::now()));
         }
         breaker.answered();
-        for _ in 1..ENOUGH {
+        for _ in 1..FAILURE_THRESHOLD {
             assert!(!breaker.failed(later()));
         }
         assert!(!breaker.is_open());
@@ -105,15 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_before_the_last_answer_says_nothing() {
-        let breaker = Breaker::new();
+    fn attempts_that_began_before_the_last_answer_do_not_count() {
+        let breaker = CircuitBreaker::new();
         let begun = Instant::now();
         breaker.answered();
-        for _ in 0..10 * ENOUGH {
+        for _ in 0..10 * FAILURE_THRESHOLD {
             assert!(!breaker.failed(begun));
         }
         assert!(!breaker.is_open());
-        for _ in 0..ENOUGH {
+        for _ in 0..FAILURE_THRESHOLD {
             breaker.failed(later());
         }
         assert!(breaker.is_open());

@@ -4,13 +4,13 @@ use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::session::StoreError;
 
-/// The connection broke: another one may work at once.
-pub(in crate::store::redis) fn is_lost(error: &RedisError) -> bool {
+/// The connection is lost: another one may work at once.
+pub(crate) fn is_disconnect(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_connection_refusal()
 }
 
-pub(in crate::store::redis) fn into_store_error(error: RedisError) -> StoreError {
-    if is_away(&error) {
+pub(crate) fn into_store_error(error: RedisError) -> StoreError {
+    if is_unavailable(&error) {
         StoreError::Unreachable(describe(error))
     } else {
         StoreError::Failed(describe(error))
@@ -18,7 +18,7 @@ pub(in crate::store::redis) fn into_store_error(error: RedisError) -> StoreError
 }
 
 /// There is no server that could do anything for anybody.
-fn is_away(error: &RedisError) -> bool {
+pub(crate) fn is_unavailable(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
         || is_refused_database(error)
@@ -36,13 +36,8 @@ fn is_away(error: &RedisError) -> bool {
         )
 }
 
-/// The connection is of no use any more.
-pub(in crate::store::redis) fn is_broken(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_unrecoverable_error()
-}
-
 /// The connection leads to a server that is starting, or no longer the primary.
-pub(in crate::store::redis) fn is_unhealthy(error: &RedisError) -> bool {
+pub(crate) fn needs_reconnect(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Server(
@@ -74,7 +69,7 @@ fn describe(error: RedisError) -> String {
         return NO_PASSWORD.to_owned();
     }
     if is_refused_database(&error) {
-        return match error.detail().and_then(denied) {
+        return match error.detail().and_then(denied_command) {
             Some(denied) => format!("{NO_DATABASE}: NOPERM, {denied}"),
             None => NO_DATABASE.to_owned(),
         };
@@ -93,7 +88,7 @@ fn describe(error: RedisError) -> String {
         Some([(_, first), ..]) => {
             let told = first.details().and_then(|details| {
                 let alone = details.contains(NO_CLUSTER).then(|| NO_CLUSTER.to_owned());
-                alone.or_else(|| denied(details))
+                alone.or_else(|| denied_command(details))
             });
             match told {
                 Some(told) => format!("Redis answered {}: {told}", first.code()),
@@ -113,7 +108,7 @@ fn is_refused_database(error: &RedisError) -> bool {
 
 /// What the user may not do, in Redis' own words and without an argument of the command. Inside a script Redis does not
 /// name the command.
-fn denied(sentence: &str) -> Option<String> {
+fn denied_command(sentence: &str) -> Option<String> {
     if sentence.contains("executing the script can't run") {
         return Some(format!("{NO_COMMAND}a command in a script"));
     }
@@ -131,7 +126,7 @@ fn denied(sentence: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::denied;
+    use super::denied_command;
 
     #[test]
     fn of_a_refusal_only_the_commands_name_is_kept() {
@@ -165,7 +160,7 @@ mod tests {
                 Some("no permissions to access a key"),
             ),
         ] {
-            assert_eq!(denied(sentence).as_deref(), command);
+            assert_eq!(denied_command(sentence).as_deref(), command);
         }
     }
 }

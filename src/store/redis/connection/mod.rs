@@ -1,119 +1,174 @@
-//! The connections, and how commands are sent over them.
+//! How commands reach Redis, and what happens while it does not answer. Knows no session.
 
-pub(in crate::store::redis) mod address;
-pub(in crate::store::redis) mod budget;
-pub(in crate::store::redis) mod circuit_breaker;
-pub(in crate::store::redis) mod cluster;
-pub(in crate::store::redis) mod error;
-pub(in crate::store::redis) mod nodes;
-pub(in crate::store::redis) mod pool;
-pub(in crate::store::redis) mod reply;
+pub(crate) mod address;
+pub(crate) mod circuit_breaker;
+pub(crate) mod cluster;
+pub(crate) mod error;
+pub(crate) mod nodes;
+pub(crate) mod pool;
+pub(crate) mod reply;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
+use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline, Value};
 use futures_util::future::{FutureExt, select_ok, try_join_all};
+use tokio::time::{sleep, timeout};
 
-use self::address::Server;
-use self::circuit_breaker::Breaker;
+use self::address::{AddressError, Topology};
+use self::circuit_breaker::CircuitBreaker;
 use self::cluster::Cluster;
+use self::cluster::slots::NodeAddress;
 use self::error::into_store_error;
 use self::pool::SharedPool;
+use self::pool::connection::RoundTrip;
 use self::pool::connector::Connector;
 use self::reply::read;
-use crate::session::{ConnectionCount, SessionId, StoreError};
-use crate::store::redis::AddressError;
-use crate::store::redis::keys::session_key;
-use crate::store::redis::sessions::record::Fields;
+use crate::session::{ConnectionCount, StoreError};
 
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many keys a cluster is asked about at once to find one of a node that serves: of three nodes two may be silent.
+/// How many keys a cluster is probed with at once to find one of a node that serves: of three nodes two may be silent.
 const CLUSTER_PROBES: usize = 8;
 
-/// Whom commands are sent to, and whether anybody is there.
-pub(super) struct Connections {
-    pub(super) to: Topology,
-    budget: Duration,
-    pub(super) breaker: Breaker,
+/// How often an unavailable server is probed.
+const PROBE_EVERY: Duration = Duration::from_millis(100);
+
+/// Sends commands to Redis. While the circuit breaker is open they fail at once.
+///
+/// It sets no time to a query: whoever cannot wait any longer drops it, and [`RoundTrip`] judges it then.
+pub(crate) struct RedisClient {
+    servers: Servers,
+    timeout: Duration,
+    breaker: CircuitBreaker,
+    probe_key: fn() -> String,
 }
 
-pub(super) enum Topology {
+enum Servers {
     /// One server, or the primary that Sentinels name.
     Standalone(Arc<SharedPool>),
     Cluster(Arc<Cluster>),
 }
 
-impl fmt::Debug for Connections {
+impl fmt::Debug for RedisClient {
     // The pool's own output would show the address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections")
-            .field("budget", &self.budget)
+        f.debug_struct("RedisClient")
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
 
-impl Connections {
+impl RedisClient {
     /// `connections`: how many to one server; in a cluster there is one to each node.
-    pub(super) fn to(
-        server: Server,
+    /// `timeout`: how long a request waits for Redis in all.
+    /// `probe_key` names another key each time, of the kind that requests use, which nobody has.
+    pub(crate) fn new(
+        topology: Topology,
         connections: usize,
-        budget: Duration,
-    ) -> Result<Self, AddressError> {
-        let to = Topology::of(server, connections, budget).map_err(|_| AddressError::Unreadable)?;
-        Ok(Self {
-            to,
-            budget,
-            breaker: Breaker::new(),
-        })
+        timeout: Duration,
+        probe_key: fn() -> String,
+    ) -> Result<Arc<Self>, AddressError> {
+        // An answer that takes longer does not come.
+        let patience = timeout / 2;
+        let pool = |connector| SharedPool::new(connector, connections, CONNECT_TIMEOUT, patience);
+        let servers = match topology {
+            Topology::Standalone(server) => Connector::to_server(server, CONNECT_TIMEOUT)
+                .and_then(pool)
+                .map(Servers::Standalone),
+            Topology::Sentinel(sentinels) => Connector::to_primary(sentinels, CONNECT_TIMEOUT)
+                .and_then(pool)
+                .map(Servers::Standalone),
+            Topology::Cluster(nodes) => {
+                Cluster::new(&nodes, patience, probe_key).map(Servers::Cluster)
+            }
+        };
+        Ok(Arc::new(Self {
+            servers: servers.map_err(|_| AddressError::Unreadable)?,
+            timeout,
+            breaker: CircuitBreaker::new(),
+            probe_key,
+        }))
     }
 
-    /// The whole time that one call may take.
-    pub(super) fn budget(&self) -> Duration {
-        self.budget
+    /// How long a request waits for Redis in all.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
-    pub(super) fn count(&self) -> ConnectionCount {
-        match &self.to {
-            Topology::Standalone(pool) => pool.count(),
-            Topology::Cluster(cluster) => cluster.count(),
+    /// Gives work that is no request's, and so has no deadline, the time that a request has.
+    pub(crate) async fn with_timeout<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let outcome = timeout(self.timeout, work).await;
+        outcome.unwrap_or(Err(StoreError::Timeout(self.timeout)))
+    }
+
+    pub(crate) fn count(&self) -> ConnectionCount {
+        match &self.servers {
+            Servers::Standalone(pool) => pool.count(),
+            Servers::Cluster(cluster) => cluster.count(),
         }
     }
 
-    /// Asks whether sessions could be used, as a request does: reads and renews one that does not exist.
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Cluster(_))
+    }
+
+    /// Whether it is known that the server does not answer.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Asks whether the server can be used, as a request does: reads and renews a key that does not exist.
     ///
     /// A `PING` is answered by a replica and by a server that must not write, too; and a replica that has lost its
     /// primary refuses to read, and says only to a write that it is a replica. In a cluster it is enough that one node
-    /// serves: an instance that is taken out for the sake of the others' sessions would help nobody.
-    pub(super) async fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
-        let questions = if self.is_cluster() { CLUSTER_PROBES } else { 1 };
-        let probes = (0..questions).map(|_| self.probe_one().boxed());
+    /// serves: an instance that is taken out for the sake of the others' keys would help nobody.
+    pub(crate) async fn check(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.fail_if_unavailable()?;
+        self.probe().await
+    }
+
+    async fn probe(self: &Arc<Self>) -> Result<(), StoreError> {
+        let probes = if self.is_cluster() { CLUSTER_PROBES } else { 1 };
+        let probes = (0..probes).map(|_| {
+            let key = (self.probe_key)();
+            let mut touch = Pipeline::with_capacity(2);
+            touch.hgetall(&key).expire(&key, 1);
+            async move { read::<(Value, Value)>(self.attempt(None, &touch).await?) }.boxed()
+        });
         select_ok(probes).await.map(drop)
     }
 
-    async fn probe_one(self: &Arc<Self>) -> Result<(), StoreError> {
-        let nobody = session_key(&SessionId::generate());
-        let mut touch = Pipeline::with_capacity(2);
-        let (_, ()): (Fields, ()) = self.run(touch.hgetall(&nobody).expire(&nobody, 1)).await?;
-        Ok(())
-    }
-
-    /// Runs commands of one key in one round trip; an error among the answers is the error of all.
-    pub(super) async fn run<T: FromRedisValue>(
+    /// Sends commands of one key in one round trip; an error among the answers is the error of all.
+    pub(crate) async fn query<T: FromRedisValue>(
         self: &Arc<Self>,
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
         read(self.send(commands).await?)
     }
 
-    /// Runs commands of one key each, and returns the answer of each, errors among them.
+    /// Sends commands of one key in one round trip, and returns the answer of each, errors among them.
+    ///
+    /// Once more, on another connection, if the first was lost. So the commands must be such that doing them twice is
+    /// as good as once: a lost reply does not tell whether they were done.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+    ) -> Result<Vec<Value>, StoreError> {
+        self.fail_if_unavailable()?;
+        self.attempt(None, commands).await
+    }
+
+    /// Sends commands of one key each, and returns the answer of each, errors among them.
     ///
     /// What stands in a later stage is done after all of the earlier ones. In one round trip, or in a cluster in one
     /// for each stage.
-    pub(super) async fn run_each<const STAGES: usize>(
+    pub(crate) async fn pipeline<const STAGES: usize>(
         self: &Arc<Self>,
         stages: [Vec<Cmd>; STAGES],
     ) -> Result<Vec<Value>, StoreError> {
@@ -135,44 +190,73 @@ impl Connections {
         Ok(answers)
     }
 
-    pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.to, Topology::Cluster(_))
-    }
-
-    /// Whether one silent or lost node says nothing of the whole, because another one is well.
-    pub(super) fn some_node_is_well(&self) -> bool {
-        match &self.to {
-            Topology::Standalone(_) => false,
-            Topology::Cluster(cluster) => cluster.some_node_is_well(),
+    fn fail_if_unavailable(&self) -> Result<(), StoreError> {
+        if self.is_unavailable() {
+            let reason = "it has not answered lately".to_owned();
+            return Err(StoreError::Unreachable(reason));
         }
+        Ok(())
     }
 
-    /// Sends commands in one piece; once more, on another connection, if the first was lost.
-    ///
-    /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
-    /// they were done.
-    pub(super) async fn send(
+    /// Sends commands to a node of a cluster, or without one to whoever has their key. The circuit breaker learns what
+    /// comes of it.
+    async fn attempt(
         self: &Arc<Self>,
+        node: Option<&NodeAddress>,
         commands: &Pipeline,
     ) -> Result<Vec<Value>, StoreError> {
-        let outcome = match &self.to {
-            Topology::Standalone(pool) => pool.send(commands).await,
-            Topology::Cluster(cluster) => cluster.send(commands).await,
+        let failed = |begun| self.failed(begun);
+        let mut round_trip = RoundTrip::new(self.timeout / 2, Some(&failed));
+        let outcome = match (&self.servers, node) {
+            (Servers::Standalone(pool), _) => pool.send(commands, &mut round_trip).await,
+            (Servers::Cluster(cluster), None) => cluster.send(commands, &mut round_trip).await,
+            (Servers::Cluster(cluster), Some(node)) => {
+                cluster.send_to(node, commands, &mut round_trip).await
+            }
         };
+        if round_trip.settle(&outcome) {
+            self.breaker.answered();
+        }
         outcome.map_err(into_store_error)
+    }
+
+    /// An attempt that began then found no server. Where one node of a cluster is well, that says nothing of the whole.
+    fn failed(self: &Arc<Self>, begun: Instant) {
+        let is_some_node_well = match &self.servers {
+            Servers::Standalone(_) => false,
+            Servers::Cluster(cluster) => cluster.is_some_node_well(),
+        };
+        if !is_some_node_well && self.breaker.failed(begun) {
+            tracing::error!("Redis is unavailable: requests are not kept waiting for it");
+            tokio::spawn(probe_until_available(Arc::downgrade(self)));
+        }
     }
 }
 
-impl Topology {
-    fn of(server: Server, connections: usize, budget: Duration) -> RedisResult<Self> {
-        // An answer that takes longer than this is one that does not come.
-        let patience = budget / 2;
-        let connector = match server {
-            Server::One(info) => Connector::to_server(info, CONNECTING)?,
-            Server::Sentinel(sentinels) => Connector::to_primary(sentinels, CONNECTING)?,
-            Server::Cluster(nodes) => return Ok(Self::Cluster(Cluster::new(&nodes, patience)?)),
+/// Meanwhile requests fail at once, so nobody else makes connections.
+async fn probe_until_available(client: Weak<RedisClient>) {
+    let closing = CloseOnDrop(Weak::clone(&client));
+    loop {
+        sleep(PROBE_EVERY).await;
+        let Some(client) = client.upgrade() else {
+            return;
         };
-        let pool = SharedPool::new(connector, connections, CONNECTING, patience)?;
-        Ok(Self::Standalone(pool))
+        let answer = client.with_timeout(client.probe()).await;
+        if matches!(answer, Ok(()) | Err(StoreError::Failed(_))) {
+            drop(closing);
+            tracing::info!("Redis is available again");
+            return;
+        }
+    }
+}
+
+/// Closes the breaker when the probing ends, with its runtime too: requests must then try again.
+struct CloseOnDrop(Weak<RedisClient>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.upgrade() {
+            client.breaker.close();
+        }
     }
 }

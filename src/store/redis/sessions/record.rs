@@ -1,4 +1,4 @@
-//! How a session is written in its hash.
+//! How a session is written in its hash, and how the answers about one are read.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,15 +7,16 @@ use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::client::Client;
 use crate::clock::from_unix_time;
-use crate::session::Session;
+use crate::session::{Session, StoreError};
+use crate::store::redis::connection::reply::read;
 
-/// The hash as Redis answers it; bytes that are no text become U+FFFD, as in every other lenient reader.
+/// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD, as in every other lenient reader.
 #[derive(Default)]
-pub(in crate::store::redis) struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// A hash without `user` is none.
-    pub(in crate::store::redis) fn are_a_session(&self) -> bool {
+    /// A hash without `user` is no session.
+    pub(crate) fn are_a_session(&self) -> bool {
         self.0.iter().any(|(name, _)| name == USER)
     }
 }
@@ -27,24 +28,24 @@ impl FromRedisValue for Fields {
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
         };
+        let fields = fields.into_iter();
         Ok(Self(
             fields
-                .into_iter()
                 .map(|(name, value)| (text(name), text(value)))
                 .collect(),
         ))
     }
 }
 
-pub(in crate::store::redis) const USER: &str = "user";
+pub(crate) const USER: &str = "user";
 const STATUS: &str = "status";
-/// Written by a script, by Redis' clock; `_created` stands there too.
+/// Written by the script `CREATE` too.
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";
 
-/// A hash without `user` is no session.
-pub(in crate::store::redis) fn session(Fields(fields): Fields) -> Option<Session> {
+/// The session in a hash; `None` for a hash without `user`.
+pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
     let (mut user, mut status, mut created_at) = (None, String::new(), None);
     let mut client = Client::default();
     let mut data = BTreeMap::new();
@@ -74,8 +75,8 @@ fn timestamp(text: &str) -> Option<SystemTime> {
     text.parse().ok().map(from_unix_time)
 }
 
-/// All but its beginning.
-pub(in crate::store::redis) fn pairs(session: &Session) -> Vec<(String, String)> {
+/// The fields of a session, `_created` aside.
+pub(crate) fn pairs(session: &Session) -> Vec<(String, String)> {
     let ours = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),
@@ -86,4 +87,26 @@ pub(in crate::store::redis) fn pairs(session: &Session) -> Vec<(String, String)>
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .chain(session.data.clone())
         .collect()
+}
+
+/// The answer to `HGET` for a session's user; a key that holds something else has none.
+pub(crate) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
+    if answers.iter().any(is_wrong_type) {
+        return Ok(None);
+    }
+    let (user,): (Option<Vec<u8>>,) = read(answers)?;
+    Ok(user.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The answers to `HGETALL` and `PTTL`; a key that holds something else has no fields.
+pub(crate) fn fields_and_pttl(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
+    if answers.first().is_some_and(is_wrong_type) {
+        let (left,) = read(answers.split_off(1))?;
+        return Ok((Fields::default(), left));
+    }
+    read(answers)
+}
+
+fn is_wrong_type(value: &Value) -> bool {
+    matches!(value, Value::ServerError(error) if error.code() == "WRONGTYPE")
 }

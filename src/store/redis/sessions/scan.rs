@@ -1,53 +1,45 @@
-//! A walk over all keys that sessions have, on all servers.
+//! A walk over the keys of all sessions on all servers, for an operator.
 
-use deadpool_redis::redis::{Pipeline, cmd};
+use std::collections::BTreeMap;
 
-use crate::session::{SessionId, StoreError};
-use crate::store::redis::RedisStore;
+use deadpool_redis::redis::{Cmd, Pipeline, cmd};
+use futures_util::future::join_all;
+
+use crate::session::{ActiveSession, EndedSession, SessionHandle, SessionId, StoreError};
 use crate::store::redis::connection::nodes::Node;
-use crate::store::redis::keys::{id_in, session_key};
+use crate::store::redis::keys::{id_in, session_key, unused_session_key};
+use crate::store::redis::sessions::index::Removed;
+use crate::store::redis::sessions::record::{USER, fields_and_pttl, owner};
+use crate::store::redis::sessions::store::RedisStore;
 
 /// How many keys Redis looks at in one step, which it does not interrupt for others.
-const AT_ONCE: usize = 1000;
+const SCAN_COUNT: usize = 1000;
 
-/// A walk by `SCAN`, which unlike `KEYS` lets others go on between its steps.
+/// A walk by `SCAN`, which unlike `KEYS` lets others go on between its steps. Each step has the time that a request has.
 ///
 /// A server that does not answer is left out, so that the others are seen all the same; [`finish`](Self::finish) tells
 /// of it.
-pub(in crate::store::redis) struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     store: &'a RedisStore,
     /// Those that are still to come, and behind them the one under way with the cursor that it gave.
     nodes: Vec<(Node, u64)>,
     failure: Option<StoreError>,
 }
 
-impl RedisStore {
-    pub(in crate::store::redis) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
-        let nodes = self.connections.nodes();
-        let nodes = self.connections.within_budget(nodes).await?;
-        // What is read of the sessions is dated by Redis' clock. Where that does not answer, the walk tells of it.
-        let nobody = session_key(&SessionId::generate());
-        let mut any = Pipeline::with_capacity(2);
-        let asked = self.run_dated::<(bool,)>(any.exists(nobody));
-        drop(self.connections.within_budget(asked).await);
-        Ok(Scan {
-            store: self,
-            nodes: nodes.into_iter().rev().map(|node| (node, 0)).collect(),
-            failure: None,
-        })
-    }
-}
-
 impl Scan<'_> {
     /// The next ids, perhaps none this time and perhaps some for a second time; `None` at the end.
-    pub(in crate::store::redis) async fn next(&mut self) -> Option<Vec<SessionId>> {
+    pub(crate) async fn next(&mut self) -> Option<Vec<SessionId>> {
         while let Some((node, cursor)) = self.nodes.pop() {
-            match self.step(&node, cursor).await {
-                Ok((next, ids)) => {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg("session:*");
+            scan.arg("COUNT").arg(SCAN_COUNT);
+            match self.store.client.ask(&node, &scan).await {
+                Ok((next, keys)) => {
                     if next != 0 {
                         self.nodes.push((node, next));
                     }
-                    return Some(ids);
+                    let keys: Vec<Vec<u8>> = keys;
+                    return Some(keys.iter().filter_map(|key| id_in(key)).collect());
                 }
                 Err(error) => self.note(error),
             }
@@ -55,18 +47,8 @@ impl Scan<'_> {
         None
     }
 
-    async fn step(&self, node: &Node, cursor: u64) -> Result<(u64, Vec<SessionId>), StoreError> {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg("session:*");
-        scan.arg("COUNT").arg(AT_ONCE);
-        let connections = &self.store.connections;
-        let step = connections.ask(node, &scan);
-        let (next, keys): (u64, Vec<Vec<u8>>) = connections.within_budget(step).await?;
-        Ok((next, keys.iter().filter_map(|key| id_in(key)).collect()))
-    }
-
-    /// Something went wrong with what the last step found: its server is left out from here on.
-    pub(in crate::store::redis) fn give_up(&mut self, error: StoreError) {
+    /// What was done with the last ids failed: their server is left out from here on.
+    pub(crate) fn leave_out(&mut self, error: StoreError) {
         // A server whose walk has begun stands last, with a cursor.
         self.nodes.pop_if(|(_, cursor)| *cursor != 0);
         self.note(error);
@@ -77,7 +59,97 @@ impl Scan<'_> {
     }
 
     /// Fails where a server was left out.
-    pub(in crate::store::redis) fn finish(self) -> Result<(), StoreError> {
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
         self.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl RedisStore {
+    pub(crate) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
+        let nodes = self.client.with_timeout(self.client.nodes()).await?;
+        // What is read of the sessions is dated by Redis' clock. Where that does not answer, the walk tells of it.
+        let mut any = Pipeline::with_capacity(2);
+        let asked = self.query_dated::<(bool,)>(any.exists(unused_session_key()));
+        drop(self.client.with_timeout(asked).await);
+        Ok(Scan {
+            store: self,
+            nodes: nodes.into_iter().rev().map(|node| (node, 0)).collect(),
+            failure: None,
+        })
+    }
+
+    /// Those that are alive; a key that holds something else is no session.
+    pub(crate) async fn active_among(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
+        let now = self.clock.now();
+        let look = ids.iter().map(|id| {
+            let key = session_key(id);
+            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
+        });
+        let answers = self.client.with_timeout(self.ask_each(look.collect()));
+        let mut found = Vec::new();
+        for (id, answers) in ids.iter().zip(answers.await?) {
+            let (fields, left) = answers.and_then(fields_and_pttl)?;
+            let active = self.active(fields, left, now);
+            found.extend(active.map(|active| (SessionHandle::from(id), active)));
+        }
+        Ok(found)
+    }
+
+    /// Ends those of the sessions that are there, whoever's they are; by their keys alone, because another process may
+    /// let them live longer than this one would.
+    pub(crate) async fn remove_all(
+        &self,
+        ids: &[SessionId],
+        why: &EndedSession,
+    ) -> Result<Removed, StoreError> {
+        let mut of_users: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
+        for (id, user) in ids.iter().zip(self.owners(ids).await?) {
+            if let Some(user) = user? {
+                of_users.entry(user).or_default().push(*id);
+            }
+        }
+        let remove = of_users.iter().map(|(user, ids)| async move {
+            let why = why.of(user);
+            self.remove(user, ids, Some(&why)).await
+        });
+        let mut all = Removed::default();
+        for outcome in join_all(remove).await {
+            match outcome {
+                Ok(removed) => {
+                    all.ended.extend(removed.ended);
+                    all.failure = all.failure.or(removed.failure);
+                }
+                Err(error) => all.failure = Some(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Lists those of the sessions that are these users'.
+    pub(crate) async fn restore(
+        &self,
+        users: &[String],
+        ids: &[SessionId],
+    ) -> Result<(), StoreError> {
+        for (id, owner) in ids.iter().zip(self.owners(ids).await?) {
+            let owner = owner?;
+            if let Some(user) = users.iter().find(|user| owner.as_ref() == Some(user)) {
+                self.add(id, user).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose sessions they are; `None` where there is none.
+    async fn owners(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<Result<Option<String>, StoreError>>, StoreError> {
+        let look = ids.iter().map(|id| vec![Cmd::hget(session_key(id), USER)]);
+        let answers = self.ask_each(look.collect()).await?.into_iter();
+        Ok(answers.map(|answers| answers.and_then(owner)).collect())
     }
 }

@@ -1,52 +1,41 @@
-//! How Redis is, for the metrics.
+//! An estimate of how many sessions there are, for the metrics.
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value, cmd};
 
-use crate::session::{StoreError, StoreStats};
-use crate::store::redis::RedisStore;
+use crate::session::StoreError;
 use crate::store::redis::connection::reply::read;
 use crate::store::redis::keys::id_in;
+use crate::store::redis::sessions::store::RedisStore;
 
-/// How many keys are drawn; in a cluster the primaries are asked in turn. Of a million keys,
-/// half of them sessions, the estimate is then within 48,000 of the truth (three standard deviations); a scrape costs
-/// some 50 kB and no walk through the keys.
-const DRAWN: usize = 1000;
+/// How many keys are drawn; in a cluster the primaries are asked in turn. Of a million keys, half of them sessions, the
+/// estimate is then within 48,000 of the truth (three standard deviations); a scrape costs some 50 kB and no `SCAN`.
+const SAMPLE_SIZE: usize = 1000;
 
 impl RedisStore {
-    pub(in crate::store::redis) async fn do_stats(&self) -> StoreStats {
-        let sample = self.connections.within_budget(self.draw()).await.ok();
-        StoreStats {
-            active: sample.as_ref().map(Sample::estimate),
-            active_error: sample.as_ref().map(Sample::error),
-            circuit_open: Some(self.connections.are_out()),
-            connections: Some(self.connections.count()),
-            ..StoreStats::default()
-        }
-    }
-
-    /// About how many sessions there are: that part of all keys which are sessions among some drawn at random.
-    /// Redis counts keys by database only, and an index of our own would cost a write for each session.
-    async fn draw(&self) -> Result<Sample, StoreError> {
+    /// Draws keys at random: the share of sessions among them tells how many sessions there are. Redis counts keys by
+    /// database only, and an index of our own would cost a write for each session.
+    pub(crate) async fn draw_sample(&self) -> Result<Sample, StoreError> {
         let mut commands = vec![cmd("DBSIZE")];
-        commands.resize(1 + DRAWN, cmd("RANDOMKEY"));
-        read(self.connections.run_each([commands]).await?)
+        commands.resize(1 + SAMPLE_SIZE, cmd("RANDOMKEY"));
+        let answers = self.client.pipeline([commands]);
+        read(self.client.with_timeout(answers).await?)
     }
 }
 
-struct Sample {
+pub(crate) struct Sample {
     keys: u64,
     drawn: u64,
     sessions: u64,
 }
 
 impl Sample {
-    fn estimate(&self) -> u64 {
+    pub(crate) fn estimate(&self) -> u64 {
         let scaled = self.keys.saturating_mul(self.sessions) + self.drawn / 2;
         scaled.checked_div(self.drawn).unwrap_or(0)
     }
 
     /// Three times the standard deviation of the estimate, rounded up: beyond it lies one estimate in 370.
-    fn error(&self) -> u64 {
+    pub(crate) fn error(&self) -> u64 {
         let [keys, drawn, sessions] = [self.keys, self.drawn, self.sessions].map(u128::from);
         // One of each kind more than was drawn (Laplace): where all that was drawn was of one kind, the rest may not be.
         let spread = (sessions + 1) * (drawn - sessions + 1);
@@ -62,7 +51,7 @@ impl FromRedisValue for Sample {
         let keys = answers.next().map_or(Ok(0), u64::from_redis_value)?;
         let (mut drawn, mut sessions) = (0, 0);
         for answer in answers {
-            // None: the database has become empty.
+            // `None`: the database has become empty.
             if let Some(key) = Option::<Vec<u8>>::from_redis_value(answer)? {
                 drawn += 1;
                 sessions += u64::from(id_in(&key).is_some());

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted.
+//! The certificate authorities that are trusted.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,11 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::store::redis::AddressError;
+use crate::store::redis::connection::address::AddressError;
 
-/// The system's roots and what is in this PEM file: the client would take the file alone.
-pub(in crate::store::redis) fn with(file: &Path) -> Result<TlsCertificates, AddressError> {
-    let refuse =
-        |problem: String| AddressError::Authorities(format!("{}: {problem}", file.display()));
+/// The system's roots and those in a PEM file: the client library would trust the file's alone.
+pub(crate) fn read(file: &Path) -> Result<TlsCertificates, AddressError> {
+    let refuse = |problem: String| AddressError::CaFile(format!("{}: {problem}", file.display()));
     let text = fs::read(file).map_err(|error| refuse(error.to_string()))?;
     let own = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<Vec<_>, _>>()
@@ -24,16 +23,16 @@ pub(in crate::store::redis) fn with(file: &Path) -> Result<TlsCertificates, Addr
     if !own.iter().all(is_usable) {
         return Err(refuse("a certificate in it cannot be read".to_owned()));
     }
-    Ok(besides_the_systems(own))
+    Ok(with_system_roots(own))
 }
 
-/// The system's roots, read once: the client itself would read them for each connection.
-pub(in crate::store::redis) fn of_the_system() -> TlsCertificates {
-    besides_the_systems(Vec::new())
+/// The system's roots, read once: the client library would read them for each connection.
+pub(crate) fn system() -> TlsCertificates {
+    with_system_roots(Vec::new())
 }
 
-fn besides_the_systems(mut all: Vec<CertificateDer<'static>>) -> TlsCertificates {
-    // A root that the system has and nobody can read would not help either.
+fn with_system_roots(mut all: Vec<CertificateDer<'static>>) -> TlsCertificates {
+    // The system may have roots that rustls cannot read.
     let system = rustls_native_certs::load_native_certs().certs;
     all.extend(system.into_iter().filter(is_usable));
     let all: Vec<_> = all

@@ -1,4 +1,4 @@
-//! Who this side of a TLS connection is, where a server asks (`tls-auth-clients yes`).
+//! The certificate to show a server that asks its clients for one (`tls-auth-clients yes`).
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::ClientCertificate;
-use crate::store::redis::AddressError;
+use crate::store::redis::connection::address::AddressError;
 
-/// Reads a certificate (with those that lead to its authority, if any) and its key, and tries whether they can be used.
-pub(in crate::store::redis) fn read(
-    files: &ClientCertificate,
-) -> Result<ClientTlsConfig, AddressError> {
+/// Reads the certificate, with its chain if there is one, and its key, and tests whether rustls can use them.
+pub(crate) fn read(files: &ClientCertificate) -> Result<ClientTlsConfig, AddressError> {
     let ClientCertificate { certificate, key } = files;
     let no_certificate = |problem: &str| {
         AddressError::ClientCertificate(format!("{}: {problem}", certificate.display()))

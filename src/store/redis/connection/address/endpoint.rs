@@ -1,28 +1,72 @@
-//! How a server is reached, without what must stay secret.
+//! Where a server is, for the operator.
 
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 
 use crate::config::{RedisAddress, is_loopback};
-use crate::store::redis::AddressError;
-use crate::store::redis::connection::address::{Server, resolve};
+use crate::store::redis::connection::address::{AddressError, Topology, resolve};
 
-/// What the configured address says, for the judgement.
+/// What the configured address says, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub(crate) struct Endpoint {
     pub(crate) by: By,
     /// Hosts and ports, or the path of a socket.
     pub(crate) addresses: Vec<String>,
     /// Whether all of them are on this machine.
     pub(crate) local: bool,
     pub(crate) tls: Tls,
-    /// Whether the address has one for the server that holds the sessions.
+    /// Whether the address has a password for the server that holds the sessions.
     pub(crate) password: bool,
-    /// Who asks the server that holds the sessions.
+    /// The user on the server that holds the sessions.
     pub(crate) user: String,
 }
 
-impl Reach {
-    /// What is asked, and where.
+impl Endpoint {
+    /// Reads the address, and looks nothing up.
+    pub(crate) fn resolve(address: &RedisAddress) -> Result<Self, AddressError> {
+        Ok(match resolve(address)? {
+            Topology::Standalone(info) => {
+                Self::new(By::Server, &[info.addr()], &[info.redis_settings()])
+            }
+            Topology::Cluster(nodes) => {
+                let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();
+                let users: Vec<_> = nodes.iter().map(ConnectionInfo::redis_settings).collect();
+                Self::new(By::Cluster, &addresses, &users)
+            }
+            Topology::Sentinel(sentinels) => {
+                let addresses: Vec<_> = sentinels.addresses.iter().collect();
+                Self::new(By::Sentinels, &addresses, &[&sentinels.primary])
+            }
+        })
+    }
+
+    fn new(by: By, addresses: &[&ConnectionAddr], users: &[&RedisConnectionInfo]) -> Self {
+        let local = |address: &&ConnectionAddr| {
+            if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = address {
+                is_loopback(host)
+            } else {
+                true
+            }
+        };
+        let tls = match addresses.first() {
+            Some(ConnectionAddr::TcpTls { insecure: true, .. }) => Tls::Unverified,
+            Some(ConnectionAddr::TcpTls { .. }) => Tls::Verified,
+            _ => Tls::None,
+        };
+        Self {
+            by,
+            addresses: addresses.iter().map(|address| named(address)).collect(),
+            local: addresses.iter().all(local),
+            tls,
+            password: users.iter().all(|user| user.password().is_some()),
+            user: users
+                .first()
+                .and_then(|user| user.username())
+                .unwrap_or("default")
+                .to_owned(),
+        }
+    }
+
+    /// For a sentence: the kind of server, and its addresses.
     pub(crate) fn told(&self) -> String {
         let what = match self.by {
             By::Server => "Redis",
@@ -33,7 +77,7 @@ impl Reach {
     }
 }
 
-/// What stands at the address.
+/// The kind of server at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     Server,
@@ -41,56 +85,13 @@ pub(crate) enum By {
     Sentinels,
 }
 
-/// Whether others on the way can read along.
+/// Whether the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
     None,
-    /// `#insecure`: anybody's certificate is taken.
+    /// `#insecure`: any certificate is accepted.
     Unverified,
     Verified,
-}
-
-/// Reads the address, and looks nothing up.
-pub(crate) fn reach(address: &RedisAddress) -> Result<Reach, AddressError> {
-    Ok(match resolve(address)? {
-        Server::One(info) => of(By::Server, &[info.addr()], &[info.redis_settings()]),
-        Server::Cluster(nodes) => {
-            let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();
-            let users: Vec<_> = nodes.iter().map(ConnectionInfo::redis_settings).collect();
-            of(By::Cluster, &addresses, &users)
-        }
-        Server::Sentinel(sentinels) => {
-            let addresses: Vec<_> = sentinels.addresses.iter().collect();
-            of(By::Sentinels, &addresses, &[&sentinels.primary])
-        }
-    })
-}
-
-fn of(by: By, addresses: &[&ConnectionAddr], users: &[&RedisConnectionInfo]) -> Reach {
-    let local = |address: &&ConnectionAddr| {
-        if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = address {
-            is_loopback(host)
-        } else {
-            true
-        }
-    };
-    let tls = match addresses.first() {
-        Some(ConnectionAddr::TcpTls { insecure: true, .. }) => Tls::Unverified,
-        Some(ConnectionAddr::TcpTls { .. }) => Tls::Verified,
-        _ => Tls::None,
-    };
-    Reach {
-        by,
-        addresses: addresses.iter().map(|address| named(address)).collect(),
-        local: addresses.iter().all(local),
-        tls,
-        password: users.iter().all(|user| user.password().is_some()),
-        user: users
-            .first()
-            .and_then(|user| user.username())
-            .unwrap_or("default")
-            .to_owned(),
-    }
 }
 
 /// An IPv6 address stands in brackets.
@@ -109,7 +110,7 @@ mod tests {
     use crate::config::Secret;
 
     #[test]
-    fn an_address_tells_how_safe_the_way_is() {
+    fn an_address_tells_how_safe_the_transport_is() {
         for (url, by, addresses, local, tls, password) in [
             (
                 "redis://127.0.0.1",
@@ -176,8 +177,8 @@ mod tests {
                 false,
             ),
         ] {
-            let read = reach(&RedisAddress::Url(Secret::new(url))).unwrap();
-            let expected = Reach {
+            let read = Endpoint::resolve(&RedisAddress::Url(Secret::new(url))).unwrap();
+            let expected = Endpoint {
                 by,
                 addresses: addresses.split(' ').map(str::to_owned).collect(),
                 local,

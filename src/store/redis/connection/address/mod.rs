@@ -1,8 +1,8 @@
 //! From the configured address to what the Redis client connects with.
 
-pub(in crate::store::redis) mod ca;
-pub(in crate::store::redis) mod client_certificate;
-pub(in crate::store::redis) mod endpoint;
+pub(crate) mod ca;
+pub(crate) mod client_certificate;
+pub(crate) mod endpoint;
 
 use deadpool_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
@@ -15,7 +15,7 @@ use crate::config::RedisAddress;
 /// Why an address cannot be connected to. Never shows the address: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Not in any form that is known.
+    /// Not in a known form.
     #[error(
         "not the address of a Redis server; expected redis://[user:password@]host[:port][/database], \
          rediss://... for TLS, unix:///path/to/socket, redis-cluster://host:port?node=host2:port2 or \
@@ -27,30 +27,30 @@ pub enum AddressError {
         "the address of a Sentinel needs `?sentinelServiceName=NAME`, the name of the primary that it watches"
     )]
     ServiceMissing,
-    /// A part behind `?` that means nothing here.
+    /// An unknown parameter behind `?`.
     #[error(
         "something behind the `?` of the address is not known; there are node, and for Sentinels sentinelServiceName, \
          sentinelUsername and sentinelPassword"
     )]
     Parameter,
-    /// A user name or password with a character that ends it there.
+    /// A user name or password with a character that must be percent-encoded.
     #[error(
         "a user name or password in the address needs its special characters percent-encoded: @ as %40, / as %2F, \
          # as %23, ? as %3F, % as %25"
     )]
     Unescaped,
-    /// A user or password that is to be used at one node only.
+    /// A user or password of one node only.
     #[error(
         "`node=` in the address takes a host and a port; user and password stand before the first host, and are used at \
          all nodes"
     )]
     Node,
-    /// A database other than 0, in a cluster.
+    /// A cluster has database 0 only.
     #[error("a cluster has one database, without a number in the address")]
     Database,
     /// The file with the additional certificate authorities.
     #[error("the file with certificate authorities cannot be used: {0}")]
-    Authorities(String),
+    CaFile(String),
     /// The file with the client's certificate.
     #[error("the client certificate cannot be used: {0}")]
     ClientCertificate(String),
@@ -59,52 +59,49 @@ pub enum AddressError {
     ClientKey(String),
 }
 
-/// Whom to connect to.
-pub(in crate::store::redis) enum Server {
+/// What to connect to.
+pub(crate) enum Topology {
     /// One server.
-    One(ConnectionInfo),
+    Standalone(ConnectionInfo),
     /// A cluster, by some of its nodes.
     Cluster(Vec<ConnectionInfo>),
     /// A primary that Sentinels name.
     Sentinel(Sentinels),
 }
 
-/// The Sentinels, and what they are asked for.
-pub(in crate::store::redis) struct Sentinels {
-    pub(in crate::store::redis) addresses: Vec<ConnectionAddr>,
-    pub(in crate::store::redis) service: String,
-    pub(in crate::store::redis) tls: bool,
-    /// Whom to trust, where TLS is used.
-    pub(in crate::store::redis) authorities: Option<TlsCertificates>,
+pub(crate) struct Sentinels {
+    pub(crate) addresses: Vec<ConnectionAddr>,
+    /// The name of the primary that they watch.
+    pub(crate) service: String,
+    pub(crate) tls: bool,
+    /// The certificate authorities to trust, where TLS is used.
+    pub(crate) ca: Option<TlsCertificates>,
     /// The user, password and database on the primary.
-    pub(in crate::store::redis) primary: RedisConnectionInfo,
+    pub(crate) primary: RedisConnectionInfo,
     /// The user and password on the Sentinels themselves.
-    pub(in crate::store::redis) user: Option<String>,
-    pub(in crate::store::redis) password: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
 }
 
-impl Server {
-    pub(in crate::store::redis) fn is_tls(&self) -> bool {
+impl Topology {
+    pub(crate) fn is_tls(&self) -> bool {
         match self {
-            Self::One(info) => is_tls(info),
+            Self::Standalone(info) => is_tls(info),
             Self::Cluster(nodes) => nodes.iter().any(is_tls),
             Self::Sentinel(sentinels) => sentinels.tls,
         }
     }
 
-    /// The same, reached by TLS with only these authorities trusted.
-    pub(in crate::store::redis) fn trusting(
-        self,
-        authorities: &TlsCertificates,
-    ) -> Result<Self, AddressError> {
+    /// The same, with only these certificate authorities trusted.
+    pub(crate) fn with_ca(self, ca: &TlsCertificates) -> Result<Self, AddressError> {
         Ok(match self {
-            Self::One(info) => Self::One(trusting(info, authorities)?),
+            Self::Standalone(info) => Self::Standalone(with_ca(info, ca)?),
             Self::Cluster(nodes) => {
-                let nodes = nodes.into_iter().map(|node| trusting(node, authorities));
+                let nodes = nodes.into_iter().map(|node| with_ca(node, ca));
                 Self::Cluster(nodes.collect::<Result<_, _>>()?)
             }
             Self::Sentinel(sentinels) => Self::Sentinel(Sentinels {
-                authorities: Some(authorities.clone()),
+                ca: Some(ca.clone()),
                 ..sentinels
             }),
         })
@@ -115,22 +112,19 @@ fn is_tls(info: &ConnectionInfo) -> bool {
     matches!(info.addr(), ConnectionAddr::TcpTls { .. })
 }
 
-fn trusting(
-    info: ConnectionInfo,
-    authorities: &TlsCertificates,
-) -> Result<ConnectionInfo, AddressError> {
-    let client = Client::build_with_tls(info, authorities.clone())
-        .map_err(|error| AddressError::Authorities(error.to_string()))?;
+fn with_ca(info: ConnectionInfo, ca: &TlsCertificates) -> Result<ConnectionInfo, AddressError> {
+    let client = Client::build_with_tls(info, ca.clone())
+        .map_err(|error| AddressError::CaFile(error.to_string()))?;
     Ok(client.get_connection_info().clone())
 }
 
 /// Reads the address, and looks nothing up.
-pub(in crate::store::redis) fn resolve(address: &RedisAddress) -> Result<Server, AddressError> {
-    Ok(Server::One(match address {
+pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> {
+    Ok(Topology::Standalone(match address {
         RedisAddress::Url(url) => {
             refuse_unescaped(url.reveal())?;
-            match Several::parse(url.reveal())? {
-                Some(several) => return several.resolve(),
+            match MultiNodeUrl::parse(url.reveal())? {
+                Some(nodes) => return nodes.resolve(),
                 None => url
                     .reveal()
                     .into_connection_info()
@@ -194,7 +188,7 @@ fn at(address: ConnectionAddr, user: RedisConnectionInfo) -> Result<ConnectionIn
 }
 
 /// An address of several servers, with the parameters that other clients use too.
-struct Several {
+struct MultiNodeUrl {
     sentinels: bool,
     tls: bool,
     nodes: Vec<(String, u16)>,
@@ -204,7 +198,7 @@ struct Several {
     sentinel_password: Option<String>,
 }
 
-impl Several {
+impl MultiNodeUrl {
     /// `None` for an address of one server.
     fn parse(text: &str) -> Result<Option<Self>, AddressError> {
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -226,7 +220,7 @@ impl Several {
             .map_err(|_| AddressError::Unreadable)?
             .redis_settings()
             .clone();
-        let mut several = Self {
+        let mut read = Self {
             sentinels,
             tls,
             nodes: vec![host_and_port(&first, default_port)?],
@@ -244,30 +238,30 @@ impl Several {
                         return Err(AddressError::Node);
                     }
                     let node = host_and_port(&format!("redis://{value}"), default_port)?;
-                    several.nodes.push(node);
+                    read.nodes.push(node);
                 }
-                "sentinelServiceName" if sentinels => several.service = Some(value),
-                "sentinelUsername" if sentinels => several.sentinel_user = Some(value),
-                "sentinelPassword" if sentinels => several.sentinel_password = Some(value),
+                "sentinelServiceName" if sentinels => read.service = Some(value),
+                "sentinelUsername" if sentinels => read.sentinel_user = Some(value),
+                "sentinelPassword" if sentinels => read.sentinel_password = Some(value),
                 // Not shown: it may be the rest of a password.
                 _ => return Err(AddressError::Parameter),
             }
         }
-        Ok(Some(several))
+        Ok(Some(read))
     }
 
-    fn resolve(self) -> Result<Server, AddressError> {
+    fn resolve(self) -> Result<Topology, AddressError> {
         let Self { tls, user, .. } = self;
         let addresses = self
             .nodes
             .into_iter()
             .map(|(host, port)| tcp(host, port, tls));
         if self.sentinels {
-            return Ok(Server::Sentinel(Sentinels {
+            return Ok(Topology::Sentinel(Sentinels {
                 addresses: addresses.collect(),
                 service: self.service.ok_or(AddressError::ServiceMissing)?,
                 tls,
-                authorities: None,
+                ca: None,
                 primary: user,
                 user: self.sentinel_user,
                 password: self.sentinel_password,
@@ -277,7 +271,7 @@ impl Several {
             return Err(AddressError::Database);
         }
         let nodes = addresses.map(|address| at(address, user.clone()));
-        Ok(Server::Cluster(nodes.collect::<Result<_, _>>()?))
+        Ok(Topology::Cluster(nodes.collect::<Result<_, _>>()?))
     }
 }
 
@@ -297,14 +291,14 @@ mod tests {
     use super::*;
     use crate::config::Secret;
 
-    fn server(url: &str) -> Result<Server, AddressError> {
+    fn topology(url: &str) -> Result<Topology, AddressError> {
         resolve(&RedisAddress::Url(Secret::new(url)))
     }
 
     #[test]
     fn a_cluster_is_known_by_some_of_its_nodes() {
         let url = "rediss-cluster://ada:p%40ss@one.example:7001?node=two.example:7002&node=[::1]";
-        let Ok(Server::Cluster(nodes)) = server(url) else {
+        let Ok(Topology::Cluster(nodes)) = topology(url) else {
             unreachable!("a cluster")
         };
         let addresses: Vec<_> = nodes.iter().map(|node| node.addr().to_string()).collect();
@@ -323,7 +317,7 @@ mod tests {
     fn a_sentinel_is_asked_for_a_primary_by_name() {
         let url = "redis-sentinel://:secret@one.example?node=two.example:26380\
                    &sentinelServiceName=mymaster&sentinelUsername=s&sentinelPassword=t";
-        let Ok(Server::Sentinel(sentinels)) = server(url) else {
+        let Ok(Topology::Sentinel(sentinels)) = topology(url) else {
             unreachable!("sentinels")
         };
         let addresses: Vec<_> = sentinels
@@ -352,7 +346,7 @@ mod tests {
             ("redis-cluster://u:p@a?node=u:p%40b:1", AddressError::Node),
             ("redis-sentinel://a?node=b/1", AddressError::Node),
         ] {
-            assert_eq!(server(url).err(), Some(error), "{url}");
+            assert_eq!(topology(url).err(), Some(error), "{url}");
         }
     }
 
@@ -368,19 +362,19 @@ mod tests {
                 format!("redis-cluster://user:{password}@host?node=other"),
                 format!("redis-sentinel://user:{password}@host?sentinelServiceName=m"),
             ] {
-                assert_eq!(server(&url).err(), Some(AddressError::Unescaped), "{url}");
+                assert_eq!(topology(&url).err(), Some(AddressError::Unescaped), "{url}");
             }
         }
         // The last @ counts, and an encoded one is none.
         for url in ["redis://u:p@w@host:6379", "redis://u:p%40w@host:6379"] {
-            let Ok(Server::One(info)) = server(url) else {
+            let Ok(Topology::Standalone(info)) = topology(url) else {
                 unreachable!("{url}")
             };
             assert_eq!(info.addr().to_string(), "host:6379");
             assert_eq!(info.redis_settings().password(), Some("p@w"));
         }
         let url = "redis-sentinel://a?sentinelServiceName=m&sentinelPassword=p@w";
-        assert!(matches!(server(url), Ok(Server::Sentinel(_))));
-        assert!(server("unix:///run/a@b.sock?pass=p@w").is_ok());
+        assert!(matches!(topology(url), Ok(Topology::Sentinel(_))));
+        assert!(topology("unix:///run/a@b.sock?pass=p@w").is_ok());
     }
 }

@@ -4,7 +4,7 @@
 //! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops everybody (T36).
 //! Here a node that does not answer costs only those whose keys it has.
 
-pub(in crate::store::redis) mod slots;
+pub(crate) mod slots;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,19 +21,19 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use self::slots::{NodeAddress, Route, SlotRange, parse_slots, route};
-use crate::session::{ConnectionCount, SessionId};
+use crate::session::ConnectionCount;
 use crate::store::redis::connection::pool::SharedPool;
+use crate::store::redis::connection::pool::connection::RoundTrip;
 use crate::store::redis::connection::pool::connector::Connector;
-use crate::store::redis::keys::session_key;
 
 /// How long a connection to one node may take to be made.
-const CONNECTING: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The nodes are asked no more often than this which of them has which keys.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
 
 /// So many nodes that are well are asked at once; the first to answer is believed.
-const ASKED_AT_ONCE: usize = 3;
+const NODES_ASKED: usize = 3;
 
 /// How long the others have to contradict a node that sees the cluster as failed: it may be the one that is cut off.
 const GRACE: Duration = Duration::from_millis(250);
@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// How often one request follows a redirect.
 const MAX_REDIRECTS: usize = 3;
 
-pub(in crate::store::redis) struct Cluster {
+pub(crate) struct Cluster {
     seeds: Vec<NodeAddress>,
     /// How every node is reached, its host and port aside.
     like: ConnectionInfo,
@@ -52,6 +52,7 @@ pub(in crate::store::redis) struct Cluster {
     nodes: RwLock<BTreeMap<NodeAddress, Arc<ClusterNode>>>,
     refreshing: Mutex<Refreshing>,
     turn: AtomicUsize,
+    probe_key: fn() -> String,
 }
 
 struct ClusterNode {
@@ -76,9 +77,10 @@ struct View {
 }
 
 impl Cluster {
-    pub(in crate::store::redis) fn new(
+    pub(crate) fn new(
         seeds: &[ConnectionInfo],
         patience: Duration,
+        probe_key: fn() -> String,
     ) -> RedisResult<Arc<Self>> {
         let no_seed = || RedisError::from((ErrorKind::InvalidClientConfig, "no node is named"));
         let like = seeds.first().ok_or_else(no_seed)?.clone();
@@ -90,11 +92,12 @@ impl Cluster {
             nodes: RwLock::default(),
             refreshing: Mutex::default(),
             turn: AtomicUsize::new(0),
+            probe_key,
         }))
     }
 
     /// The connections to all nodes together.
-    pub(in crate::store::redis) fn count(&self) -> ConnectionCount {
+    pub(crate) fn count(&self) -> ConnectionCount {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let counts = nodes.values().map(|node| node.pool.count());
         counts.fold(ConnectionCount { open: 0, limit: 0 }, |all, one| {
@@ -105,47 +108,47 @@ impl Cluster {
         })
     }
 
-    pub(in crate::store::redis) fn some_node_is_well(&self) -> bool {
+    pub(crate) fn is_some_node_well(&self) -> bool {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         nodes.values().any(|node| node.pool.is_well())
     }
 
     /// Sends commands of one key, or a single one of none, and returns the answer of each.
-    pub(in crate::store::redis) async fn send(
+    pub(crate) async fn send(
         self: &Arc<Self>,
         commands: &Pipeline,
+        round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
         match route(commands) {
-            Route::Slot(slot) => self.send_to_owner(slot, commands).await,
+            Route::Slot(slot) => self.send_to_owner(slot, commands, round_trip).await,
             Route::Any => {
                 let nodes = self.primaries().await?;
                 let turn = self.turn.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1);
-                let node = nodes.get(turn).ok_or_else(nobody_has_it)?;
-                node.pool.send(commands).await
+                let node = nodes.get(turn).ok_or_else(no_known_owner)?;
+                node.pool.send(commands, round_trip).await
             }
             Route::Sum => self.sum(commands).await,
         }
     }
 
     /// Sends commands to one of the primaries.
-    pub(in crate::store::redis) async fn send_to(
-        self: &Arc<Self>,
+    pub(crate) async fn send_to(
+        &self,
         node: &NodeAddress,
         commands: &Pipeline,
+        round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
-        self.node(node)?.pool.send(commands).await
+        self.node(node)?.pool.send(commands, round_trip).await
     }
 
     /// Host and port of each primary, in order.
-    pub(in crate::store::redis) async fn addresses(
-        self: &Arc<Self>,
-    ) -> RedisResult<Vec<NodeAddress>> {
+    pub(crate) async fn addresses(self: &Arc<Self>) -> RedisResult<Vec<NodeAddress>> {
         let nodes = self.primaries().await?;
         Ok(nodes.iter().map(|node| node.address.clone()).collect())
     }
 
     async fn primaries(self: &Arc<Self>) -> RedisResult<Vec<Arc<ClusterNode>>> {
-        if self.knows_nobody() {
+        if self.knows_no_node() {
             self.refresh().await?;
         }
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +157,7 @@ impl Cluster {
 
     async fn sum(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let nodes = self.primaries().await?;
-        let answers = nodes.iter().map(|node| node.pool.send(commands));
+        let answers = nodes.iter().map(|node| node.pool.ask(commands));
         let mut sum = 0;
         for answer in try_join_all(answers).await?.into_iter().flatten() {
             let Value::Int(number) = answer else {
@@ -169,12 +172,13 @@ impl Cluster {
         self: &Arc<Self>,
         slot: Slot,
         commands: &Pipeline,
+        round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
         let mut node = self.owner(slot).await?;
         let mut asking = false;
         let mut redirects = 0;
         loop {
-            let outcome = node.send(commands, asking).await;
+            let outcome = node.send(commands, asking, round_trip).await;
             let redirect = outcome
                 .iter()
                 .flatten()
@@ -203,7 +207,7 @@ impl Cluster {
         } else {
             self.refresh().await?;
         }
-        self.known_owner(slot).ok_or_else(nobody_has_it)
+        self.known_owner(slot).ok_or_else(no_known_owner)
     }
 
     fn known_owner(&self, slot: Slot) -> Option<Arc<ClusterNode>> {
@@ -211,7 +215,7 @@ impl Cluster {
         slots.get(&slot).cloned()
     }
 
-    fn knows_nobody(&self) -> bool {
+    fn knows_no_node(&self) -> bool {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         slots.is_empty()
     }
@@ -231,10 +235,10 @@ impl Cluster {
             return Ok(Arc::clone(node));
         }
         let info = like(&self.like, address)?;
-        let connector = Connector::to_node(info, CONNECTING)?;
+        let connector = Connector::to_node(info, CONNECT_TIMEOUT)?;
         let node = Arc::new(ClusterNode {
             address: address.clone(),
-            pool: SharedPool::new(connector, 1, CONNECTING, self.patience)?,
+            pool: SharedPool::new(connector, 1, CONNECT_TIMEOUT, self.patience)?,
         });
         nodes.insert(address.clone(), Arc::clone(&node));
         Ok(node)
@@ -253,7 +257,7 @@ impl Cluster {
             return last.clone();
         }
         let cluster = Arc::clone(self);
-        let task = tokio::spawn(async move { cluster.look_around().await });
+        let task = tokio::spawn(async move { cluster.find_slots().await });
         let panicked =
             || RedisError::from((ErrorKind::Client, "asking a cluster's nodes panicked"));
         let refresh = task
@@ -268,30 +272,58 @@ impl Cluster {
     }
 
     /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays nobody.
-    async fn look_around(&self) -> RedisResult<()> {
-        let well = self.some_that_are_well();
-        if let Ok(view) = first_view(well, self.patience).await
+    async fn find_slots(&self) -> RedisResult<()> {
+        let well = self.some_well_nodes();
+        if let Ok(view) = self.first_view(well, self.patience).await
             && view.serves
         {
             return self.install(&view);
         }
         let seeds = self.seeds.iter().map(|seed| self.node(seed));
-        let view = first_view(seeds.collect::<RedisResult<_>>()?, CONNECTING).await?;
+        let view = self
+            .first_view(seeds.collect::<RedisResult<_>>()?, CONNECT_TIMEOUT)
+            .await?;
         // What a node remembers that sees the cluster as failed is better than nothing.
-        if view.serves || self.knows_nobody() {
+        if view.serves || self.knows_no_node() {
             self.install(&view)?;
         }
         Ok(())
     }
 
-    fn some_that_are_well(&self) -> Vec<Arc<ClusterNode>> {
+    /// What the first of these nodes says that serves; else what another one says, else the error.
+    async fn first_view(
+        &self,
+        nodes: Vec<Arc<ClusterNode>>,
+        patience: Duration,
+    ) -> RedisResult<View> {
+        let probe_key = (self.probe_key)();
+        let asking = nodes.iter().map(|node| node.view(&probe_key));
+        let mut asking = std::pin::pin!(asking.collect::<FuturesUnordered<_>>());
+        let mut deadline = Instant::now() + patience;
+        let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let mut best = Err(RedisError::from(silent));
+        loop {
+            match timeout_at(deadline, asking.next()).await {
+                Ok(Some(Ok(view))) if view.serves => return Ok(view),
+                Ok(Some(Ok(view))) => {
+                    best = Ok(view);
+                    deadline = deadline.min(Instant::now() + GRACE);
+                }
+                Ok(Some(Err(error))) if best.is_err() => best = Err(error),
+                Ok(Some(Err(_))) => {}
+                Ok(None) | Err(_) => return best,
+            }
+        }
+    }
+
+    fn some_well_nodes(&self) -> Vec<Arc<ClusterNode>> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let well: Vec<_> = nodes.values().filter(|node| node.pool.is_well()).collect();
         // Others the next time: one of them may be cut off from the rest.
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let from_there = well.iter().cycle().skip(first % well.len().max(1));
         from_there
-            .take(ASKED_AT_ONCE.min(well.len()))
+            .take(NODES_ASKED.min(well.len()))
             .map(|node| Arc::clone(node))
             .collect()
     }
@@ -320,9 +352,14 @@ struct Redirect {
 }
 
 impl ClusterNode {
-    async fn send(&self, commands: &Pipeline, asking: bool) -> RedisResult<Vec<Value>> {
+    async fn send(
+        &self,
+        commands: &Pipeline,
+        asking: bool,
+        round_trip: &mut RoundTrip<'_>,
+    ) -> RedisResult<Vec<Value>> {
         if !asking {
-            return self.pool.send(commands).await;
+            return self.pool.send(commands, round_trip).await;
         }
         let mut announced = Pipeline::with_capacity(2 * commands.len());
         for command in commands.cmd_iter() {
@@ -330,7 +367,7 @@ impl ClusterNode {
                 .add_command(cmd("ASKING"))
                 .add_command(command.clone());
         }
-        let answers = self.pool.send(&announced).await?;
+        let answers = self.pool.send(&announced, round_trip).await?;
         Ok(answers.into_iter().skip(1).step_by(2).collect())
     }
 
@@ -349,15 +386,15 @@ impl ClusterNode {
         Some(Redirect { to, asking })
     }
 
-    /// Asks for the slots, and by a command about no session whether it serves at all.
-    async fn view(&self) -> RedisResult<View> {
+    /// Asks for the slots, and by a command about a key that nobody has whether it serves at all.
+    async fn view(&self, probe_key: &str) -> RedisResult<View> {
         let mut question = Pipeline::with_capacity(2);
         question
             .add_command(cmd("CLUSTER").arg("SLOTS").clone())
-            .expire(session_key(&SessionId::generate()), 1);
-        let answers = self.pool.send(&question).await?;
+            .expire(probe_key, 1);
+        let answers = self.pool.ask(&question).await?;
         let [slots, probe] = answers.as_slice() else {
-            return Err(nobody_has_it());
+            return Err(no_known_owner());
         };
         if let Value::ServerError(error) = slots {
             return Err(RedisError::from(error.clone()));
@@ -380,31 +417,7 @@ fn is_failed(error: Option<ServerErrorKind>) -> bool {
     )
 }
 
-/// What the first of them says that serves; else of another one, else the error.
-async fn first_view(nodes: Vec<Arc<ClusterNode>>, patience: Duration) -> RedisResult<View> {
-    let asking = nodes
-        .iter()
-        .map(|node| node.view())
-        .collect::<FuturesUnordered<_>>();
-    let mut asking = std::pin::pin!(asking);
-    let mut until = Instant::now() + patience;
-    let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
-    let mut best = Err(RedisError::from(silent));
-    loop {
-        match timeout_at(until, asking.next()).await {
-            Ok(Some(Ok(view))) if view.serves => return Ok(view),
-            Ok(Some(Ok(view))) => {
-                best = Ok(view);
-                until = until.min(Instant::now() + GRACE);
-            }
-            Ok(Some(Err(error))) if best.is_err() => best = Err(error),
-            Ok(Some(Err(_))) => {}
-            Ok(None) | Err(_) => return best,
-        }
-    }
-}
-
-fn nobody_has_it() -> RedisError {
+fn no_known_owner() -> RedisError {
     RedisError::from((
         ErrorKind::ClusterConnectionNotFound,
         "no node of the cluster is known to have the key",

@@ -7,14 +7,14 @@ use deadpool_redis::redis::{Arg, Cmd, FromRedisValue, Pipeline, Value};
 
 /// Host and port of a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::store::redis) struct NodeAddress {
-    pub(in crate::store::redis) host: String,
-    pub(in crate::store::redis) port: u16,
+pub(crate) struct NodeAddress {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl NodeAddress {
     /// Reads `host:port`, as it stands in a redirect. Without a host it is the one that was asked.
-    pub(in crate::store::redis) fn parse(text: &str, asked: &Self) -> Option<Self> {
+    pub(crate) fn parse(text: &str, asked: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         Some(Self {
             host: known_host(Some(host), asked)?,
@@ -31,20 +31,20 @@ impl fmt::Display for NodeAddress {
 
 /// Slots that one primary has.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::store::redis) struct SlotRange {
+pub(crate) struct SlotRange {
     first: u16,
     last: u16,
-    pub(in crate::store::redis) primary: NodeAddress,
+    pub(crate) primary: NodeAddress,
 }
 
 impl SlotRange {
-    pub(in crate::store::redis) fn slots(&self) -> impl Iterator<Item = Slot> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
         (self.first..=self.last).filter_map(Slot::new)
     }
 }
 
 /// Reads the answer to `CLUSTER SLOTS` of the node that was asked. What it does not know is left out.
-pub(in crate::store::redis) fn parse_slots(answer: &Value, asked: &NodeAddress) -> Vec<SlotRange> {
+pub(crate) fn parse_slots(answer: &Value, asked: &NodeAddress) -> Vec<SlotRange> {
     let Value::Array(rows) = answer else {
         return Vec::new();
     };
@@ -92,7 +92,7 @@ fn known_host(host: Option<&str>, asked: &NodeAddress) -> Option<String> {
 
 /// To whom commands are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::redis) enum Route {
+pub(crate) enum Route {
     /// The primary that has the slot.
     Slot(Slot),
     /// All primaries; their numbers are added up.
@@ -102,7 +102,7 @@ pub(in crate::store::redis) enum Route {
 }
 
 /// Commands that are sent together have keys of one slot.
-pub(in crate::store::redis) fn route(commands: &Pipeline) -> Route {
+pub(crate) fn route(commands: &Pipeline) -> Route {
     if let Some(key) = commands.cmd_iter().find_map(key_of) {
         return Route::Slot(Slot::for_key(key));
     }

@@ -5,21 +5,27 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
-use deadpool_redis::redis::{Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use deadpool_redis::redis::{
+    ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd,
+};
 use tokio::time::timeout;
 
-use crate::store::redis::connection::error::{is_broken, is_unhealthy};
+use crate::store::redis::connection::error::{is_unavailable, needs_reconnect};
 
-/// How exactly it is remembered when a connection answered last, in microseconds: each request would otherwise write
-/// what all others read.
-const RESOLUTION: u64 = 10_000;
+/// How exactly the moment of a connection's last answer is remembered, in microseconds: each request would otherwise
+/// write what all others read.
+const CLOCK_RESOLUTION: u64 = 10_000;
 
 /// How often a connection is replaced because of what its server answers, in microseconds. A server that refuses
 /// everything for hours is then asked for two new connections a second, however many requests come.
 const REPLACE_EVERY: u64 = 500_000;
 
+/// How long a node of a cluster that could not be connected to is left alone, in microseconds, however many requests
+/// come.
+const CONNECT_EVERY: u64 = 100_000;
+
 /// What the connections to one server know of one another.
-pub(in crate::store::redis) struct Siblings {
+pub(crate) struct Siblings {
     epoch: Instant,
     /// Since when one of them has been silent or lost: those that have not answered since then may be, too.
     doubted_at: AtomicU64,
@@ -29,21 +35,12 @@ pub(in crate::store::redis) struct Siblings {
     failed_at: AtomicU64,
     /// Whether the last that was heard of the server is bad.
     troubled: AtomicBool,
-    /// Whether a new connection may lead to a server that does not refuse.
+    /// Whether a new connection may lead to a server that does not refuse; to a node of a cluster it does not.
     replaceable: bool,
 }
 
 impl Siblings {
-    pub(in crate::store::redis) fn new() -> Arc<Self> {
-        Self::with(true)
-    }
-
-    /// To a node of a cluster: a new connection leads to the same node again.
-    pub(in crate::store::redis) fn of_node() -> Arc<Self> {
-        Self::with(false)
-    }
-
-    fn with(replaceable: bool) -> Arc<Self> {
+    pub(crate) fn new(replaceable: bool) -> Arc<Self> {
         Arc::new(Self {
             replaceable,
             epoch: Instant::now(),
@@ -55,23 +52,23 @@ impl Siblings {
     }
 
     /// Never zero, which stands for "never".
-    fn at(&self, timestamp: Instant) -> u64 {
+    fn micros(&self, timestamp: Instant) -> u64 {
         let micros = timestamp.saturating_duration_since(self.epoch).as_micros();
         u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    pub(in crate::store::redis) fn is_troubled(&self) -> bool {
+    pub(crate) fn is_troubled(&self) -> bool {
         self.troubled.load(Ordering::Relaxed)
     }
 
-    pub(in crate::store::redis) fn set_troubled(&self, troubled: bool) {
+    fn set_troubled(&self, troubled: bool) {
         if self.is_troubled() != troubled {
             self.troubled.store(troubled, Ordering::Relaxed);
         }
     }
 
-    pub(in crate::store::redis) fn set_unreachable(&self) {
-        let now = self.at(Instant::now());
+    pub(crate) fn set_unreachable(&self) {
+        let now = self.micros(Instant::now());
         self.failed_at.store(now, Ordering::Relaxed);
         self.set_troubled(true);
     }
@@ -79,16 +76,16 @@ impl Siblings {
     /// Whether no connection is to be made yet, because a moment ago it was in vain.
     ///
     /// Only at a node of a cluster: where a whole store does not answer, the breaker keeps requests from it.
-    pub(in crate::store::redis) fn is_resting(&self) -> bool {
+    pub(crate) fn is_resting(&self) -> bool {
         let failed_at = self.failed_at.load(Ordering::Relaxed);
         !self.replaceable
             && failed_at > 0
-            && self.at(Instant::now()) < failed_at.saturating_add(CONNECT_EVERY)
+            && self.micros(Instant::now()) < failed_at.saturating_add(CONNECT_EVERY)
     }
 
     /// Whether a connection may be replaced because of its server's answers; if so, it must be.
-    pub(in crate::store::redis) fn may_replace(&self) -> bool {
-        let now = self.at(Instant::now());
+    pub(crate) fn may_replace(&self) -> bool {
+        let now = self.micros(Instant::now());
         let last = self.replaced_at.load(Ordering::Relaxed);
         (last == 0 || now >= last.saturating_add(REPLACE_EVERY))
             && self
@@ -98,12 +95,9 @@ impl Siblings {
     }
 }
 
-/// How long a node that could not be connected to is left alone, in microseconds, however many requests come.
-const CONNECT_EVERY: u64 = 100_000;
-
 /// Clones share the connection. Ends with the last of them.
 #[derive(Clone)]
-pub(in crate::store::redis) struct Connection {
+pub(crate) struct Connection {
     link: MultiplexedConnection,
     health: Arc<Health>,
 }
@@ -119,7 +113,7 @@ struct Health {
 
 /// Whether a connection should be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::redis) enum State {
+pub(crate) enum State {
     Well,
     /// Another one to the same server was silent or lost, and this one has not answered since.
     Doubtful,
@@ -130,11 +124,8 @@ pub(in crate::store::redis) enum State {
 
 impl Connection {
     /// A connection that was made at this moment.
-    pub(in crate::store::redis) fn new(
-        link: MultiplexedConnection,
-        siblings: Arc<Siblings>,
-    ) -> Self {
-        let now = siblings.at(Instant::now());
+    pub(crate) fn new(link: MultiplexedConnection, siblings: Arc<Siblings>) -> Self {
+        let now = siblings.micros(Instant::now());
         siblings.set_troubled(false);
         Self {
             link,
@@ -147,7 +138,7 @@ impl Connection {
         }
     }
 
-    pub(in crate::store::redis) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         let health = &*self.health;
         if health.broken.load(Ordering::Relaxed) {
             State::Broken
@@ -163,119 +154,140 @@ impl Connection {
     }
 
     /// Sends commands in one piece, and returns the answer of each, errors among them.
-    ///
-    /// Without an answer within `patience` the connection is broken.
-    pub(in crate::store::redis) async fn send(
+    pub(crate) async fn send(
         mut self,
         commands: &Pipeline,
-        patience: Duration,
+        round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
-        let asked = Asked {
-            at: Instant::now(),
-            patience,
-            health: &self.health,
-        };
+        round_trip.waits_on = Some((Arc::clone(&self.health), Instant::now()));
         let outcome = self
             .link
             .req_packed_commands(commands, 0, commands.len())
             .await;
-        asked.answered(&outcome);
+        round_trip.waits_on = None;
+        self.health.settle(&outcome);
         outcome
     }
 
     /// Whether the server answers in time.
     ///
     /// By `TIME`, to which Innkeeper's user needs the right for other reasons; a refusal is an answer, too.
-    pub(in crate::store::redis) async fn look(&self, patience: Duration) -> bool {
+    pub(crate) async fn answers_within(&self, patience: Duration) -> bool {
         let question = Pipeline::with_capacity(1).add_command(cmd("TIME")).clone();
-        let answer = self.clone().send(&question, patience);
-        matches!(timeout(patience, answer).await, Ok(Ok(_))) && {
+        let mut round_trip = RoundTrip::new(patience, None);
+        let answer = self.clone().send(&question, &mut round_trip);
+        let has_answered = matches!(timeout(patience, answer).await, Ok(Ok(_)));
+        if has_answered {
             // Exactly: it is doubted no longer.
-            self.health.answered_now();
-            true
+            let now = self.health.siblings.micros(Instant::now());
+            self.health.answered_at.store(now, Ordering::Relaxed);
         }
+        has_answered
     }
 }
 
 impl Health {
-    fn answered(&self) {
-        let now = self.siblings.at(Instant::now());
-        if self.answered_at.load(Ordering::Relaxed) + RESOLUTION < now {
-            self.answered_at.store(now, Ordering::Relaxed);
+    fn settle(&self, outcome: &RedisResult<Vec<Value>>) {
+        match outcome {
+            Ok(answers) => {
+                let now = self.siblings.micros(Instant::now());
+                if self.answered_at.load(Ordering::Relaxed) + CLOCK_RESOLUTION < now {
+                    self.answered_at.store(now, Ordering::Relaxed);
+                }
+                match errors(answers).find(needs_reconnect) {
+                    Some(error) => self.refused(&error),
+                    None => self.siblings.set_troubled(false),
+                }
+            }
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => {
+                self.break_since(Instant::now());
+            }
+            Err(_) => {}
         }
-    }
-
-    fn answered_now(&self) {
-        let now = self.siblings.at(Instant::now());
-        self.answered_at.store(now, Ordering::Relaxed);
     }
 
     /// Only the first who notices casts doubt on the others: some may have been made since.
     fn break_since(&self, timestamp: Instant) {
         if !self.broken.swap(true, Ordering::Relaxed) {
-            let since = self.siblings.at(timestamp);
+            let since = self.siblings.micros(timestamp);
             self.siblings.doubted_at.fetch_max(since, Ordering::Relaxed);
             self.siblings.set_troubled(true);
         }
     }
 
-    fn refused(&self, answer: &Value) {
+    fn refused(&self, error: &RedisError) {
         if self.siblings.replaceable {
             self.refusing.store(true, Ordering::Relaxed);
         }
         // That a key is elsewhere says nothing against a node.
-        if !is_redirect(answer) {
+        let redirect = [ServerErrorKind::Ask, ServerErrorKind::Moved].map(ErrorKind::Server);
+        if !redirect.contains(&error.kind()) {
             self.siblings.set_troubled(true);
         }
     }
 }
 
-/// A request on its way. One that runs out of time is dropped, and then judges its connection: only a long
-/// silence breaks it. (A short one may be the rest of a budget that making the connection has used up.)
-struct Asked<'a> {
-    at: Instant,
+fn errors(answers: &[Value]) -> impl Iterator<Item = RedisError> {
+    answers.iter().filter_map(|answer| {
+        if let Value::ServerError(error) = answer {
+            return Some(RedisError::from(error.clone()));
+        }
+        None
+    })
+}
+
+/// Commands on their way: they wait for a connection, and then on it for their answer.
+///
+/// Dropped before its answer it judges the connection, and the server, by how long it has waited: only a long silence
+/// counts. (A short one may be the rest of a deadline that making the connection has used up.)
+pub(crate) struct RoundTrip<'a> {
+    begun: Instant,
+    /// An answer that takes longer does not come.
     patience: Duration,
-    health: &'a Health,
+    /// Since when it has been waiting on a connection.
+    waits_on: Option<(Arc<Health>, Instant)>,
+    /// Who is told, with the moment at which it began, that no server was found; nobody once that is settled.
+    failed: Option<&'a (dyn Fn(Instant) + Send + Sync)>,
 }
 
-impl Asked<'_> {
-    fn answered(self, outcome: &RedisResult<Vec<Value>>) {
-        match outcome {
-            Ok(answers) => {
-                self.health.answered();
-                match answers.iter().find(|answer| is_unhealthy_answer(answer)) {
-                    Some(answer) => self.health.refused(answer),
-                    None => self.health.siblings.set_troubled(false),
-                }
-            }
-            Err(error) if is_broken(error) => self.health.break_since(Instant::now()),
-            Err(_) => {}
+impl<'a> RoundTrip<'a> {
+    pub(crate) fn new(
+        patience: Duration,
+        failed: Option<&'a (dyn Fn(Instant) + Send + Sync)>,
+    ) -> Self {
+        Self {
+            begun: Instant::now(),
+            patience,
+            waits_on: None,
+            failed,
         }
-        std::mem::forget(self);
+    }
+
+    /// Judges the server by its last answer. Says whether it did answer.
+    pub(crate) fn settle(mut self, outcome: &RedisResult<Vec<Value>>) -> bool {
+        let is_unavailable = match outcome {
+            Ok(answers) => errors(answers).any(|error| is_unavailable(&error)),
+            Err(error) => is_unavailable(error),
+        };
+        let failed = self.failed.take();
+        if is_unavailable && let Some(failed) = failed {
+            failed(self.begun);
+        }
+        !is_unavailable
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for RoundTrip<'_> {
     fn drop(&mut self) {
-        if self.at.elapsed() >= self.patience {
-            self.health.break_since(self.at);
+        if let Some((health, since)) = &self.waits_on
+            && since.elapsed() >= self.patience
+        {
+            health.break_since(*since);
+        }
+        if let Some(failed) = self.failed
+            && self.begun.elapsed() >= self.patience
+        {
+            failed(self.begun);
         }
     }
-}
-
-fn is_redirect(answer: &Value) -> bool {
-    let Value::ServerError(error) = answer else {
-        return false;
-    };
-    matches!(
-        error.kind(),
-        Some(ServerErrorKind::Ask | ServerErrorKind::Moved)
-    )
-}
-
-fn is_unhealthy_answer(answer: &Value) -> bool {
-    if let Value::ServerError(error) = answer {
-        return is_unhealthy(&RedisError::from(error.clone()));
-    }
-    false
 }

@@ -16,96 +16,86 @@ use tokio::sync::Mutex;
 use crate::store::redis::connection::address::Sentinels;
 use crate::store::redis::connection::pool::connection::{Connection, Siblings};
 
-/// So many requests may wait for their turn to be sent; more of them first wait for a place in that queue, and each is
-/// woken twice.
-const QUEUE: usize = 1024;
+/// How many requests may wait to be sent. More of them first wait for a place in that queue, and each is woken twice.
+const QUEUE_SIZE: usize = 1024;
 
-/// After so long without a packet the kernel asks whether the other side is still there: often enough that a
-/// firewall does not forget the connection.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// After so long without a packet the kernel sends a keepalive probe: often enough that a firewall does not forget the
+/// connection.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 
-/// How often it asks again where there is no answer.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How often it sends another where there is no answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After so long without an acknowledgement of what was sent the kernel ends the connection.
+/// After so long without an acknowledgement of what was sent the kernel ends the connection (`TCP_USER_TIMEOUT`).
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pool's manager.
 ///
 /// deadpool-redis' own checks a connection before each loan (`UNWATCH`, `PING`), which would double the round trips.
-pub(in crate::store::redis) struct Connector {
-    to: To,
+pub(crate) struct Connector {
+    target: Target,
     config: AsyncConnectionConfig,
     siblings: Arc<Siblings>,
 }
 
-enum To {
+enum Target {
     Server(Manager),
-    /// Asked anew for each connection: after a failover they lead elsewhere.
+    /// Asked anew for each connection: after a failover they name another primary.
     Sentinels(Mutex<SentinelClient>),
 }
 
 impl Connector {
-    /// `connecting`: how long making a connection may take.
-    pub(in crate::store::redis) fn to_server(
-        server: ConnectionInfo,
-        connecting: Duration,
-    ) -> RedisResult<Self> {
-        Self::to(server, connecting, Siblings::new())
+    /// `timeout`: how long making a connection may take.
+    pub(crate) fn to_server(server: ConnectionInfo, timeout: Duration) -> RedisResult<Self> {
+        Self::new(server, timeout, Siblings::new(true))
     }
 
-    /// To a node of a cluster, whose refusals are about the cluster and not about the connection.
-    pub(in crate::store::redis) fn to_node(
-        node: ConnectionInfo,
-        connecting: Duration,
-    ) -> RedisResult<Self> {
-        Self::to(node, connecting, Siblings::of_node())
+    /// To a node of a cluster, whose refusals are about the cluster: a new connection leads to the same node again.
+    pub(crate) fn to_node(node: ConnectionInfo, timeout: Duration) -> RedisResult<Self> {
+        Self::new(node, timeout, Siblings::new(false))
     }
 
-    fn to(
+    fn new(
         server: ConnectionInfo,
-        connecting: Duration,
+        timeout: Duration,
         siblings: Arc<Siblings>,
     ) -> RedisResult<Self> {
-        let config = config(connecting);
+        let config = config(timeout);
         let server = server.set_tcp_settings(tcp_settings());
         let manager = Manager::new_with_config(server, config.clone())?;
         Ok(Self {
-            to: To::Server(manager),
+            target: Target::Server(manager),
             config,
             siblings,
         })
     }
 
-    pub(in crate::store::redis) fn to_primary(
-        sentinels: Sentinels,
-        connecting: Duration,
-    ) -> RedisResult<Self> {
+    pub(crate) fn to_primary(sentinels: Sentinels, timeout: Duration) -> RedisResult<Self> {
         Ok(Self {
-            to: To::Sentinels(Mutex::new(sentinel_client(sentinels)?)),
-            config: config(connecting),
-            siblings: Siblings::new(),
+            target: Target::Sentinels(Mutex::new(sentinel_client(sentinels)?)),
+            config: config(timeout),
+            siblings: Siblings::new(true),
         })
     }
 
     /// What its connections know of one another.
-    pub(in crate::store::redis) fn siblings(&self) -> Arc<Siblings> {
+    pub(crate) fn siblings(&self) -> Arc<Siblings> {
         Arc::clone(&self.siblings)
     }
 }
 
-fn config(connecting: Duration) -> AsyncConnectionConfig {
-    // How long an answer may take is timed once for a whole operation, and not by each connection too.
+fn config(timeout: Duration) -> AsyncConnectionConfig {
+    // How long an answer may take is timed once for a whole request, and not by each connection too.
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(connecting))
+        .set_connection_timeout(Some(timeout))
         .set_response_timeout(None)
-        .set_pipeline_buffer_size(QUEUE)
+        .set_pipeline_buffer_size(QUEUE_SIZE)
 }
 
 fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY);
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL);
     // Without delay: Redis' commands are smaller than a packet, and would wait for one another.
     let settings = TcpSettings::default()
         .set_nodelay(true)
@@ -118,7 +108,7 @@ fn with_user_timeout(settings: TcpSettings) -> TcpSettings {
     settings.set_user_timeout(USER_TIMEOUT)
 }
 
-/// There keepalive alone ends a dead connection.
+/// Keepalive alone ends a dead connection here.
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 fn with_user_timeout(settings: TcpSettings) -> TcpSettings {
     settings
@@ -149,10 +139,10 @@ fn sentinel_client(sentinels: Sentinels) -> RedisResult<SentinelClient> {
         builder = builder
             .set_client_to_redis_tls_mode(TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(TlsMode::Secure);
-        if let Some(authorities) = sentinels.authorities {
+        if let Some(ca) = sentinels.ca {
             builder = builder
-                .set_client_to_redis_certificates(authorities.clone())
-                .set_client_to_sentinel_certificates(authorities);
+                .set_client_to_redis_certificates(ca.clone())
+                .set_client_to_sentinel_certificates(ca);
         }
     }
     builder.build()
@@ -163,9 +153,9 @@ impl managed::Manager for Connector {
     type Error = RedisError;
 
     async fn create(&self) -> RedisResult<Connection> {
-        let link = match &self.to {
-            To::Server(manager) => manager.create().await?,
-            To::Sentinels(client) => {
+        let link = match &self.target {
+            Target::Server(manager) => manager.create().await?,
+            Target::Sentinels(client) => {
                 let primary = client.lock().await.async_get_client().await?;
                 primary
                     .get_multiplexed_async_connection_with_config(&self.config)
@@ -175,7 +165,7 @@ impl managed::Manager for Connector {
         Ok(Connection::new(link, Arc::clone(&self.siblings)))
     }
 
-    // A connection stays in its place until it is done with.
+    // A connection stays in its place until it is replaced.
     async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<RedisError> {
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The connections to one server, each shared by many requests and taken in turn.
 
-pub(in crate::store::redis) mod connection;
-pub(in crate::store::redis) mod connector;
+pub(crate) mod connection;
+pub(crate) mod connector;
 
 use std::iter::once;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use deadpool_redis::Runtime;
 use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use futures_util::future::{BoxFuture, FutureExt, Shared, ready, select_ok};
 
-use self::connection::{Connection, Siblings, State};
+use self::connection::{Connection, RoundTrip, Siblings, State};
 use self::connector::Connector;
 use crate::session::ConnectionCount;
-use crate::store::redis::connection::error::is_lost;
+use crate::store::redis::connection::error::is_disconnect;
 
 /// A connection that is being made; all who need it wait for the same one.
 type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
@@ -26,7 +26,7 @@ type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 ///
 /// Lending a connection to one request at a time would cost a check before each loan and let requests wait
 /// for one another over a distant network.
-pub(in crate::store::redis) struct SharedPool {
+pub(crate) struct SharedPool {
     pool: Pool<Connector>,
     siblings: Arc<Siblings>,
     /// Each holds one connection of the pool for as long as it serves.
@@ -51,18 +51,18 @@ enum Offer {
 }
 
 impl SharedPool {
-    /// `connecting`: how long making a connection may take, TLS and password included; no request waits that long.
-    pub(in crate::store::redis) fn new(
+    /// `connect_timeout`: how long making a connection may take, TLS and password included.
+    pub(crate) fn new(
         connector: Connector,
         connections: usize,
-        connecting: Duration,
+        connect_timeout: Duration,
         patience: Duration,
     ) -> RedisResult<Arc<Self>> {
         let siblings = connector.siblings();
         let pool = Pool::builder(connector)
             .max_size(connections)
-            .wait_timeout(Some(connecting))
-            .create_timeout(Some(connecting))
+            .wait_timeout(Some(connect_timeout))
+            .create_timeout(Some(connect_timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
@@ -77,7 +77,7 @@ impl SharedPool {
         }))
     }
 
-    pub(in crate::store::redis) fn count(&self) -> ConnectionCount {
+    pub(crate) fn count(&self) -> ConnectionCount {
         let status = self.pool.status();
         ConnectionCount {
             open: status.size,
@@ -86,37 +86,45 @@ impl SharedPool {
     }
 
     /// Whether the last that was heard of the server is bad.
-    pub(in crate::store::redis) fn is_troubled(&self) -> bool {
+    pub(crate) fn is_troubled(&self) -> bool {
         self.siblings.is_troubled()
     }
 
     /// Whether there is a connection, and nothing bad is known of it.
-    pub(in crate::store::redis) fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         !self.is_troubled() && (0..self.places.len()).any(|place| self.well(place).is_some())
     }
 
     /// Makes a connection if there is none.
-    pub(in crate::store::redis) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
+    pub(crate) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
         self.connection().await.map(drop)
     }
 
     /// Sends commands in one piece; once more, on another connection, if the first was lost.
-    ///
-    /// The commands must be such that doing them twice is as good as once: a lost reply does not tell whether
-    /// they were done.
-    pub(in crate::store::redis) async fn send(
+    pub(crate) async fn send(
         self: &Arc<Self>,
         commands: &Pipeline,
+        round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
-        match self.once(commands).await {
-            Err(error) if is_lost(&error) => self.once(commands).await,
+        match self.send_once(commands, round_trip).await {
+            Err(error) if is_disconnect(&error) => self.send_once(commands, round_trip).await,
             outcome => outcome,
         }
     }
 
-    async fn once(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    async fn send_once(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+        round_trip: &mut RoundTrip<'_>,
+    ) -> RedisResult<Vec<Value>> {
         let connection = self.connection().await?;
-        connection.send(commands, self.patience).await
+        connection.send(commands, round_trip).await
+    }
+
+    /// Sends commands that are no request's: the circuit breaker does not learn what comes of them.
+    pub(crate) async fn ask(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut round_trip = RoundTrip::new(self.patience, None);
+        self.send(commands, &mut round_trip).await
     }
 
     /// The connection whose turn it is, or another one if that is not well.
@@ -239,7 +247,7 @@ impl SharedPool {
     /// A new connection, or the old one if it was only doubted and answers.
     async fn renew(&self, old: Option<Object<Connector>>) -> RedisResult<Object<Connector>> {
         if let Some(old) = old {
-            if old.state() == State::Doubtful && old.look(self.patience / 2).await {
+            if old.state() == State::Doubtful && old.answers_within(self.patience / 2).await {
                 return Ok(old);
             }
             // It must not go back to the pool.

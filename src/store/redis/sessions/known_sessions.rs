@@ -1,0 +1,175 @@
+//! What one process remembers of the sessions that it has seen: whose they are, and when their lists were looked at.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::session::SessionId;
+
+/// A list that was found in order is looked at again after this.
+const TRUSTED: Duration = Duration::from_secs(15);
+/// Twice as many sessions are remembered at most: some ten megabytes.
+const GENERATION_SIZE: usize = 50_000;
+/// The most that are looked up together, so that many new sessions cost Redis a hundredth of its time. Those beyond it
+/// are looked up when they are used again.
+pub(crate) const BATCH_SIZE: usize = 200;
+
+#[derive(Debug, Default)]
+pub(crate) struct KnownSessions(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    recent: HashMap<SessionId, Entry>,
+    /// The generation before, which is forgotten when `recent` is full.
+    older: HashMap<SessionId, Entry>,
+    /// Whether some have been forgotten, so that an unknown session may have been known before.
+    has_forgotten: bool,
+    /// Those to be looked up, with their users.
+    waiting: HashMap<SessionId, Arc<str>>,
+    /// Whether a task is running that looks them up.
+    has_worker: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    user: Arc<str>,
+    /// When the session was last found in its user's list, or put there.
+    listed_at: Option<Instant>,
+}
+
+/// What is remembered of one session.
+pub(crate) struct KnownSession {
+    pub(crate) user: Arc<str>,
+    /// Whether its list should be looked at.
+    pub(crate) is_due: bool,
+}
+
+impl State {
+    fn entry(&self, id: &SessionId) -> Option<&Entry> {
+        self.recent.get(id).or_else(|| self.older.get(id))
+    }
+
+    fn insert(&mut self, id: &SessionId, entry: Entry) {
+        if self.recent.len() >= GENERATION_SIZE {
+            self.has_forgotten |= !self.older.is_empty();
+            self.older = std::mem::take(&mut self.recent);
+        }
+        self.recent.insert(*id, entry);
+    }
+}
+
+impl Entry {
+    fn is_due(&self) -> bool {
+        self.listed_at.is_none_or(|at| at.elapsed() >= TRUSTED)
+    }
+}
+
+impl KnownSessions {
+    // A panic while the lock was held cannot leave a map half changed.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<KnownSession> {
+        let state = self.state();
+        let entry = state.entry(id)?;
+        Some(KnownSession {
+            user: Arc::clone(&entry.user),
+            is_due: entry.is_due(),
+        })
+    }
+
+    /// Remembers whose session it is. Says whether it is certainly seen for the first time.
+    pub(crate) fn remember(&self, id: &SessionId, user: &str) -> bool {
+        let mut state = self.state();
+        let is_new = state.entry(id).is_none();
+        if is_new {
+            let (user, listed_at) = (user.into(), None);
+            state.insert(id, Entry { user, listed_at });
+        }
+        is_new && !state.has_forgotten
+    }
+
+    /// A session was found in its user's list, or put there.
+    pub(crate) fn set_listed(&self, id: &SessionId, user: &str) {
+        let (user, listed_at) = (user.into(), Some(Instant::now()));
+        self.state().insert(id, Entry { user, listed_at });
+    }
+
+    /// Has a session looked up that is used, if it is due. Says whether the caller must start the task that does it.
+    pub(crate) fn enqueue(&self, id: &SessionId, user: &str) -> bool {
+        let mut state = self.state();
+        let is_due = state.entry(id).is_none_or(Entry::is_due);
+        if !is_due || state.waiting.len() >= BATCH_SIZE {
+            return false;
+        }
+        state.waiting.insert(*id, user.into());
+        !std::mem::replace(&mut state.has_worker, true)
+    }
+
+    /// What has been enqueued. If it is empty, the task ends, and the next [`enqueue`](Self::enqueue) asks for a new one.
+    pub(crate) fn take_batch(&self) -> HashMap<SessionId, Arc<str>> {
+        let mut state = self.state();
+        state.has_worker = !state.waiting.is_empty();
+        std::mem::take(&mut state.waiting)
+    }
+
+    /// The task ended otherwise: with its runtime, or by a panic.
+    pub(crate) fn worker_lost(&self) {
+        self.state().has_worker = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_looked_up_once_in_a_while() {
+        let known = KnownSessions::default();
+        let id = SessionId::generate();
+        assert!(known.enqueue(&id, "a"));
+        // The task has been started.
+        assert!(!known.enqueue(&SessionId::generate(), "b"));
+        assert_eq!(known.take_batch().len(), 2);
+        known.set_listed(&id, "a");
+        assert!(!known.enqueue(&id, "a"));
+        assert!(known.take_batch().is_empty());
+        assert!(!known.enqueue(&id, "a"));
+        tokio::time::advance(TRUSTED / 2).await;
+        assert!(!known.enqueue(&id, "a"));
+        assert!(!known.get(&id).unwrap().is_due);
+        tokio::time::advance(TRUSTED / 2).await;
+        assert!(known.get(&id).unwrap().is_due);
+        assert!(known.enqueue(&id, "a"));
+    }
+
+    #[test]
+    fn a_lost_worker_is_replaced() {
+        let known = KnownSessions::default();
+        assert!(known.enqueue(&SessionId::generate(), "a"));
+        assert!(!known.enqueue(&SessionId::generate(), "b"));
+        known.worker_lost();
+        assert!(known.enqueue(&SessionId::generate(), "c"));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let known = KnownSessions::default();
+        let first = SessionId::generate();
+        assert!(known.remember(&first, "a"));
+        assert!(!known.remember(&first, "a"));
+        for _ in 0..3 * GENERATION_SIZE {
+            known.set_listed(&SessionId::generate(), "a");
+            known.enqueue(&SessionId::generate(), "a");
+            known.remember(&SessionId::generate(), "a");
+        }
+        assert!(known.get(&first).is_none());
+        assert!(!known.remember(&SessionId::generate(), "a"));
+        let state = known.state();
+        assert!(state.recent.len() <= GENERATION_SIZE && state.older.len() <= GENERATION_SIZE);
+        assert!(state.waiting.len() <= BATCH_SIZE);
+    }
+}

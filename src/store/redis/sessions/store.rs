@@ -1,0 +1,83 @@
+//! What the store consists of, and how it asks Redis while it keeps an eye on its clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
+
+use crate::clock::Clock;
+use crate::session::{Lifetimes, StoreError};
+use crate::store::redis::connection::RedisClient;
+use crate::store::redis::connection::reply::read;
+use crate::store::redis::sessions::known_sessions::KnownSessions;
+use crate::store::redis::sessions::server_time::ServerTime;
+
+/// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
+///
+/// Beside it the sorted set `user_sessions:{user}` lists the user's ids by the time of their creation, and the
+/// string `ended_session:{id}` says for the idle timeout why somebody ended a session.
+/// A touch is `HGETALL` and `EXPIRE` in one pipeline: neither can make a key, so a session that is deleted
+/// in between stays deleted.
+///
+/// A session's age is measured by Redis' clock, so that instances whose own clocks differ agree about it to a second or
+/// two: the script that writes a session dates it, and every 30 seconds a request asks for Redis' `TIME` beside its own
+/// commands.
+///
+/// Calls wait for Redis as long as their caller does: [`Sessions`](crate::Sessions) sets them a deadline.
+#[derive(Clone, Debug)]
+pub struct RedisStore {
+    pub(crate) client: Arc<RedisClient>,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) clock: Clock,
+    pub(super) server_time: Arc<ServerTime>,
+    pub(super) known: Arc<KnownSessions>,
+}
+
+impl RedisStore {
+    pub(crate) fn new(client: Arc<RedisClient>, lifetimes: Lifetimes, clock: Clock) -> Self {
+        Self {
+            client,
+            lifetimes,
+            clock,
+            server_time: Arc::default(),
+            known: Arc::default(),
+        }
+    }
+
+    /// What a live session's expiry is set to before its age is known.
+    pub(super) fn max_expiry(&self) -> Duration {
+        let idle = self.lifetimes.idle;
+        let absolute = self.lifetimes.absolute;
+        absolute.map_or(idle, |absolute| absolute.min(idle))
+    }
+
+    /// How long a user's list is kept: at least as long as its youngest session can live.
+    pub(super) fn list_expiry(&self) -> Duration {
+        let idle = self.lifetimes.idle;
+        let absolute = self.lifetimes.absolute;
+        absolute.map_or(idle, |absolute| absolute.max(idle))
+    }
+
+    /// Sends commands of one key in one round trip, with `TIME` behind them when that has not been asked lately.
+    pub(super) async fn query_dated<T: FromRedisValue>(
+        &self,
+        commands: &mut Pipeline,
+    ) -> Result<T, StoreError> {
+        read(self.send_dated(commands).await?)
+    }
+
+    /// The same with the answer of each, errors among them.
+    pub(super) async fn send_dated(
+        &self,
+        commands: &mut Pipeline,
+    ) -> Result<Vec<Value>, StoreError> {
+        let asked_at = self.clock.now();
+        if !self.server_time.is_due(asked_at) {
+            return self.client.send(commands).await;
+        }
+        let mut answers = self.client.send(commands.cmd("TIME")).await?;
+        let (time,) = read(answers.pop().into_iter().collect())?;
+        self.server_time.set(time, asked_at, self.clock.now());
+        Ok(answers)
+    }
+}
