@@ -1,6 +1,5 @@
 //! Sessions as an operator sees them: rows of a table, or of a JSON array.
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -8,14 +7,23 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::session::{ListedSession, SessionHandle};
+use crate::session::ListedSession;
 use crate::user_name::is_disallowed;
 
-/// A session without the power to use it. What another program's sign-in did not record is `null`.
-#[derive(Clone, Debug, Serialize)]
+const COLUMNS: [&str; 7] = [
+    "HANDLE",
+    "USER",
+    "CREATED AT",
+    "LAST ACTIVE AT",
+    "EXPIRES AT",
+    "IP",
+    "USER AGENT",
+];
+
+/// A session as it is shown: without its id. What another program's sign-in did not record is `null`.
+#[derive(Debug, Serialize)]
 struct Row {
-    #[serde(serialize_with = "handle_as_text")]
-    handle: SessionHandle,
+    handle: String,
     user: String,
     created_at: Option<String>,
     last_active_at: String,
@@ -26,18 +34,11 @@ struct Row {
     used_at: SystemTime,
 }
 
-fn handle_as_text<S: serde::Serializer>(
-    handle: &SessionHandle,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(handle)
-}
-
 impl From<ListedSession> for Row {
     fn from(listed: ListedSession) -> Self {
         let session = listed.session;
         Self {
-            handle: listed.handle,
+            handle: listed.handle.to_string(),
             user: session.user,
             created_at: session.created_at.map(rfc3339),
             last_active_at: rfc3339(listed.last_active_at),
@@ -49,19 +50,29 @@ impl From<ListedSession> for Row {
     }
 }
 
-/// Some of many sessions: those that were used last.
+/// Of many sessions, those that were used last.
 ///
 /// However many are added, no more than twice the limit are kept in memory.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     limit: usize,
     kept: Vec<Row>,
-    /// How many were added, and are not shown.
+    /// How many were added and are not shown.
     left_out: usize,
 }
 
+impl From<Vec<ListedSession>> for Rows {
+    fn from(sessions: Vec<ListedSession>) -> Self {
+        let mut rows = Self::new(sessions.len());
+        for one in sessions {
+            rows.add(one);
+        }
+        rows.finish()
+    }
+}
+
 impl Rows {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             kept: Vec::new(),
@@ -69,65 +80,46 @@ impl Rows {
         }
     }
 
-    pub(super) fn of(sessions: Vec<ListedSession>) -> Self {
-        let mut rows = Self::new(sessions.len());
-        for session in sessions {
-            rows.add(session);
-        }
-        rows.finish()
-    }
-
-    pub(super) fn add(&mut self, listed: ListedSession) {
+    pub(crate) fn add(&mut self, listed: ListedSession) {
         self.kept.push(listed.into());
         if self.kept.len() >= self.limit.saturating_mul(2) {
-            self.keep_the_last_used();
+            self.leave_out();
         }
     }
 
-    /// Leaves out what is too much, the last used first.
-    pub(super) fn finish(mut self) -> Self {
-        self.keep_the_last_used();
+    /// Sorts them, the last used first.
+    pub(crate) fn finish(mut self) -> Self {
+        self.leave_out();
         self
     }
 
-    fn keep_the_last_used(&mut self) {
+    fn leave_out(&mut self) {
         let mut seen = HashSet::new();
-        // A store may hand over a session twice.
-        self.kept.retain(|row| seen.insert(row.handle));
+        // A store may list a session twice.
+        self.kept.retain(|row| seen.insert(row.handle.clone()));
         self.kept
-            .sort_by_key(|row| (Reverse(row.used_at), row.handle));
+            .sort_by(|a, b| (b.used_at, &a.handle).cmp(&(a.used_at, &b.handle)));
         self.left_out += self.kept.len().saturating_sub(self.limit);
         self.kept.truncate(self.limit);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    pub(super) fn left_out(&self) -> usize {
+    pub(crate) fn left_out(&self) -> usize {
         self.left_out
     }
 
-    pub(super) fn json(&self) -> Result<String, String> {
+    pub(crate) fn json(&self) -> Result<String, String> {
         serde_json::to_string_pretty(&self.kept)
             .map(|text| text + "\n")
             .map_err(|error| error.to_string())
     }
 
-    /// Its columns are named as in [`json`](Self::json).
-    pub(super) fn table(&self) -> String {
-        let mut lines = vec![
-            [
-                "HANDLE",
-                "USER",
-                "CREATED AT",
-                "LAST ACTIVE AT",
-                "EXPIRES AT",
-                "IP",
-                "USER AGENT",
-            ]
-            .map(str::to_owned),
-        ];
+    /// The columns are named as the fields of [`json`](Self::json).
+    pub(crate) fn table(&self) -> String {
+        let mut lines = vec![COLUMNS.map(str::to_owned)];
         lines.extend(self.kept.iter().map(cells));
         let mut widths = [0; 7];
         for line in &lines {
@@ -141,7 +133,7 @@ impl Rows {
                 // Writing to a String does not fail.
                 let _ = write!(text, "{cell:<width$}  ");
             }
-            // The last one is as wide as it is.
+            // Nothing stands behind the last column, so it is not filled up.
             text.push_str(&line[6]);
             text.push('\n');
         }
@@ -152,7 +144,7 @@ impl Rows {
 fn cells(row: &Row) -> [String; 7] {
     let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), visible);
     [
-        row.handle.to_string(),
+        row.handle.clone(),
         visible(&row.user),
         or_dash(&row.created_at),
         row.last_active_at.clone(),
@@ -162,17 +154,9 @@ fn cells(row: &Row) -> [String; 7] {
     ]
 }
 
-/// What another program wrote may hold what moves a terminal's cursor, or turns its text around.
-pub(super) fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if is_disallowed(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+/// Without characters that move a terminal's cursor or reverse its text: another program may have stored some.
+pub(crate) fn visible(text: &str) -> String {
+    text.replace(is_disallowed, "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -182,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::client::Client;
-    use crate::session::{Session, SessionId};
+    use crate::session::{Session, SessionHandle, SessionId};
 
     fn used(at: u64, id: &SessionId) -> ListedSession {
         let timestamp = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
@@ -216,7 +200,7 @@ mod tests {
     #[test]
     fn a_session_that_is_handed_over_twice_is_shown_once() {
         let id = SessionId::generate();
-        let rows = Rows::of(vec![
+        let rows = Rows::from(vec![
             used(5, &id),
             used(1, &SessionId::generate()),
             used(5, &id),

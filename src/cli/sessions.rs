@@ -12,10 +12,7 @@ use crate::cli::rows::{Rows, visible};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, StoreConfig, StorePath};
-use crate::session::{
-    EndOutcome, EndReason, HandlePrefix, ListedSession, Selection, SessionHandle, SessionStore,
-    Sessions, StoreError,
-};
+use crate::session::{EndReason, HandlePrefix, Selection, SessionStore, Sessions, StoreError};
 use crate::store;
 use crate::store::embedded::{FileState, inspect};
 use crate::user_name::UserName;
@@ -23,34 +20,34 @@ use crate::user_name::UserName;
 /// What an operator does with sessions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SessionsCommand {
-    /// Shows live sessions, the last used first
-    List(Shown),
-    /// Ends a session, all of a user's, or all, at once on every instance; asks nothing
+    /// Lists active sessions, the last used first
+    List(ListArgs),
+    /// Ends a session, all sessions of a user, or all, at once on every instance and without asking
     ///
-    /// Exit status: 0 ended, 1 there was none, 2 it could not be done, 3 several sessions' handles begin like this and
+    /// Exit status: 0 ended, 1 there was none, 2 it could not be done, 3 the handles of several sessions begin like this and
     /// none was ended.
-    End(Whose),
+    End(EndArgs),
 }
 
-/// Which sessions are shown, and how.
+/// Which sessions are listed, and how.
 #[derive(Args, Clone, Debug)]
-pub struct Shown {
-    /// The user's name, as it is typed to sign in; without it all users' sessions (in Redis this looks through all keys)
+pub struct ListArgs {
+    /// The user's name, as typed at sign-in; without it all users' sessions (in Redis this scans all keys)
     user: Option<String>,
-    /// Shows no more than so many, which were used last; how many there are besides is said on standard error
+    /// Lists at most this many, those used last; standard error says how many are left out
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     limit: u32,
-    /// As a JSON array
+    /// Prints a JSON array
     #[arg(long)]
     json: bool,
 }
 
-/// Which sessions are to end.
+/// Which sessions are ended.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
-pub struct Whose {
-    /// The session with this handle, as `list` shows it, or as the log shows its first eight digits (in Redis this looks
-    /// through all keys)
+pub struct EndArgs {
+    /// The session with this handle, as `list` shows it, or with its first eight digits or more, as the log shows them (in
+    /// Redis this scans all keys)
     handle: Option<String>,
     /// All sessions of this user
     #[arg(long)]
@@ -70,25 +67,27 @@ impl fmt::Display for SessionsCommand {
 }
 
 impl SessionsCommand {
-    pub(super) async fn run(&self, config: &Config) -> Result<ExitCode, String> {
+    pub(crate) async fn run(&self, config: &Config) -> Result<ExitCode, String> {
         let sessions = open(config)?;
-        match self {
-            Self::List(shown) => list(&sessions, shown).await,
-            Self::End(Whose { all: true, .. }) => end_all(&sessions).await,
-            Self::End(Whose {
+        let outcome = match self {
+            Self::List(args) => list(&sessions, args).await,
+            Self::End(EndArgs { all: true, .. }) => end_all(&sessions).await,
+            Self::End(EndArgs {
                 user: Some(user), ..
-            }) => end_of(&sessions, user).await,
-            Self::End(Whose { handle, .. }) => {
-                end_one(&sessions, handle.as_deref().unwrap_or_default()).await
+            }) => end_of_user(&sessions, user).await,
+            Self::End(EndArgs { handle, .. }) => {
+                end_by_handle(&sessions, handle.as_deref().unwrap_or_default()).await
             }
-        }
+        };
+        sessions.close().await;
+        outcome
     }
 }
 
 fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
     let store = match &config.store {
-        StoreConfig::Embedded(location) => open_embedded(config, location, clock.clone())?,
+        StoreConfig::Embedded(path) => open_embedded(config, path, clock.clone())?,
         StoreConfig::Redis { .. } => store::open(config, clock.clone())?,
     };
     let limit = config.max_sessions_per_user;
@@ -104,19 +103,20 @@ fn open(config: &Config) -> Result<Sessions, String> {
 
 fn open_embedded(
     config: &Config,
-    location: &StorePath,
+    path: &StorePath,
     clock: Clock,
 ) -> Result<Arc<dyn SessionStore>, String> {
-    let location = match inspect(location) {
-        FileState::There { .. } => location,
-        // Neither made only to be found empty, nor taken for empty: nobody's session is over because it was not seen.
+    match inspect(path) {
+        FileState::There { .. } => {}
+        // A missing file is not created only to be found empty, and an unreadable one does not count as empty: no session
+        // is over because it was not seen.
         FileState::Missing(outcome) => {
             let why = outcome.err().map_or_else(
                 || "there is none".to_owned(),
                 |error| format!("it cannot be read: {error}"),
             );
             return Err(format!(
-                "the session store in {location} cannot be opened ({why}); run this in the server's folder and as its \
+                "the session store in {path} cannot be opened ({why}); run this in the server's folder and as its \
                  user, or name the folder with INNKEEPER_STORE_PATH"
             ));
         }
@@ -127,19 +127,19 @@ fn open_embedded(
                     .to_owned(),
             );
         }
-    };
-    match store::open_embedded(config, location, clock) {
+    }
+    match store::open_embedded(config, path, clock) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) if error.is_in_use() => Err(format!(
-            "{error}. To list or end its sessions from here, stop it first; with Redis it may go on running"
+            "{error}. To list or end its sessions from here, stop it first; with Redis it may keep running"
         )),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// The names that a typed one may stand for, the one that signs in first. Another program may have begun sessions under
-/// a name that could not sign in here, or in the other spelling of its letters, which looks the same; and an operator must
-/// be able to end them.
+/// The names that a typed one may stand for, the one that signs in first. Another program may have created sessions under
+/// a name that could not sign in here, or under the other Unicode normal form of it, which looks the same; an operator must
+/// be able to end those, too.
 fn names(typed: &str) -> Vec<String> {
     let as_at_sign_in = UserName::parse(typed).map(|name| name.as_str().to_owned());
     let decomposed = typed.nfd().collect();
@@ -152,35 +152,35 @@ fn names(typed: &str) -> Vec<String> {
     names
 }
 
-/// Looks through all sessions for those that their user's list has lost. Where that cannot be done, the list has to do.
+/// Searches all sessions for those that the lists of these users have lost. Where that fails, the lists have to do.
 async fn restore_lists(sessions: &Sessions, names: &[String]) -> Result<(), String> {
     let Err(error) = sessions.restore_lists(names).await else {
         return Ok(());
     };
     remark(&format!(
-        "Only sessions in this user's list are seen, and none that it may have lost: {}.",
-        search_failed(error)
+        "Only sessions in this user's list are seen, none that the list may have lost: {}.",
+        search_failed(&error)
     ))
 }
 
-async fn list(sessions: &Sessions, shown: &Shown) -> Result<ExitCode, String> {
-    let mut rows = Rows::new(usize::try_from(shown.limit).unwrap_or(usize::MAX));
-    let outcome = if let Some(user) = &shown.user {
-        list_of(sessions, user, &mut rows).await
+async fn list(sessions: &Sessions, args: &ListArgs) -> Result<ExitCode, String> {
+    let mut rows = Rows::new(args.limit as usize);
+    let outcome = if let Some(user) = &args.user {
+        list_of_user(sessions, user, &mut rows).await
     } else {
         let all = sessions.list_all(&mut |one| rows.add(one)).await;
-        all.map_err(search_failed)
+        all.map_err(|error| search_failed(&error))
     };
     let rows = rows.finish();
-    // What is known is shown, whatever else is not.
-    if !rows.is_empty() {
-        print(&if shown.json {
+    // After an error, too, what was found is shown.
+    if !rows.is_empty() || outcome.is_ok() {
+        print(&if args.json {
             rows.json()?
+        } else if rows.is_empty() {
+            no_session(args.user.as_deref())
         } else {
             rows.table()
         })?;
-    } else if outcome.is_ok() {
-        print(&nobody(shown)?)?;
     }
     if rows.left_out() > 0 {
         let left_out = rows.left_out();
@@ -193,80 +193,72 @@ async fn list(sessions: &Sessions, shown: &Shown) -> Result<ExitCode, String> {
     }
 }
 
-async fn list_of(sessions: &Sessions, user: &str, rows: &mut Rows) -> Result<(), String> {
+async fn list_of_user(sessions: &Sessions, user: &str, rows: &mut Rows) -> Result<(), String> {
     let names = names(user);
     restore_lists(sessions, &names).await?;
-    let mut all = true;
+    let mut complete = true;
     for name in &names {
-        let known = sessions.list(name, None).await.map_err(told)?;
-        for session in known.sessions {
-            rows.add(session);
+        let known = sessions.list(name, None).await;
+        let known = known.map_err(|error| error.to_string())?;
+        for one in known.sessions {
+            rows.add(one);
         }
-        all &= known.complete;
+        complete &= known.complete;
     }
-    all.then_some(())
+    complete
+        .then_some(())
         .ok_or_else(|| "a part of the store did not answer".to_owned())
 }
 
-fn nobody(shown: &Shown) -> Result<String, String> {
-    if shown.json {
-        return Rows::new(1).json();
-    }
-    Ok(match &shown.user {
-        Some(user) => format!("{} has no session.\n", visible(user)),
-        None => "Nobody has a session.\n".to_owned(),
-    })
-}
-
 async fn end_all(sessions: &Sessions) -> Result<ExitCode, String> {
-    let EndOutcome { ended, failure } = sessions.end_all().await.map_err(search_failed)?;
-    sessions.close().await;
-    let ended = ended.len();
-    match (ended, &failure) {
-        (0, Some(_)) => {}
-        (0, None) => print("Nobody has a session.\n")?,
-        (1, _) => print("Ended 1 session.\n")?,
-        (many, _) => print(&format!("Ended {many} sessions.\n"))?,
-    }
-    match failure.map(search_failed) {
-        None => Ok(ExitCode::from(u8::from(ended == 0))),
-        Some(problem) if ended == 0 => Err(problem),
-        Some(problem) => Err(format!("others may be alive: {problem}")),
-    }
+    let outcome = sessions
+        .end_all()
+        .await
+        .map_err(|error| search_failed(&error))?;
+    let failure = outcome.failure.map(|error| search_failed(&error));
+    ended(outcome.ended.len(), failure, None)
 }
 
-async fn end_of(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
+async fn end_of_user(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     let names = names(user);
     restore_lists(sessions, &names).await?;
-    let mut all = EndOutcome::default();
+    let (mut number, mut failure) = (0, None);
+    let nobody = Client::default();
     for name in &names {
-        let EndOutcome { ended, failure } = sessions
-            .end_of_user(
-                name,
-                Selection::All,
-                EndReason::ByOperator,
-                &Client::default(),
-            )
-            .await
-            .map_err(told)?;
-        all.ended.extend(ended);
-        all.failure = all.failure.or(failure);
+        let ending = sessions.end_of_user(name, Selection::All, EndReason::ByOperator, &nobody);
+        let outcome = ending.await.map_err(|error| error.to_string())?;
+        number += outcome.ended.len();
+        failure = failure.or(outcome.failure);
     }
-    sessions.close().await;
-    let user = visible(user);
-    match (all.ended.len(), &all.failure) {
-        (0, Some(_)) => {}
-        (0, None) => print(&format!("{user} has no session.\n"))?,
-        (1, _) => print(&format!("Ended 1 session of {user}.\n"))?,
-        (many, _) => print(&format!("Ended {many} sessions of {user}.\n"))?,
-    }
-    if let Some(failure) = all.failure {
-        return Err(format!("others may be alive: {}", told(failure)));
-    }
-    Ok(ExitCode::from(u8::from(all.ended.is_empty())))
+    ended(number, failure.map(|error| error.to_string()), Some(user))
 }
 
-async fn end_one(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
+/// Says how many sessions have ended, of a user or of everybody, and what failed besides.
+fn ended(number: usize, failure: Option<String>, user: Option<&str>) -> Result<ExitCode, String> {
+    if number > 0 {
+        let sessions = if number == 1 { "session" } else { "sessions" };
+        let whose = user.map_or_else(String::new, |user| format!(" of {}", visible(user)));
+        print(&format!("Ended {number} {sessions}{whose}.\n"))?;
+    }
+    match failure {
+        Some(problem) if number == 0 => Err(problem),
+        Some(problem) => Err(format!("others may still be active: {problem}")),
+        None if number > 0 => Ok(ExitCode::SUCCESS),
+        None => {
+            print(&no_session(user))?;
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+fn no_session(user: Option<&str>) -> String {
+    user.map_or_else(
+        || "Nobody has a session.\n".to_owned(),
+        |user| format!("{} has no session.\n", visible(user)),
+    )
+}
+
+async fn end_by_handle(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
     // What is no handle might be an id, typed by mistake: it is not repeated.
     let Some(prefix) = HandlePrefix::parse(typed) else {
         print(
@@ -275,68 +267,44 @@ async fn end_one(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
         )?;
         return Ok(ExitCode::from(1));
     };
-    if let Some(handle) = prefix.whole() {
-        return end_handle(sessions, handle).await;
+    let mut handle = prefix.whole();
+    if handle.is_none() {
+        let found = sessions.find(prefix).await;
+        let found = found.map_err(|error| handle_search_failed(&error))?;
+        if found.len() > 1 {
+            print(&format!(
+                "The handles of {} sessions begin like this, so none was ended. Name one by its whole handle:\n{}",
+                found.len(),
+                Rows::from(found).table()
+            ))?;
+            return Ok(ExitCode::from(3));
+        }
+        handle = found.first().map(|one| one.handle);
     }
-    let found = sessions.find(prefix).await;
-    let found = found.map_err(handle_not_found)?;
-    match found.as_slice() {
-        [] => none(),
-        [one] => end_handle(sessions, one.handle).await,
-        _ => several(found),
+    if let Some(handle) = handle {
+        let user = sessions.end_by_handle(handle).await;
+        if let Some(user) = user.map_err(|error| handle_search_failed(&error))? {
+            print(&format!("Ended session {handle} of {}.\n", visible(&user)))?;
+            return Ok(ExitCode::SUCCESS);
+        }
     }
-}
-
-async fn end_handle(sessions: &Sessions, handle: SessionHandle) -> Result<ExitCode, String> {
-    let ended = sessions.end_by_handle(handle).await;
-    let ended = ended.map_err(handle_not_found)?;
-    sessions.close().await;
-    let Some(user) = ended else {
-        return none();
-    };
-    print(&format!("Ended session {handle} of {}.\n", visible(&user)))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn none() -> Result<ExitCode, String> {
     print("No session has this handle; `innkeeper sessions list` shows them.\n")?;
     Ok(ExitCode::from(1))
 }
 
-fn several(found: Vec<ListedSession>) -> Result<ExitCode, String> {
-    let number = found.len();
-    print(&format!(
-        "The handles of {number} sessions begin like this, so none was ended. Name one by its whole handle:\n{}",
-        Rows::of(found).table()
-    ))?;
-    Ok(ExitCode::from(3))
-}
-
-fn handle_not_found(error: StoreError) -> String {
-    match search_failed(error) {
-        problem if problem.contains("+scan") => {
-            format!("{problem}; `--user USER` ends without it those in his list")
-        }
-        problem => problem,
-    }
-}
-
-/// The store could not be looked through.
-fn search_failed(error: StoreError) -> String {
-    let problem = told(error);
-    if problem.contains("'scan'") {
-        return format!(
-            "{problem}. To look through all sessions, Innkeeper's Redis user needs +scan"
-        );
+fn handle_search_failed(error: &StoreError) -> String {
+    let problem = search_failed(error);
+    if problem.contains("+scan") {
+        return format!("{problem}; `--user USER` ends without it those in the user's list");
     }
     problem
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "as `map_err` hands errors over"
-)]
-fn told(error: StoreError) -> String {
+/// Why the sessions of the store could not be searched.
+fn search_failed(error: &StoreError) -> String {
+    if error.to_string().contains("'scan'") {
+        return format!("{error}. To search all sessions, Innkeeper's Redis user needs +scan");
+    }
     error.to_string()
 }
 
