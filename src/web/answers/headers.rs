@@ -3,6 +3,7 @@
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Request, Response, async_trait};
 
+use crate::web::observe::readiness::Readiness;
 use crate::web::observe::request_record::Trace;
 
 /// What every answer of ours has (OWASP secure headers, and its REST cheat sheet).
@@ -97,7 +98,8 @@ pub(in crate::web) fn harden(request: &Request<'_>, response: &mut Response<'_>)
     }
 }
 
-/// Sets the headers on the answers that are ours, and of an application's those that must not be kept.
+/// Sets the headers on the answers that are ours, and on an application's those that it cannot know of: whether the answer
+/// may be kept, and whether the connection may.
 pub(in crate::web) struct SecurityHeaders;
 
 #[async_trait]
@@ -110,6 +112,11 @@ impl Fairing for SecurityHeaders {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let readiness = request.rocket().state::<Readiness>();
+        if readiness.is_some_and(Readiness::is_draining) {
+            // The next request on this connection would find no server.
+            response.set_raw_header("Connection", "close");
+        }
         let trace = Trace::of(request);
         if trace.is_own() {
             harden(request, response);

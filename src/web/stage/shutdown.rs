@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rocket::config::Sig;
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::{Build, Orbit, Request, Response, Rocket, Shutdown, async_trait};
+use rocket::{Build, Orbit, Rocket, Shutdown, async_trait};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::session::Sessions;
 use crate::web::observe::readiness::Readiness;
 
-/// Closes connections and the store as the process ends: a fairing, and managed by Rocket for [`launch`].
+/// Closes the store as the process ends: a fairing, and managed by Rocket for [`launch`].
 #[derive(Clone)]
 pub(crate) struct GracefulShutdown {
     readiness: Readiness,
@@ -35,14 +35,7 @@ impl Fairing for GracefulShutdown {
     fn info(&self) -> Info {
         Info {
             name: "Graceful shutdown",
-            kind: Kind::Response | Kind::Shutdown,
-        }
-    }
-
-    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        if self.readiness.is_draining() {
-            // The next request on this connection would find no server.
-            response.set_raw_header("Connection", "close");
+            kind: Kind::Shutdown,
         }
     }
 
