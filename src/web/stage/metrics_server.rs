@@ -23,10 +23,10 @@ use crate::web::routes;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
 ///
-/// It goes with its value, too: Rocket's local client, which tests use, has no shutdown.
+/// It also ends when this value is dropped: Rocket's local client, which tests use, runs no shutdown fairing.
 pub(crate) struct MetricsServer {
-    /// Bound before the launch, so that a port that cannot be had stops it. Rocket takes no listener that is bound
-    /// already: this one is closed in the moment in which Rocket opens its own.
+    /// Bound before the launch, so that a port that is in use stops it. Rocket binds its address itself, so this listener is
+    /// closed just before.
     reserved: Mutex<Option<TcpListener>>,
     metrics: Arc<Metrics>,
     shutdown: OnceLock<Shutdown>,
@@ -48,7 +48,7 @@ impl MetricsServer {
         &self.metrics
     }
 
-    /// Returns when it is served.
+    /// Returns once the server accepts connections.
     async fn serve(&self, address: SocketAddr, first: &Rocket<Orbit>) -> Result<(), String> {
         let config = rocket::Config {
             address: address.ip(),
@@ -76,8 +76,8 @@ impl MetricsServer {
             .attach(SecurityHeaders)
             .attach(AdHoc::on_liftoff("Metrics are served", |_| {
                 Box::pin(async move {
-                    // Nobody waits any more only if the launch has been given up.
-                    let _waiting = up.send(());
+                    // Fails only if the first Rocket's launch was given up meanwhile.
+                    let _sent = up.send(());
                 })
             }))
             .mount("/", routes::own(rocket::routes![scrape]))
@@ -103,13 +103,6 @@ impl MetricsServer {
             .unwrap_or_else(|_| Err("its server panicked".to_owned()))
     }
 
-    fn take_reserved(&self) -> Option<TcpListener> {
-        self.reserved
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
     fn end(&self) {
         if let Some(shutdown) = self.shutdown.get() {
             shutdown.clone().notify();
@@ -117,7 +110,7 @@ impl MetricsServer {
     }
 }
 
-/// An error of Rocket's panics if nobody has looked at it.
+/// A `rocket::Error` that is dropped panics unless its kind was read.
 fn sentence(error: &rocket::Error) -> String {
     error.kind().to_string()
 }
@@ -132,7 +125,8 @@ impl Fairing for MetricsServer {
     }
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
-        let Some(reserved) = self.take_reserved() else {
+        let reserved = self.reserved.lock();
+        let Some(reserved) = reserved.unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
         let address = reserved.local_addr();
@@ -143,7 +137,7 @@ impl Fairing for MetricsServer {
         };
         match served {
             Ok(address) => tracing::info!("metrics are at http://{address}/metrics"),
-            // Sign-in goes on: whoever watches sees that nothing can be scraped.
+            // Sign-in works without: Prometheus reports that there is nothing to scrape.
             Err(problem) => tracing::error!(problem, "the metrics cannot be served"),
         }
     }

@@ -91,7 +91,7 @@ impl Fairing for Stage {
 
     async fn on_ignite(&self, mut rocket: Rocket<Build>) -> fairing::Result {
         if self.templates {
-            rocket = template_folder::or_none(rocket);
+            rocket = template_folder::for_application(rocket);
             rocket = rocket.attach(template_folder::engine(Vec::new()));
         }
         match Assembly::open(rocket.figment()) {

@@ -18,7 +18,7 @@ use crate::web::stage::{defaults, lost_store, template_folder};
 ///
 /// A sentence for the operator: a setting is wrong or unknown, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
-    let (figment, replaced_pages) = template_folder::of_the_program(config::figment()?)?;
+    let (figment, replaced_pages) = template_folder::for_program(config::figment()?)?;
     let rocket = rocket::custom(figment);
     let assembly = Assembly::open(rocket.figment())?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())

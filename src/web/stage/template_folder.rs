@@ -1,8 +1,8 @@
-//! The folder with templates that stand beside ours, or in their place.
+//! The folder with templates that replace our pages, or stand beside them.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fs, io, iter};
 
 use rocket::fairing::Fairing;
 use rocket::figment::Figment;
@@ -15,21 +15,21 @@ use crate::web::answers::page;
 
 const KEY: &str = "template_dir";
 
-/// The folder that the engine reads where none is set, and those of its templates that can only be meant for us. All
-/// others may be another program's, which happens to be kept in the same working directory.
+/// The folder that `rocket_dyn_templates` reads by default, and the part of it that can only be meant for us: the other
+/// templates may be another program's, kept in the same working directory.
 const DEFAULT: &str = "templates";
 const OURS: &str = "templates/innkeeper";
 
-/// Templates, and what the engine is to call them.
-type Named = Vec<(PathBuf, String)>;
+/// Template files, each with the name that the engine is to give it.
+type NamedFiles = Vec<(PathBuf, String)>;
 
-/// The program's folder: the one that `template_dir` names; where none is set, the pages of ours that are replaced in
-/// the working directory, for the engine to be given.
+/// The program's folder: the one that `template_dir` names. Where none is set, the files in the working directory that
+/// replace our pages are returned, for [`engine`].
 ///
 /// # Errors
 ///
-/// A sentence for the operator: a template cannot be used. (The engine would tell it to Rocket's own log, which is off.)
-pub(crate) fn of_the_program(figment: Figment) -> Result<(Figment, Named), String> {
+/// A sentence for the operator: a template cannot be used. (The engine would write it to Rocket's own log, which is off.)
+pub(crate) fn for_program(figment: Figment) -> Result<(Figment, NamedFiles), String> {
     match figment.extract_inner::<RelativePathBuf>(KEY) {
         Ok(folder) => {
             let folder = folder.relative();
@@ -38,7 +38,7 @@ pub(crate) fn of_the_program(figment: Figment) -> Result<(Figment, Named), Strin
                 page::add(tera)
             })
             .map_err(|problem| format!("`{KEY}`: {problem}"))?;
-            Ok((figment, Named::new()))
+            Ok((figment, NamedFiles::new()))
         }
         Err(error) if error.missing() => {
             let ours = Path::new(OURS);
@@ -48,20 +48,20 @@ pub(crate) fn of_the_program(figment: Figment) -> Result<(Figment, Named), Strin
                     add(tera, files)
                 })?
             } else {
-                Named::new()
+                NamedFiles::new()
             };
-            Ok((without(figment), replaced))
+            Ok((without_folder(figment), replaced))
         }
         Err(error) => Err(error.to_string()),
     }
 }
 
 /// The application's own folder, or none.
-pub(crate) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
+pub(crate) fn for_application(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment().clone();
     match figment.extract_inner::<RelativePathBuf>(KEY) {
         Err(error) if error.missing() && !Path::new(DEFAULT).is_dir() => {
-            rocket.configure(without(figment))
+            rocket.configure(without_folder(figment))
         }
         _ => rocket,
     }
@@ -69,7 +69,7 @@ pub(crate) fn or_none(rocket: Rocket<Build>) -> Rocket<Build> {
 
 /// `rocket_dyn_templates` does not start unless `template_dir` exists. Our pages are compiled in, so it is given our own
 /// executable: a path that exists and contains no template.
-fn without(figment: Figment) -> Figment {
+fn without_folder(figment: Figment) -> Figment {
     match env::current_exe() {
         Ok(executable) => figment.merge((KEY, executable)),
         Err(_) => figment,
@@ -77,27 +77,27 @@ fn without(figment: Figment) -> Figment {
 }
 
 /// The template fairing, which knows our pages and those that replace them.
-pub(crate) fn engine(replaced: Named) -> impl Fairing {
+pub(crate) fn engine(replaced: NamedFiles) -> impl Fairing {
     Template::try_custom(move |engines| {
         page::templates(engines)?;
         add(&mut engines.tera, &replaced).map_err(Into::into)
     })
 }
 
-/// Finds the templates that stand in a part of the folder, and loads them and ours in the order in which the engine will
-/// have them: what one extends must be there before.
+/// Finds the templates in a part of the folder. To see whether they can be used, loads them and ours in the order in which
+/// the engine will: a template must be loaded after the one that it extends.
 fn check(
     folder: &Path,
     part: &Path,
-    load: impl FnOnce(&mut Tera, &Named) -> Result<(), tera::Error>,
-) -> Result<Named, String> {
+    load: impl FnOnce(&mut Tera, &NamedFiles) -> Result<(), tera::Error>,
+) -> Result<NamedFiles, String> {
     let problem = |problem: String| {
         let part = part.display();
         format!("the templates in {part} cannot be used: {problem}")
     };
     let mut paths = Vec::new();
     collect(part, &mut paths).map_err(|error| problem(error.to_string()))?;
-    let named: Named = paths
+    let named: NamedFiles = paths
         .into_iter()
         .filter_map(|path| {
             let name = name(folder, &path)?;
@@ -108,8 +108,8 @@ fn check(
     Ok(named)
 }
 
-/// Gives the engine the templates, whose files it reads now, also in the place of those that it has.
-fn add(tera: &mut Tera, named: &Named) -> Result<(), tera::Error> {
+/// Adds the templates, which replace those of the same name.
+fn add(tera: &mut Tera, named: &NamedFiles) -> Result<(), tera::Error> {
     tera.add_template_files(named.iter().map(|(path, name)| (path, Some(name))))
 }
 
@@ -136,13 +136,11 @@ fn name(folder: &Path, path: &Path) -> Option<String> {
     Some(name.to_string_lossy().into_owned())
 }
 
-/// The engine names the file, its causes the line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut told = vec![error.to_string().trim().to_owned()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told.push(error.to_string().trim().to_owned());
-        cause = error.source();
-    }
-    told.join(": ")
+/// The error names the file, its sources the line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let chain = iter::successors(Some(error), |error| (*error).source());
+    let texts: Vec<_> = chain
+        .map(|error| error.to_string().trim().to_owned())
+        .collect();
+    texts.join(": ")
 }
