@@ -1,7 +1,7 @@
 //! Where sessions live: implements [`SessionStore`], knows no HTTP.
 
 pub(crate) mod embedded;
-mod measured;
+mod instrumented;
 pub(crate) mod redis;
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
-pub(crate) use measured::{DURATIONS, Measured};
+pub(crate) use instrumented::{InstrumentedStore, LATENCY_BUCKETS};
 pub use redis::{AddressError, RedisOptions, RedisStore};
 
 use self::redis::Endpoint;

@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::session::{EndReason, StoreStats};
-use crate::store::DURATIONS;
+use crate::store::LATENCY_BUCKETS;
 use crate::web::answers::refusal::Refusal;
 use crate::web::observe::log_writer::LogWriter;
 
@@ -43,7 +43,7 @@ impl Metrics {
                     "innkeeper_http_request_duration_seconds",
                     "How long it took until an answer began.",
                 )
-                .buckets(DURATIONS.to_vec()),
+                .buckets(LATENCY_BUCKETS.to_vec()),
                 &["route", "method"],
             )?,
             sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions begun.")?,

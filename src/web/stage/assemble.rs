@@ -10,7 +10,7 @@ use rocket::{Build, Rocket};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::session::Sessions;
-use crate::store::{self, Measured};
+use crate::store::{self, InstrumentedStore};
 use crate::web::answers::catcher;
 use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
 use crate::web::guards::host::Hosts;
@@ -49,8 +49,8 @@ impl Assembly {
         let metrics = metrics.transpose()?;
         let mut store = store::open(&config, clock.clone())?;
         if let Some(server) = &metrics {
-            let measured = Measured::new(store, server.metrics().registry());
-            store = Arc::new(measured.map_err(|error| error.to_string())?);
+            let instrumented = InstrumentedStore::new(store, server.metrics().registry());
+            store = Arc::new(instrumented.map_err(|error| error.to_string())?);
         }
         let limit = config.max_sessions_per_user;
         let timeout = store::timeout(&config);
