@@ -1,4 +1,4 @@
-//! Where sessions live: implements [`SessionStore`], knows no HTTP.
+//! Where sessions are kept: two implementations of [`SessionStore`].
 
 pub(crate) mod embedded;
 mod instrumented;
@@ -13,30 +13,34 @@ pub(crate) use instrumented::{InstrumentedStore, LATENCY_BUCKETS};
 pub use redis::{AddressError, RedisOptions, RedisStore};
 
 use self::redis::Endpoint;
-
 use crate::clock::Clock;
 use crate::config::{Config, RedisAddress, StoreConfig, StorePath};
 use crate::session::SessionStore;
 
 /// Opens the store that the configuration asks for.
 ///
-/// Redis need not be there: it is connected to when the first request needs it.
+/// Redis need not be running yet: the first request connects to it.
 ///
 /// # Errors
 ///
-/// A sentence for the operator, without secrets: the folder cannot be used, or the address is none.
+/// A sentence for the operator, without secrets: the folder cannot be used, or the address cannot be read.
 pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore>, String> {
-    match &config.store {
-        StoreConfig::Embedded(location) => open_embedded(config, location, clock)
-            .map(|store| Arc::new(store) as Arc<dyn SessionStore>)
-            .map_err(|error| error.to_string()),
+    Ok(match &config.store {
+        StoreConfig::Embedded(path) => {
+            Arc::new(open_embedded(config, path, clock).map_err(|error| error.to_string())?)
+        }
         StoreConfig::Redis {
             address,
             source,
             ca_file,
-        } => open_redis(config, address, source, ca_file.as_deref(), clock)
-            .map(|store| Arc::new(store) as Arc<dyn SessionStore>),
-    }
+        } => Arc::new(open_redis(
+            config,
+            address,
+            source,
+            ca_file.as_deref(),
+            clock,
+        )?),
+    })
 }
 
 /// How long a request waits for the store; a store in memory waits for nothing.
@@ -47,7 +51,7 @@ pub(crate) fn timeout(config: &Config) -> Option<Duration> {
 /// Where sessions are kept, for the operator.
 pub(crate) fn place(config: &Config) -> String {
     match &config.store {
-        StoreConfig::Embedded(location) => format!("the embedded store, in {location}"),
+        StoreConfig::Embedded(path) => format!("the embedded store, in {path}"),
         StoreConfig::Redis { address, .. } => {
             let endpoint = Endpoint::resolve(address);
             endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.told())
@@ -55,20 +59,20 @@ pub(crate) fn place(config: &Config) -> String {
     }
 }
 
-/// [`open`] for whom any store will not do.
+/// Opens the embedded store with the limits that the configuration sets.
 pub(crate) fn open_embedded(
     config: &Config,
-    location: &StorePath,
+    path: &StorePath,
     clock: Clock,
 ) -> Result<EmbeddedStore, OpenError> {
     let limits = EmbeddedLimits {
         cache_bytes: config.store_cache_bytes,
         timeout: config.redis_timeout,
     };
-    EmbeddedStore::open_within(location, limits, config.lifetimes, clock)
+    EmbeddedStore::open_within(path, limits, config.lifetimes, clock)
 }
 
-/// The same for Redis.
+/// Opens Redis; an error names the setting that is at fault.
 pub(crate) fn open_redis(
     config: &Config,
     address: &RedisAddress,
@@ -82,15 +86,18 @@ pub(crate) fn open_redis(
         ca_file: ca_file.map(Path::to_owned),
         client: config.redis_client.clone(),
     };
-    RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| match error {
-        AddressError::CaFile(_) => format!("`redis_ca_file`: {error}"),
-        AddressError::ClientCertificate(_) => format!("`redis_cert_file`: {error}"),
-        AddressError::ClientKey(_) => format!("`redis_key_file`: {error}"),
-        AddressError::Unreadable
-        | AddressError::ServiceMissing
-        | AddressError::Parameter
-        | AddressError::Unescaped
-        | AddressError::Node
-        | AddressError::Database => format!("{source}: {error}"),
+    RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| {
+        let setting = match error {
+            AddressError::CaFile(_) => "`redis_ca_file`",
+            AddressError::ClientCertificate(_) => "`redis_cert_file`",
+            AddressError::ClientKey(_) => "`redis_key_file`",
+            AddressError::Unreadable
+            | AddressError::ServiceMissing
+            | AddressError::Parameter
+            | AddressError::Unescaped
+            | AddressError::Node
+            | AddressError::Database => source,
+        };
+        format!("{setting}: {error}")
     })
 }
