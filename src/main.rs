@@ -13,7 +13,7 @@ use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 use tokio::runtime::{self, Runtime};
 
-/// Keeps the guests of a web site signed in for as long as they are active
+/// A session system for web sites: sign-in, sliding expiry and sign-out
 ///
 /// Without a command it serves. README.md explains the settings, which are read from Rocket.toml, the environment and
 /// .env.

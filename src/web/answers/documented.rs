@@ -24,7 +24,8 @@ pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
 const JSON: &str = "application/json";
 const HTML: &str = "text/html";
 
-/// For [`SeeOther`] and for refusals, which `Set-Cookie` tells apart: where both are, `SeeOther` comes last.
+/// The same for [`SeeOther`] and for a refusal, which has no `Set-Cookie`. A later response of the same status replaces an
+/// earlier one, so a handler that has both names `SeeOther` last.
 const TO_PAGE: &str = "To a browser: on to the page in `Location`.";
 
 impl<V, B: ToSchema> IntoResponses for Page<V, B> {
@@ -49,7 +50,7 @@ impl<V> IntoResponses for HtmlPage<V> {
     }
 }
 
-/// Each names the refusals of some handlers.
+/// A type for each set of refusals, which handlers name among their responses.
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident: $($refusal:expr),+;)+) => {
         $($(#[$doc])*
@@ -63,7 +64,7 @@ macro_rules! refusals {
     };
 }
 
-/// Without a reason: that is for the operator alone.
+/// The error is for the operator: no answer has it.
 fn down() -> Refusal {
     Refusal::StoreDown(Arc::from(""))
 }
@@ -76,11 +77,11 @@ fn not_all() -> Refusal {
 }
 
 refusals! {
-    /// A page that is there for everybody.
+    /// A page that needs no session.
     PublicResponses: AmbiguousCookie, down();
     SignOutResponses: AmbiguousCookie, CrossSite, down();
     SignInResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
-    /// A safe method that asks for the session.
+    /// A safe method that needs a session.
     ReadResponses: NoSession, SessionEnded, AmbiguousCookie, down();
     EndResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
     EndOneResponses: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
@@ -91,7 +92,7 @@ pub(crate) fn wrong_host() -> Responses {
     refused(&[WrongHost])
 }
 
-/// By status, in the words of the refusals themselves.
+/// One response for each status, described by the details of its refusals.
 fn refused(refusals: &[Refusal]) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<&Refusal>> = BTreeMap::new();
     for refusal in refusals {

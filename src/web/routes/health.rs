@@ -1,4 +1,4 @@
-//! For load balancers and supervisors: is the process alive, and can it serve?
+//! For supervisors and load balancers: whether the process is alive, and whether it can serve.
 
 use rocket::http::Status;
 use rocket::serde::json::Json;
@@ -10,7 +10,7 @@ use crate::session::Sessions;
 use crate::web::observe::audit::Audit;
 use crate::web::observe::readiness::Readiness;
 
-/// Never says more than this: whoever asks need not be signed in.
+/// Has no details, because a client need not be signed in to read it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
@@ -22,13 +22,13 @@ fn answer(status: Status, text: &'static str) -> Answer {
     (status, Json(Health { status: text }))
 }
 
-/// Says that the process lives.
+/// Says that the process is alive.
 ///
-/// Does not ask the store: restarting this process would not mend that.
+/// Does not ask the store: restarting this process would not repair that.
 #[utoipa::path(
     get,
     path = "/healthz",
-    responses((status = 200, description = "It does.", body = Health))
+    responses((status = 200, description = "It is.", body = Health))
 )]
 #[get("/healthz")]
 pub(crate) fn alive() -> Answer {
@@ -37,7 +37,7 @@ pub(crate) fn alive() -> Answer {
 
 /// Says whether this instance can serve.
 ///
-/// With a full disk it can: whoever is signed in is served and can sign out, and no other instance has his session.
+/// With a full disk it can: users who are signed in are served and can sign out, and no other instance has their sessions.
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -1,4 +1,4 @@
-//! `/`: nothing of its own.
+//! `/`: a redirect to the profile or the sign-in.
 
 use rocket::get;
 use rocket::response::Redirect;
@@ -7,11 +7,11 @@ use crate::web::answers::documented::PublicResponses;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
 
-/// Goes on to the profile or the sign-in.
+/// Redirects to the profile or the sign-in.
 #[utoipa::path(
     get,
     path = "/",
-    responses(PublicResponses, (status = 303, description = "Goes on.", headers(("Location" = String)))),
+    responses(PublicResponses, (status = 303, description = "To the profile or the sign-in.", headers(("Location" = String)))),
     security((), ("session" = []))
 )]
 #[get("/")]

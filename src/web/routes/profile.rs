@@ -15,7 +15,7 @@ use crate::web::guards::current_session::CurrentSession;
 use crate::web::views::countdown::Countdown;
 use crate::web::views::timestamp::{Timestamp, in_words};
 
-/// What a program reads.
+/// The JSON answer.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf",
@@ -27,7 +27,7 @@ pub(crate) struct Profile {
     session_data: SessionData,
 }
 
-/// What belongs to the session's user; our own record stays out.
+/// What belongs to the session's user. Innkeeper's own record of the session stays out.
 #[derive(Serialize, ToSchema)]
 struct SessionData {
     user: String,
@@ -38,17 +38,17 @@ struct SessionData {
     data: BTreeMap<String, Value>,
 }
 
-/// What the page shows.
+/// The page.
 #[derive(Serialize)]
 pub(crate) struct View {
     countdown: Countdown,
     since: Option<Timestamp>,
     ends: Timestamp,
-    /// For people, where no script counts down.
+    /// In words, for a browser without JavaScript.
     left: String,
 }
 
-/// Says who is signed in, and keeps the session alive.
+/// Says who is signed in, and prolongs the session.
 #[utoipa::path(
     get,
     path = "/profile/",
@@ -87,7 +87,7 @@ impl From<&CurrentSession> for Profile {
     }
 }
 
-/// A field as the application wrote it; what another program wrote may be a plain text.
+/// A field's value, or `null` where it is no JSON: another program that shares the Redis may have written it.
 fn value(session: &Session, name: &str) -> (String, Value) {
     let value = session.field(name).ok().flatten();
     (name.to_owned(), value.unwrap_or_default())

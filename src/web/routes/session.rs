@@ -1,4 +1,4 @@
-//! The session, looked at without using it.
+//! How long the session lives, asked without prolonging it.
 
 use rocket::http::{ContentType, Status};
 use rocket::response::{self, Responder};
@@ -17,7 +17,7 @@ use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
 use crate::web::views::end_notice::EndNotice;
 
-/// What a program, or a page's script, reads.
+/// The JSON answer, for programs and for the pages' script.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "user": "abdullah",
@@ -35,20 +35,20 @@ pub(crate) struct TimeLeft {
 impl<'r> Responder<'r, 'static> for TimeLeft {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = Json(self).respond_to(request)?;
-        // Without a session this address answers browsers otherwise.
+        // Without a session, browsers are redirected.
         response.set_raw_header("Vary", "Accept");
         Ok(response)
     }
 }
 
-/// Why there is nothing to read.
-pub(crate) enum Nothing {
+/// The answer without a session.
+pub(crate) enum TimeLeftError {
     /// The session has ended, and why.
     Ended(String),
     Refused(Refusal),
 }
 
-/// The profile's answer with a reason.
+/// The JSON of [`Refusal::SessionEnded`], and the reason.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "detail": "Session expired",
@@ -61,8 +61,8 @@ struct EndedBody {
 
 /// Says how long the session lives, without prolonging it.
 ///
-/// There is no page at this address: it answers JSON to browsers too, but sends one without a session to the
-/// sign-in as every address does.
+/// There is no page at this address. Browsers are answered in JSON too, but one without a session is redirected to the
+/// sign-in, as at every address.
 #[utoipa::path(
     get,
     path = "/session/",
@@ -70,7 +70,7 @@ struct EndedBody {
         ReadResponses,
         (
             status = 200,
-            description = "Who, and how long still.",
+            description = "Who is signed in, and how long the session lives.",
             body = TimeLeft,
             headers(("Vary" = String, description = "`Accept`"))
         ),
@@ -91,7 +91,7 @@ pub(crate) fn read(
     passive: Result<&PassiveSession, Refusal>,
     ended: &EndLookup,
     sessions: &Sessions,
-) -> Result<TimeLeft, Nothing> {
+) -> Result<TimeLeft, TimeLeftError> {
     match passive {
         Ok(passive) => Ok(TimeLeft {
             user: passive.user().to_owned(),
@@ -100,13 +100,13 @@ pub(crate) fn read(
         }),
         Err(Refusal::SessionEnded) => {
             let notice = EndNotice::new(ended, sessions.lifetimes());
-            Err(Nothing::Ended(notice.text))
+            Err(TimeLeftError::Ended(notice.text))
         }
-        Err(refusal) => Err(Nothing::Refused(refusal)),
+        Err(refusal) => Err(TimeLeftError::Refused(refusal)),
     }
 }
 
-impl<'r> Responder<'r, 'static> for Nothing {
+impl<'r> Responder<'r, 'static> for TimeLeftError {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let reason = match self {
             Self::Ended(reason) if Format::of(request) == Format::Json => reason,
