@@ -34,8 +34,8 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
                 }
                 StoreConfig::Redis { .. } => {
                     if let Some(sessions) = rocket.state::<Sessions>().cloned() {
-                        // Nobody waits for it: Innkeeper starts before its Redis does.
-                        tokio::spawn(async move { tell_whether_usable(&sessions, &place).await });
+                        // The launch does not wait for it: Innkeeper may start before its Redis does.
+                        tokio::spawn(async move { check_redis(&sessions, &place).await });
                     }
                 }
             }
@@ -43,10 +43,10 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
     })
 }
 
-/// An operator who starts it should not have to wait for the first visitor to learn that a password is wrong.
-async fn tell_whether_usable(sessions: &Sessions, place: &str) {
+/// So that a wrong password, say, is known at the launch, and not with the first visitor.
+async fn check_redis(sessions: &Sessions, place: &str) {
     let outcome = match sessions.check().await {
-        // To make the first connection may take longer than a request waits.
+        // Connecting may take longer than `redis_timeout_ms`; by the second check it is done.
         Err(StoreError::Timeout(_)) => sessions.check().await,
         outcome => outcome,
     };

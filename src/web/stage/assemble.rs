@@ -36,11 +36,7 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    /// Reads the settings and opens the store.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the operator.
+    /// Reads the settings and opens the store. An error is a sentence for the operator.
     pub(crate) fn open(figment: &Figment) -> Result<Self, String> {
         let config = Config::from(figment).map_err(|error| error.to_string())?;
         let clock = Clock::start();
@@ -102,7 +98,7 @@ impl Assembly {
             .attach(shutdown)
             .attach(announcement(&config))
             .manage(Site::new(config.public_url, tls));
-        // By a fairing: those that are attached by now are run before it, and may register catchers of their own.
+        // In a fairing, which runs after those that are attached by now: they may register catchers of their own.
         routes::mount(rocket).attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
             catcher::register(rocket)
         }))
