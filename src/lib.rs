@@ -75,7 +75,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use config::{
     ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl, RedisAddress,
-    Secret, StoreConfig, StorePath,
+    RedisConfig, Secret, StoreConfig, StorePath,
 };
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};

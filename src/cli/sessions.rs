@@ -88,17 +88,9 @@ fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
     let store = match &config.store {
         StoreConfig::Embedded(path) => open_embedded(config, path, clock.clone())?,
-        StoreConfig::Redis { .. } => store::open(config, clock.clone())?,
+        StoreConfig::Redis(_) => store::open(config, clock.clone())?,
     };
-    let limit = config.max_sessions_per_user;
-    let timeout = store::timeout(config);
-    Ok(Sessions::new(
-        store,
-        config.lifetimes,
-        limit,
-        timeout,
-        clock,
-    ))
+    Ok(store::sessions(config, store, clock))
 }
 
 fn open_embedded(

@@ -23,7 +23,7 @@ pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
-pub use redis_address::{ClientCertificate, RedisAddress, Secret};
+pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
 
 use self::error::Origin;
@@ -75,14 +75,7 @@ pub enum StoreConfig {
     /// `store_path`, default `data`.
     Embedded(StorePath),
     /// `redis_url`, or the pair that Upstash gives.
-    Redis {
-        /// The server.
-        address: RedisAddress,
-        /// The setting that named it, for messages.
-        source: String,
-        /// `redis_ca_file`, default none: certificate authorities to trust besides the system's, in PEM.
-        ca_file: Option<PathBuf>,
-    },
+    Redis(RedisConfig),
 }
 
 /// Where the embedded store keeps its sessions.
@@ -195,7 +188,7 @@ fn check_names(figment: &Figment) -> Result<(), ConfigError> {
     misspelt::check(figment)?;
     match Config::from(figment)?.store {
         StoreConfig::Embedded(_) => environment::check_redis_names(),
-        StoreConfig::Redis { .. } => Ok(()),
+        StoreConfig::Redis(_) => Ok(()),
     }
 }
 
@@ -222,10 +215,12 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     {
         return Ok(embedded);
     }
-    let redis = |address, key| StoreConfig::Redis {
-        address,
-        source: sources.origin(key).name(key),
-        ca_file: settings.redis_ca_file.clone(),
+    let redis = |address, key| {
+        StoreConfig::Redis(RedisConfig {
+            address,
+            source: sources.origin(key).name(key),
+            ca_file: settings.redis_ca_file.clone(),
+        })
     };
     if let Some(url) = &settings.redis_url {
         return Ok(redis(RedisAddress::Url(url.clone()), URL));

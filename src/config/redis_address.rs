@@ -6,6 +6,17 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+/// Which Redis, and whose certificates it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// The server.
+    pub address: RedisAddress,
+    /// The setting that named it, for messages.
+    pub source: String,
+    /// `redis_ca_file`, default none: certificate authorities to trust besides the system's, in PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// The address of a Redis server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisAddress {

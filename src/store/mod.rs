@@ -4,9 +4,7 @@ pub(crate) mod embedded;
 mod instrumented;
 pub(crate) mod redis;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use instrumented::{InstrumentedStore, LATENCY_BUCKETS};
@@ -14,8 +12,8 @@ pub use redis::{AddressError, RedisOptions, RedisStore};
 
 use self::redis::Endpoint;
 use crate::clock::Clock;
-use crate::config::{Config, RedisAddress, StoreConfig, StorePath};
-use crate::session::SessionStore;
+use crate::config::{Config, RedisConfig, StoreConfig, StorePath};
+use crate::session::{SessionStore, Sessions};
 
 /// Opens the store that the configuration asks for.
 ///
@@ -29,31 +27,25 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
         StoreConfig::Embedded(path) => {
             Arc::new(open_embedded(config, path, clock).map_err(|error| error.to_string())?)
         }
-        StoreConfig::Redis {
-            address,
-            source,
-            ca_file,
-        } => Arc::new(open_redis(
-            config,
-            address,
-            source,
-            ca_file.as_deref(),
-            clock,
-        )?),
+        StoreConfig::Redis(redis) => Arc::new(open_redis(config, redis, clock)?),
     })
 }
 
-/// How long a request waits for the store; a store in memory waits for nothing.
-pub(crate) fn timeout(config: &Config) -> Option<Duration> {
-    (config.store != StoreConfig::Embedded(StorePath::Memory)).then_some(config.redis_timeout)
+/// The sessions of a store that has been opened with this configuration.
+pub(crate) fn sessions(config: &Config, store: Arc<dyn SessionStore>, clock: Clock) -> Sessions {
+    let limit = config.max_sessions_per_user;
+    // A store in memory waits for nothing.
+    let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
+    let timeout = waits.then_some(config.redis_timeout);
+    Sessions::new(store, config.lifetimes, limit, timeout, clock)
 }
 
 /// Where sessions are kept, for the operator.
 pub(crate) fn place(config: &Config) -> String {
     match &config.store {
         StoreConfig::Embedded(path) => format!("the embedded store, in {path}"),
-        StoreConfig::Redis { address, .. } => {
-            let endpoint = Endpoint::resolve(address);
+        StoreConfig::Redis(redis) => {
+            let endpoint = Endpoint::resolve(&redis.address);
             endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.told())
         }
     }
@@ -75,18 +67,17 @@ pub(crate) fn open_embedded(
 /// Opens Redis; an error names the setting that is at fault.
 pub(crate) fn open_redis(
     config: &Config,
-    address: &RedisAddress,
-    source: &str,
-    ca_file: Option<&Path>,
+    redis: &RedisConfig,
     clock: Clock,
 ) -> Result<RedisStore, String> {
     let options = RedisOptions {
         timeout: config.redis_timeout,
         connections: config.redis_connections,
-        ca_file: ca_file.map(Path::to_owned),
+        ca_file: redis.ca_file.clone(),
         client: config.redis_client.clone(),
     };
-    RedisStore::open(address, &options, config.lifetimes, clock).map_err(|error| {
+    let store = RedisStore::open(&redis.address, &options, config.lifetimes, clock);
+    store.map_err(|error| {
         let setting = match error {
             AddressError::CaFile(_) => "`redis_ca_file`",
             AddressError::ClientCertificate(_) => "`redis_cert_file`",
@@ -96,7 +87,7 @@ pub(crate) fn open_redis(
             | AddressError::Parameter
             | AddressError::Unescaped
             | AddressError::Node
-            | AddressError::Database => source,
+            | AddressError::Database => redis.source.as_str(),
         };
         format!("{setting}: {error}")
     })

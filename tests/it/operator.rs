@@ -81,7 +81,7 @@ fn a_healthy_redis_is_said_to_be_well() {
 }
 
 #[test]
-fn what_will_hurt_is_named_with_what_to_change() {
+fn what_will_cause_trouble_is_named_with_what_to_change() {
     let nothing: &[&str] = &[];
     for (settings, commands, trouble, words) in [
         (
@@ -246,7 +246,7 @@ fn settings_that_expose_people_are_warned_of() {
         said.troubles(),
         [("warning", "sign-in"), ("note", "addresses")]
     );
-    public("http://app.example").assert_says(1, &["listens on the way", "not Secure"]);
+    public("http://app.example").assert_says(1, &["on the network can steal it", "not Secure"]);
     let open = [
         ("ROCKET_ADDRESS", "0.0.0.0"),
         ("INNKEEPER_OPEN_TO_THE_WORLD", "true"),

@@ -1,11 +1,11 @@
-//! What Innkeeper's user in Redis may not do.
+//! The rights that Innkeeper's user in Redis does not have.
 
 use crate::cli::doctor::finding::{Finding, failure, warning};
 use crate::store::redis::{Denied, Need};
 
 const SUBJECT: &str = "rights";
 
-pub(super) fn judge(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding> {
+pub(super) fn check(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding> {
     let of = |need| -> Vec<&Denied> { denied.iter().filter(|one| one.need == need).collect() };
     let mut findings = Vec::new();
     let missing = |lacking: &[&Denied], what: &str| {
@@ -13,28 +13,34 @@ pub(super) fn judge(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding
         let mut rights: Vec<_> = lacking.iter().map(|one| one.right.as_str()).collect();
         rights.dedup();
         Some((
-            format!("{what} needs what `{user}` may not do: {}.", first.refusal),
+            format!(
+                "{what} needs rights that `{user}` does not have: {}.",
+                first.refusal
+            ),
             format!("Grant it: {}.", grant(user, &rights)),
         ))
     };
-    if let Some((so, change)) = missing(&of(Need::Sessions), "Who signs in, is signed in or out") {
-        findings.push(failure(SUBJECT, &so, &change));
-    }
-    if let Some((so, change)) = missing(
-        &of(Need::Operator),
-        "`innkeeper sessions`, which looks through all keys,",
+    if let Some((fact, change)) = missing(
+        &of(Need::Sessions),
+        "Signing in, staying signed in and signing out",
     ) {
-        findings.push(warning(SUBJECT, &so, &change));
+        findings.push(failure(SUBJECT, &fact, &change));
+    }
+    if let Some((fact, change)) = missing(
+        &of(Need::Operator),
+        "`innkeeper sessions`, which scans all keys,",
+    ) {
+        findings.push(warning(SUBJECT, &fact, &change));
     }
     if metrics
-        && let Some((so, change)) = missing(&of(Need::Metrics), "The metrics' count of sessions")
+        && let Some((fact, change)) = missing(&of(Need::Metrics), "The metrics' count of sessions")
     {
-        findings.push(warning(SUBJECT, &so, &change));
+        findings.push(warning(SUBJECT, &fact, &change));
     }
     findings
 }
 
-/// A command that can be pasted.
+/// The command that grants the rights, ready to paste.
 pub(super) fn grant(user: &str, rights: &[&str]) -> String {
     format!("`ACL SETUSER {user} {}`", rights.join(" "))
 }
@@ -62,7 +68,7 @@ mod tests {
             denied(Need::Metrics, "+dbsize"),
         ];
         let levels = |metrics| {
-            let findings = judge(&all, "inn", metrics);
+            let findings = check(&all, "inn", metrics);
             findings.iter().map(|one| one.level).collect::<Vec<_>>()
         };
         assert_eq!(levels(false), [Level::Failure, Level::Warning]);
@@ -70,12 +76,12 @@ mod tests {
             levels(true),
             [Level::Failure, Level::Warning, Level::Warning]
         );
-        let findings = judge(&all, "inn", false);
+        let findings = check(&all, "inn", false);
         let text = &findings.first().unwrap().text;
         assert!(
             text.ends_with("Grant it: `ACL SETUSER inn +del ~ended_session:*`."),
             "{text}"
         );
-        assert!(judge(&[], "inn", true).is_empty());
+        assert!(check(&[], "inn", true).is_empty());
     }
 }

@@ -6,18 +6,17 @@ use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::self_test;
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
-use crate::session::Sessions;
 use crate::store;
 use crate::store::embedded::{Exposed, FileState, exposed, inspect};
 
 const SUBJECT: &str = "store";
 
-pub(super) async fn examine(config: &Config, location: &StorePath) -> Vec<Finding> {
-    let place = inspect(location);
-    let mut findings = judge(location, &place);
-    if let FileState::There { .. } = place {
-        findings.extend(open(config, location).await);
-        findings.extend(exposed(location).iter().map(open_to_others));
+pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
+    let file = inspect(path);
+    let mut findings = check(path, &file);
+    if let FileState::There { .. } = file {
+        findings.extend(open(config, path).await);
+        findings.extend(exposed(path).iter().map(open_to_others));
     }
     findings
 }
@@ -26,25 +25,25 @@ fn open_to_others(exposed: &Exposed) -> Finding {
     warning(
         SUBJECT,
         &format!("{exposed}."),
-        "Let nobody else on this machine into the volume, or give `store_path` a folder of its own.",
+        "Close the volume to other users of this machine, or set `store_path` to a folder of its own.",
     )
 }
 
-fn judge(location: &StorePath, place: &FileState) -> Vec<Finding> {
-    match place {
+fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {
+    match file {
         FileState::Memory => vec![note(
             SUBJECT,
-            "Sessions are kept in memory only: a restart signs everybody out. Set `store_path` to a folder if you mind.",
+            "Sessions are kept in memory only: a restart signs everybody out. To keep them, set `store_path` to a folder.",
         )],
         FileState::Missing(Ok(())) => vec![ok(
             SUBJECT,
             format!(
-                "Sessions will be kept in {location}, which the first launch makes, for one process."
+                "Sessions will be kept in {path}, which the first launch creates, for one process."
             ),
         )],
         FileState::Missing(Err(problem)) => vec![failure(
             SUBJECT,
-            &format!("Nothing can be written in {location} ({problem})."),
+            &format!("Nothing can be written to {path} ({problem})."),
             "Set `store_path` to a folder that this process can write to.",
         )],
         FileState::There {
@@ -53,23 +52,21 @@ fn judge(location: &StorePath, place: &FileState) -> Vec<Finding> {
         } if mode & 0o077 != 0 => vec![note(
             SUBJECT,
             format!(
-                "The file in {location} was open to others on this machine (mode {mode:o}). Innkeeper closes it to them \
-                 whenever it opens it; look for who changed that."
+                "The file in {path} was open to others on this machine (mode {mode:o}). Innkeeper closes it whenever \
+                 it opens it; find out who changed that."
             ),
         )],
         FileState::There { .. } => Vec::new(),
     }
 }
 
-/// As a launch does.
-async fn open(config: &Config, location: &StorePath) -> Vec<Finding> {
+/// Opens the store as a launch does.
+async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
     let clock = Clock::start();
-    match store::open_embedded(config, location, clock.clone()) {
+    match store::open_embedded(config, path, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
-            format!(
-                "The store in {location} is in use by a running Innkeeper, so it was not opened."
-            ),
+            format!("The store in {path} is in use by a running Innkeeper, so it was not opened."),
         )],
         Err(error) => vec![failure(
             SUBJECT,
@@ -77,15 +74,13 @@ async fn open(config: &Config, location: &StorePath) -> Vec<Finding> {
             &format!("{error}."),
         )],
         Ok(store) => {
-            let limit = config.max_sessions_per_user;
-            let timeout = store::timeout(config);
-            let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, timeout, clock);
+            let sessions = store::sessions(config, Arc::new(store), clock);
             vec![
                 ok(
                     SUBJECT,
-                    format!("Sessions are kept in {location}, for one process."),
+                    format!("Sessions are kept in {path}, for one process."),
                 ),
-                self_test::prove(&sessions).await,
+                self_test::run(&sessions).await,
             ]
         }
     }
@@ -103,9 +98,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_place_that_cannot_be_written_is_a_failure() {
-        let location = StorePath::Folder("data".into());
-        for (place, level) in [
+    fn only_a_folder_that_cannot_be_written_is_a_failure() {
+        let path = StorePath::Folder("data".into());
+        for (file, level) in [
             (FileState::Memory, Some(Level::Note)),
             (FileState::Missing(Ok(())), Some(Level::Ok)),
             (
@@ -113,12 +108,12 @@ mod tests {
                 Some(Level::Failure),
             ),
             (there(0o644, true), Some(Level::Note)),
-            // Looked at once more when it has been opened.
+            // `exposed` looks at it when it has been opened.
             (there(0o644, false), None),
             (there(0o600, true), None),
         ] {
-            let found = judge(&location, &place).first().map(|one| one.level);
-            assert_eq!(found, level, "{place:?}");
+            let found = check(&path, &file).first().map(|one| one.level);
+            assert_eq!(found, level, "{file:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The settings that decide who can do what from where.
+//! What the site exposes: the cookie, sign-in, and what a visitor's address is.
 
 use std::fs;
 use std::net::IpAddr;
@@ -6,28 +6,28 @@ use std::net::IpAddr;
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::config::{Config, PublicUrl};
 
-/// What the settings and this process's limits say.
+/// The settings that decide about it, and the limit of this process.
 #[derive(Debug)]
-pub(super) struct Site<'a> {
+pub(super) struct Exposure<'a> {
     address: IpAddr,
     public_url: Option<&'a PublicUrl>,
     open_to_the_world: bool,
     /// Whether Rocket's `ip_header` is set.
-    named_ip_header: bool,
-    /// How many files a process may open; `None` where the system does not tell, or has no limit.
+    has_ip_header: bool,
+    /// How many files a process may open; `None` if that is unknown or unlimited.
     files: Option<u64>,
 }
 
-/// Each connection is a file, and a browser opens several.
+/// Each connection takes a file, and a browser opens several.
 const FEW_FILES: u64 = 4096;
 
-impl<'a> Site<'a> {
-    pub(super) fn of(config: &'a Config, rocket: &rocket::Config) -> Self {
+impl<'a> Exposure<'a> {
+    pub(super) fn new(config: &'a Config, rocket: &rocket::Config) -> Self {
         Self {
             address: rocket.address,
             public_url: config.public_url.as_ref(),
             open_to_the_world: config.open_to_the_world,
-            named_ip_header: rocket.ip_header.is_some(),
+            has_ip_header: rocket.ip_header.is_some(),
             files: fs::read_to_string("/proc/self/limits")
                 .ok()
                 .and_then(|limits| soft_limit_of_files(&limits)),
@@ -42,24 +42,24 @@ fn soft_limit_of_files(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-pub(super) fn judge(site: &Site<'_>) -> Vec<Finding> {
-    let for_others = site.public_url.filter(|url| !url.is_loopback());
-    let mut findings = vec![cookie(site), sign_in(site, for_others)];
-    if for_others.is_some() && !site.named_ip_header {
+pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
+    let for_others = exposure.public_url.filter(|url| !url.is_loopback());
+    let mut findings = vec![cookie(exposure), sign_in(exposure, for_others)];
+    if for_others.is_some() && !exposure.has_ip_header {
         findings.push(note(
             "addresses",
-            "If there is a proxy in front, lists of sessions show its address and not the visitors': `ip_header` is not \
-             set. Set Rocket's `ip_header` to the header that the proxy writes their address in.",
+            "`ip_header` is not set: behind a proxy, lists of sessions show the proxy's address instead of the users'. Set \
+             Rocket's `ip_header` to the header in which the proxy passes the client's address.",
         ));
     }
-    findings.extend(site.files.map(files));
+    findings.extend(exposure.files.map(files));
     findings
 }
 
-fn cookie(site: &Site<'_>) -> Finding {
+fn cookie(exposure: &Exposure<'_>) -> Finding {
     const SUBJECT: &str = "cookie";
     const CHANGE: &str = "Serve the site by https, and set `public_url` to its https:// address.";
-    match site.public_url {
+    match exposure.public_url {
         Some(url) if url.is_secure() => ok(
             SUBJECT,
             format!(
@@ -70,40 +70,39 @@ fn cookie(site: &Site<'_>) -> Finding {
         Some(url) if url.is_loopback() => ok(
             SUBJECT,
             format!(
-                "It is not Secure, and need not be: `public_url` is {}, on this machine.",
+                "It is not Secure, and need not be: `public_url` is {}, which is this machine.",
                 url.origin()
             ),
         ),
         Some(url) => warning(
             SUBJECT,
             &format!(
-                "Whoever listens on the way can take it: `public_url` is {}, so it is not Secure and has no __Host- prefix.",
+                "Anybody on the network can steal it: `public_url` is {}, so it is not Secure and has no __Host- prefix.",
                 url.origin()
             ),
             CHANGE,
         ),
-        None if site.address.is_loopback() => note(
+        None if exposure.address.is_loopback() => note(
             SUBJECT,
-            "It is not Secure, which is fine as long as people come from this machine. If a proxy serves the site to \
-             others, set `public_url` to what they type.",
+            "It is not Secure, which is fine while only this machine uses the site. If a proxy serves it to others, set \
+             `public_url` to the address that they type.",
         ),
         None => warning(
             SUBJECT,
             &format!(
-                "Whoever listens on the way can take it: `public_url` is not set and `address` is {}, so it is not Secure \
-                 and has no __Host- prefix.",
-                site.address
+                "Anybody on the network can steal it: `public_url` is not set and `address` is {}, so it is not Secure and \
+                 has no __Host- prefix.",
+                exposure.address
             ),
             CHANGE,
         ),
     }
 }
 
-fn sign_in(site: &Site<'_>, for_others: Option<&PublicUrl>) -> Finding {
+fn sign_in(exposure: &Exposure<'_>, for_others: Option<&PublicUrl>) -> Finding {
     const SUBJECT: &str = "sign-in";
-    const CHANGE: &str =
-        "Let only those reach it who may, for example by a proxy that asks who they are.";
-    let because = if site.open_to_the_world {
+    const CHANGE: &str = "Let only people whom you trust reach it, for example through a proxy that authenticates them.";
+    let because = if exposure.open_to_the_world {
         "`sign_in` is `open`, and `open_to_the_world` is set".to_owned()
     } else if let Some(url) = for_others {
         format!("`sign_in` is `open`, and `public_url` is {}", url.origin())
@@ -111,14 +110,14 @@ fn sign_in(site: &Site<'_>, for_others: Option<&PublicUrl>) -> Finding {
         return ok(
             SUBJECT,
             format!(
-                "A user name is enough (`sign_in` is `open`), and only this machine is listened to, at {}.",
-                site.address
+                "A user name is enough (`sign_in` is `open`), but only this machine can reach the site, at {}.",
+                exposure.address
             ),
         );
     };
     warning(
         SUBJECT,
-        &format!("Whoever reaches it can sign in under any name: {because}."),
+        &format!("Anybody who reaches the site can sign in under any name: {because}."),
         CHANGE,
     )
 }
@@ -128,14 +127,14 @@ fn files(limit: u64) -> Finding {
     if limit >= FEW_FILES {
         return ok(
             SUBJECT,
-            format!("A process started from here may open {limit}; each connection is one."),
+            format!("A process started here may open {limit} files; each connection takes one."),
         );
     }
     note(
         SUBJECT,
         format!(
-            "A process started from here may open {limit}, and each connection is one: visitors beyond that wait. Raise \
-             the limit to {FEW_FILES} or more, by `ulimit -n` or the service's settings."
+            "A process started here may open {limit} files, and each connection takes one: further visitors wait. Raise the \
+             limit to {FEW_FILES} or more, by `ulimit -n` or in the service's settings."
         ),
     )
 }
@@ -149,14 +148,14 @@ mod tests {
         address: &str,
         url: Option<&str>,
         open_to_the_world: bool,
-        named_ip_header: bool,
+        has_ip_header: bool,
     ) -> Vec<(&'static str, Level)> {
         let url = url.map(|url| PublicUrl::parse(url).unwrap());
-        let findings = judge(&Site {
+        let findings = check(&Exposure {
             address: address.parse().unwrap(),
             public_url: url.as_ref(),
             open_to_the_world,
-            named_ip_header,
+            has_ip_header,
             files: None,
         });
         findings

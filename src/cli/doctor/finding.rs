@@ -1,17 +1,19 @@
-//! What the doctor found, and how he tells it.
+//! What doctor found, and how it is printed.
 
 use std::fmt::Write;
 use std::process::ExitCode;
 
-/// How bad it is.
+use crate::session::StoreError;
+
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Ok,
-    /// Good to know, and perhaps meant so.
+    /// Worth knowing, and perhaps intended.
     Note,
-    /// It works, and will hurt.
+    /// Works, and will cause trouble.
     Warning,
-    /// It does not work.
+    /// Does not work.
     Failure,
 }
 
@@ -26,29 +28,29 @@ impl Level {
     }
 }
 
-/// One thing that was looked at.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) level: Level,
     pub(super) subject: &'static str,
-    /// What is so, and what to change, as sentences.
+    /// The fact and what to change, as sentences.
     pub(super) text: String,
 }
 
-pub(super) fn ok(subject: &'static str, so: impl Into<String>) -> Finding {
-    finding(Level::Ok, subject, so)
+pub(super) fn ok(subject: &'static str, fact: impl Into<String>) -> Finding {
+    finding(Level::Ok, subject, fact)
 }
 
-pub(super) fn note(subject: &'static str, so: impl Into<String>) -> Finding {
-    finding(Level::Note, subject, so)
+pub(super) fn note(subject: &'static str, fact: impl Into<String>) -> Finding {
+    finding(Level::Note, subject, fact)
 }
 
-pub(super) fn warning(subject: &'static str, so: &str, change: &str) -> Finding {
-    finding(Level::Warning, subject, format!("{so} {change}"))
+pub(super) fn warning(subject: &'static str, fact: &str, change: &str) -> Finding {
+    finding(Level::Warning, subject, format!("{fact} {change}"))
 }
 
-pub(super) fn failure(subject: &'static str, so: &str, change: &str) -> Finding {
-    finding(Level::Failure, subject, format!("{so} {change}"))
+pub(super) fn failure(subject: &'static str, fact: &str, change: &str) -> Finding {
+    finding(Level::Failure, subject, format!("{fact} {change}"))
 }
 
 fn finding(level: Level, subject: &'static str, text: impl Into<String>) -> Finding {
@@ -59,17 +61,18 @@ fn finding(level: Level, subject: &'static str, text: impl Into<String>) -> Find
     }
 }
 
-/// A line for each, one with the sum, and the exit status.
+/// A line for each finding, a summary, and the exit status.
 pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
     let mut text = String::new();
-    for Finding {
-        level,
-        subject,
-        text: so,
-    } in findings
-    {
+    for one in findings {
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{:<9}{subject:<13}{so}", level.word());
+        let _ = writeln!(
+            text,
+            "{:<9}{:<13}{}",
+            one.level.word(),
+            one.subject,
+            one.text
+        );
     }
     let worst = findings.iter().map(|finding| finding.level).max();
     let (verdict, status) = match worst {
@@ -89,6 +92,15 @@ pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
         .collect();
     let _ = writeln!(text, "{verdict}: {}.", counted.join(", "));
     (text, ExitCode::from(status))
+}
+
+/// What went wrong, for the end of a sentence.
+pub(super) fn problem(error: &StoreError) -> String {
+    match error {
+        StoreError::Timeout(whole) => format!("no answer within {} s", whole.as_secs()),
+        StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
+        StoreError::Unreadable(_) => error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -7,64 +7,64 @@ use crate::store::redis::Info;
 pub(super) fn eviction(info: &Info) -> Vec<Finding> {
     const SUBJECT: &str = "eviction";
     let mut findings = Vec::new();
-    let limited = info.number("maxmemory").is_some_and(|most| most > 0);
+    let limited = info.number("maxmemory").is_some_and(|limit| limit > 0);
     match info.text("maxmemory_policy") {
         Some("noeviction") => findings.push(ok(
             SUBJECT,
-            "With full memory it refuses sign-ins and keeps those who are signed in (`maxmemory-policy noeviction`).",
+            "When its memory is full it refuses sign-ins and keeps the sessions that it has (`maxmemory-policy noeviction`).",
         )),
         Some(policy) if limited => findings.push(warning(
             SUBJECT,
-            &format!("When its memory is full it removes sessions, and people are signed out (`maxmemory-policy {policy}`)."),
+            &format!("When its memory is full it evicts sessions, and their users are signed out (`maxmemory-policy {policy}`)."),
             "Set `maxmemory-policy noeviction`.",
         )),
         Some(policy) => findings.push(note(
             SUBJECT,
-            format!("With a `maxmemory` it would remove sessions (`maxmemory-policy {policy}`). Set `maxmemory-policy noeviction` first."),
+            format!("With a `maxmemory` it would evict sessions (`maxmemory-policy {policy}`). Set `maxmemory-policy noeviction` first."),
         )),
-        None => findings.push(note(SUBJECT, "It does not tell its `maxmemory-policy`; `noeviction` keeps people signed in.")),
+        None => findings.push(note(SUBJECT, "It does not report its `maxmemory-policy`; `noeviction` keeps users signed in.")),
     }
     if let Some(number) = info.number("evicted_keys").filter(|number| *number > 0) {
         findings.push(warning(
             SUBJECT,
             &format!(
-                "It has removed keys for want of memory ({number} since it started); who had a session among them was signed out."
+                "It has evicted keys because its memory was full ({number} since it started): users whose sessions were among them were signed out."
             ),
-            "Give it more memory, or a Redis of its own to Innkeeper.",
+            "Give it more memory, or give Innkeeper a Redis of its own.",
         ));
     }
     findings
 }
 
-/// Of `maxmemory`, in percent.
+/// Percent of `maxmemory`.
 const NEARLY_FULL: u64 = 80;
 
 pub(super) fn memory(info: &Info) -> Option<Finding> {
     const SUBJECT: &str = "memory";
-    let (used, most) = (info.number("used_memory")?, info.number("maxmemory")?);
-    if most == 0 {
+    let (used, limit) = (info.number("used_memory")?, info.number("maxmemory")?);
+    if limit == 0 {
         return Some(note(
             SUBJECT,
             format!(
-                "It uses {}, and has no `maxmemory`: if it outgrows the machine, the system ends it. Set `maxmemory`.",
+                "It uses {}, and has no `maxmemory`: if it outgrows the machine, the system kills it. Set `maxmemory`.",
                 bytes(used)
             ),
         ));
     }
-    let percent = used.saturating_mul(100) / most;
-    let so = format!(
+    let percent = used.saturating_mul(100) / limit;
+    let fact = format!(
         "{percent} % of its memory is used ({} of {}).",
         bytes(used),
-        bytes(most)
+        bytes(limit)
     );
     Some(if percent > NEARLY_FULL {
         warning(
             SUBJECT,
-            &so,
-            "Raise `maxmemory`: with full memory people cannot sign in, or lose their sessions.",
+            &fact,
+            "Raise `maxmemory`: when it is full, users cannot sign in or lose their sessions.",
         )
     } else {
-        ok(SUBJECT, so)
+        ok(SUBJECT, fact)
     })
 }
 
@@ -85,21 +85,21 @@ pub(super) fn persistence(info: &Info, save: Result<&str, &String>, user: &str) 
     Some(match save {
         Ok("") => note(
             SUBJECT,
-            "It keeps nothing on disk: a restart signs everybody out. Set `appendonly yes` if you mind.",
+            "It keeps nothing on disk: a restart signs everybody out. To keep sessions, set `appendonly yes`.",
         ),
         Ok(_) => warning(
             SUBJECT,
-            "It keeps snapshots only: a crash brings sessions back that were signed out since the last one.",
+            "It keeps only snapshots: a crash brings back sessions that were signed out since the last one.",
             CHANGE,
         ),
         Err(refusal) => warning(
             SUBJECT,
             &format!(
-                "It keeps no append-only file, and does not tell whether it keeps snapshots: {refusal}. If it does, a crash \
-                 brings signed-out sessions back."
+                "It keeps no append-only file, and does not report whether it keeps snapshots: {refusal}. If it does, a \
+                 crash brings back sessions that were signed out."
             ),
             &format!(
-                "{CHANGE} To have it looked up: {}.",
+                "{CHANGE} To have this checked: {}.",
                 grant(user, &["+config|get"])
             ),
         ),

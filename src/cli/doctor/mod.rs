@@ -1,4 +1,5 @@
-//! Says what will hurt in production: first facts are gathered, then they are judged.
+//! Checks settings and store, and says what to change before production. Each file first collects facts, then a pure
+//! function checks them.
 
 mod denied;
 mod embedded;
@@ -13,44 +14,30 @@ mod transport;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use self::exposure::Site;
+use self::exposure::Exposure;
 use self::finding::{report, warning};
 use crate::cli::output::print;
 use crate::config::{Config, StoreConfig};
-use crate::session::StoreError;
 
-/// `request_timeout` is the configured one; `config` has the doctor's own in its place.
+/// `request_timeout` is the one that is set; `config` holds the longer one of the command line instead.
 pub(super) async fn run(
     config: &Config,
     rocket: &rocket::Config,
     request_timeout: Duration,
 ) -> Result<ExitCode, String> {
     let mut findings = match &config.store {
-        StoreConfig::Embedded(location) => embedded::examine(config, location).await,
-        StoreConfig::Redis {
-            address,
-            source,
-            ca_file,
-        } => redis::examine(config, address, source, ca_file.as_deref(), request_timeout).await?,
+        StoreConfig::Embedded(path) => embedded::run(config, path).await,
+        StoreConfig::Redis(redis) => redis::run(config, redis, request_timeout).await?,
     };
     findings.extend(config.doubt().map(|doubt| {
         warning(
             "lifetimes",
             &doubt,
-            "Raise `absolute_timeout_secs`, or lower the other.",
+            "Raise `absolute_timeout_secs`, or lower `idle_timeout_secs`.",
         )
     }));
-    findings.extend(exposure::judge(&Site::of(config, rocket)));
+    findings.extend(exposure::check(&Exposure::new(config, rocket)));
     let (text, status) = report(&findings);
     print(&text)?;
     Ok(status)
-}
-
-/// What the store said, for the end of a sentence.
-fn problem(error: &StoreError) -> String {
-    match error {
-        StoreError::Timeout(whole) => format!("no answer within {} s", whole.as_secs()),
-        StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
-        StoreError::Unreadable(_) => error.to_string(),
-    }
 }

@@ -1,16 +1,15 @@
 //! Redis: whether it can be used, and what its servers say of themselves.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::doctor::denied::grant;
-use crate::cli::doctor::finding::{Finding, Level, failure};
-use crate::cli::doctor::server::DoctorClient;
-use crate::cli::doctor::{problem, self_test, server, transport};
+use crate::cli::doctor::finding::{Finding, Level, failure, problem};
+use crate::cli::doctor::server::Usage;
+use crate::cli::doctor::{self_test, server, transport};
 use crate::clock::Clock;
-use crate::config::{Config, RedisAddress};
-use crate::session::{Sessions, StoreError};
+use crate::config::{Config, RedisConfig};
+use crate::session::StoreError;
 use crate::store;
 use crate::store::redis::{
     Endpoint, Inspection, NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
@@ -18,54 +17,50 @@ use crate::store::redis::{
 
 const SUBJECT: &str = "Redis";
 
-pub(super) async fn examine(
+pub(super) async fn run(
     config: &Config,
-    address: &RedisAddress,
-    source: &str,
-    ca_file: Option<&Path>,
+    redis: &RedisConfig,
     request_timeout: Duration,
 ) -> Result<Vec<Finding>, String> {
     let clock = Clock::start();
-    let store = store::open_redis(config, address, source, ca_file, clock.clone())?;
-    let endpoint = Endpoint::resolve(address).map_err(|error| error.to_string())?;
+    let store = store::open_redis(config, redis, clock.clone())?;
+    let endpoint = Endpoint::resolve(&redis.address).map_err(|error| error.to_string())?;
     let inspection = match store.inspect().await {
         Ok(inspection) => inspection,
         Err(error) => {
-            let mut findings = vec![unreachable(&error, &endpoint, source)];
-            findings.extend(transport::judge(&endpoint));
+            let mut findings = vec![unreachable(&error, &endpoint, &redis.source)];
+            findings.extend(transport::check(&endpoint));
             return Ok(findings);
         }
     };
-    let client = DoctorClient {
+    let usage = Usage {
         by: endpoint.by,
         user: &endpoint.user,
         request_timeout,
         metrics: config.metrics.is_some(),
     };
-    let mut findings = judge(&inspection, client);
-    findings.extend(transport::judge(&endpoint));
+    let mut findings = check(&inspection, usage);
+    findings.extend(transport::check(&endpoint));
     if findings
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
-        let limit = config.max_sessions_per_user;
-        let timeout = store::timeout(config);
-        let sessions = Sessions::new(Arc::new(store), config.lifetimes, limit, timeout, clock);
-        findings.push(self_test::prove(&sessions).await);
+        let sessions = store::sessions(config, Arc::new(store), clock);
+        findings.push(self_test::run(&sessions).await);
     }
     Ok(findings)
 }
 
 fn unreachable(error: &StoreError, endpoint: &Endpoint, source: &str) -> Finding {
     let problem = problem(error);
-    let so = format!(
+    let fact = format!(
         "{} cannot be used: {problem}.",
         capitalised(&endpoint.told())
     );
-    failure(SUBJECT, &so, &change(error, &problem, endpoint, source))
+    failure(SUBJECT, &fact, &change(error, &problem, endpoint, source))
 }
 
-/// What an operator does about it.
+/// What to do about it.
 fn change(error: &StoreError, problem: &str, endpoint: &Endpoint, source: &str) -> String {
     let says = |word: &str| problem.contains(word);
     if let Some(command) = denied_command(problem) {
@@ -74,21 +69,21 @@ fn change(error: &StoreError, problem: &str, endpoint: &Endpoint, source: &str) 
     } else if says(NO_PASSWORD) || says("NOAUTH") || says("WRONGPASS") {
         format!("Put the right user and password in {source}.")
     } else if says(NO_DATABASE) {
-        format!("Look at the number behind the `/` in {source}.")
+        format!("Check the number after the `/` in {source}.")
     } else if says(NO_CERTIFICATE) {
         format!(
-            "Name the authority that signed it in `redis_ca_file`, if it is your own; else look whether {source} has the \
-             name that the certificate is for."
+            "If it was signed by your own authority, name that one in `redis_ca_file`; else check that {source} has the name \
+             that the certificate is for."
         )
     } else if says(NO_HOST) {
-        format!("Look whether {source} names it right.")
+        format!("Check its name in {source}.")
     } else if says(NO_CLUSTER) {
         "Use `redis://`, or `rediss://`: it is one server.".to_owned()
     } else if let StoreError::Timeout(_) = error {
-        "Look whether it hangs, whether a firewall stands between, and whether one side expects TLS and the other not."
+        "Check whether it hangs, whether a firewall is in between, and whether only one side expects TLS."
             .to_owned()
     } else {
-        format!("Look whether it runs, and whether {source} names it.")
+        format!("Check that it runs, and that {source} names it.")
     }
 }
 
@@ -105,15 +100,15 @@ fn capitalised(text: &str) -> String {
     })
 }
 
-fn judge(inspection: &Inspection, client: DoctorClient<'_>) -> Vec<Finding> {
+fn check(inspection: &Inspection, usage: Usage<'_>) -> Vec<Finding> {
     let of_each = inspection.servers.iter().map(|one| {
-        let findings = server::judge(one, client);
+        let findings = server::check(one, usage);
         (one.name.as_deref(), findings)
     });
     merged(of_each.collect())
 }
 
-/// What holds for all servers is told once, what holds for some with their names.
+/// One finding for what is the same of several servers, with their names unless it is so of all.
 fn merged(of_each: Vec<(Option<&str>, Vec<Finding>)>) -> Vec<Finding> {
     let all = of_each.len();
     let mut merged: Vec<(Finding, Vec<&str>)> = Vec::new();

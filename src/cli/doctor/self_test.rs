@@ -1,116 +1,87 @@
-//! A session of the doctor's own, from its beginning to its end: what no setting tells, this does.
+//! Creates a session, uses it and ends it: this shows what no setting tells.
 
-use crate::cli::doctor::finding::{Finding, failure, ok};
-use crate::cli::doctor::problem;
+use crate::cli::doctor::finding::{Finding, failure, ok, problem};
 use crate::client::Client;
 use crate::session::{EndReason, FieldError, SessionId, Sessions, StoreError};
 use crate::user_name::UserName;
 
-const SUBJECT: &str = "trial";
+const SUBJECT: &str = "self-test";
 const USER: &str = "innkeeper doctor";
 
-/// What went wrong, and at which step.
-struct Broken {
-    step: &'static str,
-    problem: String,
-}
-
-/// Leaves only the reason of the session's end, which expires.
-pub(super) async fn prove(sessions: &Sessions) -> Finding {
-    match trial(sessions).await {
-        Ok(()) => ok(
+/// Leaves only the reason why the session ended, which expires.
+pub(super) async fn run(sessions: &Sessions) -> Finding {
+    let Err(failed) = begin_use_and_end(sessions).await else {
+        return ok(
             SUBJECT,
             "A session was begun, used, listed, written to and ended.",
-        ),
-        Err(Broken { step, problem }) => {
-            let change = if problem.contains("NOPERM") {
-                "Grant Innkeeper's Redis user the rights that README.md lists."
-            } else if problem.contains("OOM") {
-                "Give Redis more memory: nobody can sign in."
-            } else if problem.contains("READONLY") {
-                "Name the primary: this server is a replica."
-            } else {
-                "Visitors meet the same."
-            };
-            failure(SUBJECT, &format!("{step} failed: {problem}."), change)
-        }
-    }
+        );
+    };
+    let change = if failed.contains("NOPERM") {
+        "Grant Innkeeper's Redis user the rights that README.md lists."
+    } else if failed.contains("OOM") {
+        "Give Redis more memory: nobody can sign in."
+    } else if failed.contains("READONLY") {
+        "Name the primary: this server is a replica."
+    } else {
+        "Visitors get the same error."
+    };
+    failure(SUBJECT, &failed, change)
 }
 
-async fn trial(sessions: &Sessions) -> Result<(), Broken> {
+async fn begin_use_and_end(sessions: &Sessions) -> Result<(), String> {
     let doctor = Client {
         ip: None,
         user_agent: Some(USER.to_owned()),
     };
-    let user = UserName::parse(USER).map_err(|error| Broken {
-        step: "Naming the user",
-        problem: error.to_string(),
-    })?;
-
-    let begin = "Beginning a session";
-    let id = sessions
-        .start(&user, doctor.clone(), None)
-        .await
-        .map_err(at(begin))?
-        .id;
+    let user =
+        UserName::parse(USER).map_err(|error| failed("Naming the user", &error.to_string()))?;
+    let started = sessions.start(&user, doctor.clone(), None).await;
+    let id = started.map_err(in_store("Beginning a session"))?.id;
     let outcome = use_and_end(sessions, &id, &doctor).await;
     if outcome.is_err() {
-        // Where it can be done, nothing stays behind.
+        // If this works at least, nothing is left behind.
         drop(sessions.end(&id, &doctor).await);
     }
     outcome
 }
 
-fn at(step: &'static str) -> impl Fn(StoreError) -> Broken {
-    move |error| Broken {
-        step,
-        problem: problem(&error),
-    }
-}
-
-fn lost(step: &'static str) -> Broken {
-    Broken {
-        step,
-        problem: "the session was lost".to_owned(),
-    }
-}
-
-async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Result<(), Broken> {
-    let using = "Using a session";
-    let active = sessions.resume(id).await.map_err(at(using))?;
-    active.ok_or_else(|| lost(using))?;
-    let writing = "Writing to a session";
+async fn use_and_end(sessions: &Sessions, id: &SessionId, doctor: &Client) -> Result<(), String> {
+    let step = "Using a session";
+    let active = sessions.resume(id).await.map_err(in_store(step))?;
+    active.ok_or_else(|| failed(step, "the session was lost"))?;
     let written = sessions.write(id, "doctor", Some(&true)).await;
-    written.map_err(|error| Broken {
-        step: writing,
-        problem: match &error {
-            FieldError::Store(error) => problem(error),
-            FieldError::Name(_)
-            | FieldError::TooLarge(_)
-            | FieldError::TooMany
-            | FieldError::Json { .. }
-            | FieldError::Ended => error.to_string(),
-        },
-    })?;
-    let listing = "Listing sessions";
-    let listed = sessions.list(USER, Some(id)).await.map_err(at(listing))?;
-    if !listed.sessions.iter().any(|one| one.handle == id.into()) {
-        return Err(lost(listing));
-    }
-    let ending = "Ending a session";
-    sessions.end(id, doctor).await.map_err(at(ending))?;
-    let why = sessions.ended(id).await.map_err(at(ending))?;
-    let over = sessions.peek(id).await.map_err(at(ending))?.is_none();
-    let told = why.is_some_and(|(why, _)| why.reason == EndReason::SignedOut);
-    if over && told {
-        return Ok(());
-    }
-    Err(Broken {
-        step: ending,
-        problem: if over {
-            "nobody would be told why it ended".to_owned()
+    written.map_err(|error| {
+        let problem = if let FieldError::Store(error) = &error {
+            problem(error)
         } else {
-            "the session lives on".to_owned()
-        },
-    })
+            error.to_string()
+        };
+        failed("Writing to a session", &problem)
+    })?;
+    let step = "Listing sessions";
+    let listed = sessions
+        .list(USER, Some(id))
+        .await
+        .map_err(in_store(step))?;
+    if !listed.sessions.iter().any(|one| one.handle == id.into()) {
+        return Err(failed(step, "the session was lost"));
+    }
+    let step = "Ending a session";
+    sessions.end(id, doctor).await.map_err(in_store(step))?;
+    let ended = sessions.ended(id).await.map_err(in_store(step))?;
+    if sessions.peek(id).await.map_err(in_store(step))?.is_some() {
+        return Err(failed(step, "the session is still active"));
+    }
+    if ended.is_none_or(|(ended, _)| ended.reason != EndReason::SignedOut) {
+        return Err(failed(step, "the reason of its end was lost"));
+    }
+    Ok(())
+}
+
+fn in_store(step: &str) -> impl Fn(StoreError) -> String {
+    move |error| failed(step, &problem(&error))
+}
+
+fn failed(step: &str, problem: &str) -> String {
+    format!("{step} failed: {problem}.")
 }

@@ -1,4 +1,4 @@
-//! One Redis server: what it says of itself, and what that means for sessions.
+//! One Redis server: what it reports, and what that means for sessions.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::store::redis::{By, ClockOffset, Info, ServerReport};
 
 const SUBJECT: &str = "Redis";
 
-/// Who asks, how, and for whom.
+/// How Innkeeper uses the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DoctorClient<'a> {
+pub(super) struct Usage<'a> {
     pub(super) by: By,
     /// Innkeeper's user in Redis.
     pub(super) user: &'a str,
@@ -21,11 +21,11 @@ pub(super) struct DoctorClient<'a> {
     pub(super) metrics: bool,
 }
 
-pub(super) fn judge(server: &ServerReport, client: DoctorClient<'_>) -> Vec<Finding> {
+pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
     let unknown =
-        |what: &str, right: &str, refusal: &str| unknown(what, client.user, right, refusal);
+        |what: &str, right: &str, refusal: &str| unknown(what, usage.user, right, refusal);
     let mut findings = match &server.info {
-        Ok(info) => judge_info(info, server.save.as_deref(), client),
+        Ok(info) => check_info(info, server.save.as_deref(), usage),
         Err(refusal) => vec![unknown(
             "Its version, memory and persistence (`INFO`)",
             "+info",
@@ -33,12 +33,12 @@ pub(super) fn judge(server: &ServerReport, client: DoctorClient<'_>) -> Vec<Find
         )],
     };
     match &server.clock {
-        Ok(offset) => findings.extend(judge_clocks(*offset, client.request_timeout)),
+        Ok(offset) => findings.extend(check_clock(*offset, usage.request_timeout)),
         Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
-    findings.extend(denied::judge(&server.denied, client.user, client.metrics));
+    findings.extend(denied::check(&server.denied, usage.user, usage.metrics));
     match &server.cluster {
-        Some(Ok(info)) => findings.extend(judge_cluster(info)),
+        Some(Ok(info)) => findings.extend(check_cluster(info)),
         Some(Err(refusal)) => findings.push(unknown(
             "The cluster's state (`CLUSTER INFO`)",
             "+cluster|info",
@@ -49,20 +49,20 @@ pub(super) fn judge(server: &ServerReport, client: DoctorClient<'_>) -> Vec<Find
     findings
 }
 
-/// Where it was not allowed to look, all may be well or not.
+/// What Redis refuses to report was not checked.
 fn unknown(what: &str, user: &str, right: &str, refusal: &str) -> Finding {
     warning(
         SUBJECT,
-        &format!("{what} could not be looked up, so nobody knows whether it is well: {refusal}."),
+        &format!("{what} could not be read, so this was not checked: {refusal}."),
         &format!(
-            "Sessions work without; if your provider lets you: {}.",
+            "Sessions work without it. If your provider lets you: {}.",
             denied::grant(user, &[right])
         ),
     )
 }
 
-fn judge_info(info: &Info, save: Result<&str, &String>, client: DoctorClient<'_>) -> Vec<Finding> {
-    let DoctorClient { by, user, .. } = client;
+fn check_info(info: &Info, save: Result<&str, &String>, usage: Usage<'_>) -> Vec<Finding> {
+    let Usage { by, user, .. } = usage;
     let mut findings = vec![version(info, by)];
     findings.extend(role(info));
     findings.extend(wrong_kind(info, by));
@@ -77,7 +77,7 @@ fn version(info: &Info, by: By) -> Finding {
     let Some(version) = info.text("redis_version") else {
         return note(
             SUBJECT,
-            "It does not tell its version; Innkeeper needs Redis 6.2 or later, or Valkey.",
+            "It does not report its version; Innkeeper needs Redis 6.2 or later, or Valkey.",
         );
     };
     let name = match info.text("valkey_version") {
@@ -129,8 +129,8 @@ fn replicas(info: &Info, by: By) -> Option<Finding> {
         (By::Server, _) => None,
         (_, 0) => Some(warning(
             SUBJECT,
-            "It has no replica: nothing takes its place when it fails, and its sessions are gone.",
-            "Give it one.",
+            "It has no replica: if it fails, its sessions are lost.",
+            "Add one.",
         )),
         (_, 1) => Some(ok(SUBJECT, "It has one that can take its place.")),
         (_, number) => Some(ok(
@@ -140,25 +140,25 @@ fn replicas(info: &Info, by: By) -> Option<Finding> {
     }
 }
 
-fn judge_clocks(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] {
+fn check_clock(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] {
     const SUBJECTS: [&str; 2] = ["latency", "clock"];
     let ClockOffset { round_trip, ahead } = offset;
     let [latency, clock] = SUBJECTS;
-    let (took, patience) = (
+    let (took, limit) = (
         round_trip.as_secs_f64() * 1000.0,
         request_timeout.as_millis(),
     );
-    let so = format!(
-        "A round trip takes {took:.1} ms, and a request waits {patience} ms for Redis at the most."
+    let fact = format!(
+        "A round trip takes {took:.1} ms, and a request waits at most {limit} ms for Redis."
     );
     let latency = if round_trip > request_timeout / 10 {
         warning(
             latency,
-            &so,
-            "Bring Redis nearer, or raise `redis_timeout_ms`.",
+            &fact,
+            "Move Redis closer, or raise `redis_timeout_ms`.",
         )
     } else {
-        ok(latency, so)
+        ok(latency, fact)
     };
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let apart = ahead.unsigned_abs() as f64 / 1000.0;
@@ -166,21 +166,21 @@ fn judge_clocks(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] 
     let clock = if apart < 1.0 {
         ok(
             clock,
-            "It agrees with this machine's to less than a second.",
+            "It differs from this machine's by less than a second.",
         )
     } else {
         warning(
             clock,
             &format!(
-                "It is {apart:.1} s {direction} this machine's: sessions last as long as set, because Redis' clock measures them, but this machine shows wrong times."
+                "It is {apart:.1} s {direction} this machine's: sessions end on time, because Redis measures them, but this machine shows wrong times."
             ),
-            "Let all of them follow a time server (NTP).",
+            "Synchronise all clocks by NTP.",
         )
     };
     [latency, clock]
 }
 
-fn judge_cluster(info: &Info) -> Option<Finding> {
+fn check_cluster(info: &Info) -> Option<Finding> {
     let state = info.text("cluster_state")?;
     (state != "ok").then(|| {
         failure(
@@ -217,8 +217,8 @@ mod tests {
         }
     }
 
-    fn client(by: By) -> DoctorClient<'static> {
-        DoctorClient {
+    fn usage(by: By) -> Usage<'static> {
+        Usage {
             by,
             user: "innkeeper",
             request_timeout: Duration::from_secs(1),
@@ -228,7 +228,7 @@ mod tests {
 
     /// What is not ok.
     fn troubles(server: &ServerReport, by: By) -> Vec<(&'static str, Level)> {
-        judge(server, client(by))
+        check(server, usage(by))
             .iter()
             .filter(|finding| finding.level > Level::Ok)
             .map(|finding| (finding.subject, finding.level))
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_will_hurt_is_told() {
+    fn what_will_cause_trouble_is_told() {
         use By::{Cluster, Sentinels, Server};
         use Level::{Failure, Note, Warning};
         for (changed, save, by, expected) in [
@@ -322,10 +322,10 @@ mod tests {
     }
 
     #[test]
-    fn distance_is_measured_against_the_patience_of_a_request() {
+    fn latency_is_measured_against_the_timeout_of_a_request() {
         let levels = |round_trip, ahead| {
             let round_trip = Duration::from_millis(round_trip);
-            judge_clocks(ClockOffset { round_trip, ahead }, Duration::from_secs(1))
+            check_clock(ClockOffset { round_trip, ahead }, Duration::from_secs(1))
                 .map(|one| one.level)
         };
         assert_eq!(levels(100, 999), [Level::Ok, Level::Ok]);
@@ -336,8 +336,8 @@ mod tests {
 
     #[test]
     fn a_cluster_must_be_whole() {
-        assert_eq!(judge_cluster(&Info::parse("cluster_state:ok")), None);
-        let broken = judge_cluster(&Info::parse("cluster_state:fail"));
+        assert_eq!(check_cluster(&Info::parse("cluster_state:ok")), None);
+        let broken = check_cluster(&Info::parse("cluster_state:fail"));
         assert_eq!(broken.map(|one| one.level), Some(Level::Failure));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
                         tracing::warn!("{problem}");
                     }
                 }
-                StoreConfig::Redis { .. } => {
+                StoreConfig::Redis(_) => {
                     if let Some(sessions) = rocket.state::<Sessions>().cloned() {
                         // The launch does not wait for it: Innkeeper may start before its Redis does.
                         tokio::spawn(async move { check_redis(&sessions, &place).await });

@@ -48,9 +48,7 @@ impl Assembly {
             let instrumented = InstrumentedStore::new(store, server.metrics().registry());
             store = Arc::new(instrumented.map_err(|error| error.to_string())?);
         }
-        let limit = config.max_sessions_per_user;
-        let timeout = store::timeout(&config);
-        let sessions = Sessions::new(store, config.lifetimes, limit, timeout, clock);
+        let sessions = store::sessions(&config, store, clock);
         Ok(Self {
             config,
             sessions,
