@@ -111,82 +111,29 @@ mod tests {
 
     #[test]
     fn an_address_tells_how_safe_the_transport_is() {
-        for (url, by, addresses, local, tls, password) in [
-            (
-                "redis://127.0.0.1",
-                By::Server,
-                "127.0.0.1:6379",
-                true,
-                Tls::None,
-                false,
-            ),
-            (
-                "redis://u:s@redis:1",
-                By::Server,
-                "redis:1",
-                false,
-                Tls::None,
-                true,
-            ),
-            (
-                "rediss://:s@r.example",
-                By::Server,
-                "r.example:6379",
-                false,
-                Tls::Verified,
-                true,
-            ),
-            (
-                "rediss://r.example/#insecure",
-                By::Server,
-                "r.example:6379",
-                false,
-                Tls::Unverified,
-                false,
-            ),
-            (
-                "redis://[::1]:7",
-                By::Server,
-                "[::1]:7",
-                true,
-                Tls::None,
-                false,
-            ),
-            (
-                "unix:///run/redis.sock",
-                By::Server,
-                "/run/redis.sock",
-                true,
-                Tls::None,
-                false,
-            ),
-            (
-                "redis-cluster://:s@localhost?node=b",
-                By::Cluster,
-                "localhost:6379 b:6379",
-                false,
-                Tls::None,
-                true,
-            ),
-            (
-                "rediss-sentinel://a?sentinelServiceName=m&sentinelPassword=s",
-                By::Sentinels,
-                "a:26379",
-                false,
-                Tls::Verified,
-                false,
-            ),
-        ] {
+        // By whom, where, whether it is on this machine, TLS, whether there is a password, the user.
+        let table = "
+            redis://127.0.0.1             Server 127.0.0.1:6379     true  None       false default
+            redis://u:s@redis:1           Server redis:1            false None       true  u
+            rediss://:s@r.example         Server r.example:6379     false Verified   true  default
+            rediss://r.example/#insecure  Server r.example:6379     false Unverified false default
+            redis://[::1]:7               Server [::1]:7            true  None       false default
+            unix:///run/redis.sock        Server /run/redis.sock    true  None       false default
+            redis-cluster://:s@localhost?node=b
+                                          Cluster localhost:6379,b:6379 false None   true  default
+            rediss-sentinel://a?sentinelServiceName=m&sentinelPassword=s
+                                          Sentinels a:26379         false Verified   false default";
+        let mut words = table.split_whitespace();
+        while let Some(url) = words.next() {
             let read = Endpoint::resolve(&RedisAddress::Url(Secret::new(url))).unwrap();
-            let expected = Endpoint {
-                by,
-                addresses: addresses.split(' ').map(str::to_owned).collect(),
-                local,
-                tls,
-                password,
-                user: if url.contains("u:s@") { "u" } else { "default" }.to_owned(),
-            };
-            assert_eq!(read, expected, "{url}");
+            let addresses = read.addresses.join(",");
+            let (by, local, tls, password) = (read.by, read.local, read.tls, read.password);
+            let row = format!(
+                "{by:?} {addresses} {local} {tls:?} {password} {}",
+                read.user
+            );
+            let expected: Vec<_> = words.by_ref().take(6).collect();
+            assert_eq!(row, expected.join(" "), "{url}");
         }
     }
 }

@@ -123,31 +123,29 @@ pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> 
     Ok(Topology::Standalone(match address {
         RedisAddress::Url(url) => {
             refuse_unescaped(url.reveal())?;
-            match MultiNodeUrl::parse(url.reveal())? {
-                Some(nodes) => return nodes.resolve(),
-                None => url
-                    .reveal()
-                    .into_connection_info()
-                    .map_err(|_| AddressError::Unreadable)?,
+            if let Some(topology) = multi_node(url.reveal())? {
+                return Ok(topology);
             }
+            let info = url.reveal().into_connection_info();
+            info.map_err(|_| AddressError::Unreadable)?
         }
         // From its parts: a token may hold characters that mean something in a URL.
         RedisAddress::Upstash { host, port, token } => {
             let user = RedisConnectionInfo::default()
                 .set_username("default")
                 .set_password(token.reveal());
-            at(tcp(host.clone(), *port, true), user)?
+            with_user(tcp(host.clone(), *port, true), user)?
         }
     }))
 }
 
 /// A `/`, `?` or `#` in a password ends the part of the address that names the host, so what stands before it would be
-/// taken for host and port, and be shown. What gives it away is the `@` that then comes too late.
+/// taken for host and port, and be shown. An `@` behind that end tells that there is such a character.
 fn refuse_unescaped(url: &str) -> Result<(), AddressError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(());
     };
-    // The path of a socket may have one.
+    // The path of a socket may have an `@`.
     if scheme.ends_with("unix") {
         return Ok(());
     }
@@ -180,110 +178,84 @@ fn tcp(host: String, port: u16, tls: bool) -> ConnectionAddr {
     }
 }
 
-fn at(address: ConnectionAddr, user: RedisConnectionInfo) -> Result<ConnectionInfo, AddressError> {
+fn with_user(
+    address: ConnectionAddr,
+    user: RedisConnectionInfo,
+) -> Result<ConnectionInfo, AddressError> {
     let info = address
         .into_connection_info()
         .map_err(|_| AddressError::Unreadable)?;
     Ok(info.set_redis_settings(user))
 }
 
-/// An address of several servers, with the parameters that other clients use too.
-struct MultiNodeUrl {
-    sentinels: bool,
-    tls: bool,
-    nodes: Vec<(String, u16)>,
-    user: RedisConnectionInfo,
-    service: Option<String>,
-    sentinel_user: Option<String>,
-    sentinel_password: Option<String>,
-}
-
-impl MultiNodeUrl {
-    /// `None` for an address of one server.
-    fn parse(text: &str) -> Result<Option<Self>, AddressError> {
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(None);
-        };
-        let (sentinels, tls) = match scheme {
-            "redis-cluster" => (false, false),
-            "rediss-cluster" => (false, true),
-            "redis-sentinel" => (true, false),
-            "rediss-sentinel" => (true, true),
-            _ => return Ok(None),
-        };
-        let default_port = if sentinels { 26379 } else { 6379 };
-        // The client's own reading of one server's address knows how users and passwords are written.
-        let first = format!("redis://{rest}");
-        let (without_query, _) = first.split_once('?').unwrap_or((&first, ""));
-        let user = without_query
-            .into_connection_info()
-            .map_err(|_| AddressError::Unreadable)?
-            .redis_settings()
-            .clone();
-        let mut read = Self {
-            sentinels,
-            tls,
-            nodes: vec![host_and_port(&first, default_port)?],
-            user,
-            service: None,
-            sentinel_user: None,
-            sentinel_password: None,
-        };
-        let url = Url::parse(&first).map_err(|_| AddressError::Unreadable)?;
-        for (name, value) in url.query_pairs() {
-            let value = value.into_owned();
-            match name.as_ref() {
-                "node" => {
-                    if value.contains(['@', '/', '?', '#']) {
-                        return Err(AddressError::Node);
-                    }
-                    let node = host_and_port(&format!("redis://{value}"), default_port)?;
-                    read.nodes.push(node);
-                }
-                "sentinelServiceName" if sentinels => read.service = Some(value),
-                "sentinelUsername" if sentinels => read.sentinel_user = Some(value),
-                "sentinelPassword" if sentinels => read.sentinel_password = Some(value),
-                // Not shown: it may be the rest of a password.
-                _ => return Err(AddressError::Parameter),
+/// Reads an address of several servers, with the parameters that other clients use too; `None` for one server's.
+fn multi_node(url: &str) -> Result<Option<Topology>, AddressError> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Ok(None);
+    };
+    let (is_sentinel, tls) = match scheme {
+        "redis-cluster" => (false, false),
+        "rediss-cluster" => (false, true),
+        "redis-sentinel" => (true, false),
+        "rediss-sentinel" => (true, true),
+        _ => return Ok(None),
+    };
+    let default_port = if is_sentinel { 26379 } else { 6379 };
+    // As the address of the first server alone, the client library reads its user and password.
+    let first = format!("redis://{rest}");
+    let (without_query, _) = first.split_once('?').unwrap_or((&first, ""));
+    let primary = without_query
+        .into_connection_info()
+        .map_err(|_| AddressError::Unreadable)?
+        .redis_settings()
+        .clone();
+    let mut addresses = vec![host_and_port(&first, default_port, tls)?];
+    let (mut service, mut user, mut password) = (None, None, None);
+    let parsed = Url::parse(&first).map_err(|_| AddressError::Unreadable)?;
+    for (name, value) in parsed.query_pairs() {
+        let value = value.into_owned();
+        match name.as_ref() {
+            "node" if value.contains(['@', '/', '?', '#']) => return Err(AddressError::Node),
+            "node" => {
+                let node = format!("redis://{value}");
+                addresses.push(host_and_port(&node, default_port, tls)?);
             }
+            "sentinelServiceName" if is_sentinel => service = Some(value),
+            "sentinelUsername" if is_sentinel => user = Some(value),
+            "sentinelPassword" if is_sentinel => password = Some(value),
+            // Not shown: it may be the rest of a password.
+            _ => return Err(AddressError::Parameter),
         }
-        Ok(Some(read))
     }
-
-    fn resolve(self) -> Result<Topology, AddressError> {
-        let Self { tls, user, .. } = self;
-        let addresses = self
-            .nodes
-            .into_iter()
-            .map(|(host, port)| tcp(host, port, tls));
-        if self.sentinels {
-            return Ok(Topology::Sentinel(Sentinels {
-                addresses: addresses.collect(),
-                service: self.service.ok_or(AddressError::ServiceMissing)?,
-                tls,
-                ca: None,
-                primary: user,
-                user: self.sentinel_user,
-                password: self.sentinel_password,
-            }));
-        }
-        if user.db() != 0 {
-            return Err(AddressError::Database);
-        }
-        let nodes = addresses.map(|address| at(address, user.clone()));
-        Ok(Topology::Cluster(nodes.collect::<Result<_, _>>()?))
+    if is_sentinel {
+        return Ok(Some(Topology::Sentinel(Sentinels {
+            addresses,
+            service: service.ok_or(AddressError::ServiceMissing)?,
+            tls,
+            ca: None,
+            primary,
+            user,
+            password,
+        })));
     }
+    if primary.db() != 0 {
+        return Err(AddressError::Database);
+    }
+    let nodes = addresses.into_iter();
+    let nodes = nodes.map(|address| with_user(address, primary.clone()));
+    Ok(Some(Topology::Cluster(nodes.collect::<Result<_, _>>()?)))
 }
 
-fn host_and_port(url: &str, default_port: u16) -> Result<(String, u16), AddressError> {
+fn host_and_port(url: &str, default_port: u16, tls: bool) -> Result<ConnectionAddr, AddressError> {
     let url = Url::parse(url).map_err(|_| AddressError::Unreadable)?;
     let host = url
         .host_str()
         .filter(|host| !host.is_empty())
         .ok_or(AddressError::Unreadable)?;
-    // As the client wants an IPv6 address.
+    // The client library takes an IPv6 address without brackets.
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((host.to_owned(), url.port().unwrap_or(default_port)))
+    let port = url.port().unwrap_or(default_port);
+    Ok(tcp(host.to_owned(), port, tls))
 }
 
 #[cfg(test)]
