@@ -31,18 +31,18 @@ const FAULTS: [Fault; 17] = [
     Fault::Say("ERR max number of clients reached"),
 ];
 
-const BUDGET: Duration = Duration::from_millis(400);
+const TIMEOUT: Duration = Duration::from_millis(400);
 
 #[test]
 fn no_fault_of_redis_costs_more_than_its_time_or_anybody_his_session() {
     let redis = RedisServer::start();
     for fault in FAULTS {
         let proxy = Proxy::to(&redis.url());
-        let budget = BUDGET.as_millis().to_string();
+        let timeout = TIMEOUT.as_millis().to_string();
         let url = proxy.url();
         let variables = [
             ("REDIS_URL", url.as_str()),
-            ("INNKEEPER_REDIS_TIMEOUT_MS", &budget),
+            ("INNKEEPER_REDIS_TIMEOUT_MS", &timeout),
         ];
         let program = Program::start(&variables);
         let port = program.port();
@@ -108,7 +108,7 @@ fn assert_refused(port: u16, id: &str, fault: Fault) {
     });
     let longest = waits.into_iter().max().unwrap();
     assert!(
-        longest < BUDGET + Duration::from_secs(4),
+        longest < TIMEOUT + Duration::from_secs(4),
         "{fault:?}: {longest:?}"
     );
 }

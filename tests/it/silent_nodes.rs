@@ -9,7 +9,7 @@ use crate::support::cluster::Cluster;
 use crate::support::http;
 use crate::support::program::Program;
 
-const BUDGET: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 fn program(url: &str) -> Program {
     Program::start(&[
@@ -36,7 +36,7 @@ fn serves(port: u16, id: &str) -> bool {
     let status = http::profile_status(port, id);
     // The bound leaves room for a slow machine.
     assert!(
-        begun.elapsed() < BUDGET + Duration::from_secs(2),
+        begun.elapsed() < TIMEOUT + Duration::from_secs(2),
         "{begun:?}"
     );
     assert!([200, 503].contains(&status), "{status}");
