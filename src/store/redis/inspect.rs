@@ -84,17 +84,14 @@ impl RedisStore {
         let mut question = cmd("CONFIG");
         question.arg("GET").arg("save");
         let save: Result<HashMap<String, String>, _> = self.client.try_ask(node, &question).await?;
-        let (name, cluster) = match node {
-            Node::Only => (None, None),
-            Node::Primary(address) => {
-                let mut question = cmd("CLUSTER");
-                question.arg("INFO");
-                let info: Result<String, _> = self.client.try_ask(node, &question).await?;
-                (Some(address.to_string()), Some(info))
-            }
-        };
+        let mut cluster: Option<Result<String, _>> = None;
+        if node.is_some() {
+            let mut question = cmd("CLUSTER");
+            question.arg("INFO");
+            cluster = Some(self.client.try_ask(node, &question).await?);
+        }
         Ok(ServerReport {
-            name,
+            name: node.as_ref().map(ToString::to_string),
             info: info.map(|text| Info::parse(&text)),
             save: save.and_then(|settings| {
                 let save = settings.get("save").cloned();

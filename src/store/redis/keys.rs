@@ -8,7 +8,7 @@ pub(crate) fn session_key(id: &SessionId) -> String {
     format!("session:{id}")
 }
 
-/// A session's key that nobody has.
+/// The key of a session that does not exist.
 pub(crate) fn unused_session_key() -> String {
     session_key(&SessionId::generate())
 }

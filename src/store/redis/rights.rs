@@ -1,4 +1,4 @@
-//! What Innkeeper's user may not do: each command is asked for in a form that changes nothing.
+//! The rights that Innkeeper's user lacks. Each command is sent in a form that changes nothing.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::store::redis::keys::{ended_key, list_key, session_key};
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Everybody's requests.
+    /// Requests.
     Sessions,
     /// The count of live sessions.
     Metrics,
@@ -60,7 +60,7 @@ pub(crate) async fn denied(
         } else if refusal.contains(NO_COMMAND) {
             format!("+{}", probe.name)
         } else {
-            // It was refused for what it asks, and not for who asks.
+            // The command itself was wrong, and not the user.
             return Ok(None);
         };
         Ok(Some(Denied {
@@ -72,10 +72,10 @@ pub(crate) async fn denied(
     Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
-/// In the order in which the README names the rights. A session of this id there is none, and nothing here makes it:
+/// In the order in which the README names the rights. No session has this id, and nothing here makes one:
 /// `HSET` lacks a value, `SETEX` has no time, and `ZADD XX` adds nothing.
 fn probes() -> Vec<Probe> {
-    let nobody = SessionId::generate();
+    let unused = SessionId::generate();
     let of = |keys: &'static str, key: String| {
         move |name: &'static str, arguments: &[&str]| {
             let mut command = cmd(&name.to_ascii_uppercase());
@@ -88,9 +88,9 @@ fn probes() -> Vec<Probe> {
             }
         }
     };
-    let session = of("session", session_key(&nobody));
-    let list = of("user_sessions", list_key(&nobody.to_string()));
-    let ended = of("ended_session", ended_key(&nobody));
+    let session = of("session", session_key(&unused));
+    let list = of("user_sessions", list_key(&unused.to_string()));
+    let ended = of("ended_session", ended_key(&unused));
     let other = |need, name: &'static str, arguments: &[&str]| {
         let mut command = cmd(&name.to_ascii_uppercase());
         command.arg(arguments);

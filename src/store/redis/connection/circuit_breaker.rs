@@ -3,53 +3,32 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// So many failures in a row open the breaker.
+use crate::store::redis::connection::micros::{self, CLOCK_RESOLUTION, micros};
+
+/// How many failures in a row open the breaker.
 const FAILURE_THRESHOLD: u32 = 5;
 
-/// How exactly the moment of the last answer is remembered, in milliseconds.
-const CLOCK_RESOLUTION: u64 = 10;
-
 /// Closed: commands go to the server. Open: they fail at once, until a probe has found the server again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CircuitBreaker {
     failures: AtomicU32,
     open: AtomicBool,
-    epoch: Instant,
-    /// When the server answered last, in milliseconds since `epoch`; 0: never.
+    /// When the server answered last, in [`micros`].
     answered_at: AtomicU64,
 }
 
 impl CircuitBreaker {
-    pub(crate) fn new() -> Self {
-        Self {
-            failures: AtomicU32::new(0),
-            open: AtomicBool::new(false),
-            epoch: Instant::now(),
-            answered_at: AtomicU64::new(0),
-        }
-    }
-
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
     }
 
     /// The server answered, with an error perhaps.
     pub(crate) fn answered(&self) {
-        // Read first: a write by every request would send the cache line from core to core.
+        // Read first, as `set_coarsely` does.
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
-        let now = self.millis(Instant::now());
-        let answered_at = self.answered_at.load(Ordering::Relaxed);
-        if answered_at == 0 || answered_at + CLOCK_RESOLUTION < now {
-            self.answered_at.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// Never zero.
-    fn millis(&self, timestamp: Instant) -> u64 {
-        let millis = timestamp.saturating_duration_since(self.epoch).as_millis();
-        u64::try_from(millis).unwrap_or(u64::MAX).saturating_add(1)
+        micros::set_coarsely(&self.answered_at);
     }
 
     /// An attempt that began then found no server. Says whether this was the failure that opens the breaker.
@@ -58,7 +37,7 @@ impl CircuitBreaker {
     /// lost under load, many attempts fail that were under way on it, while a new one already serves.
     pub(crate) fn failed(&self, begun: Instant) -> bool {
         let answered_at = self.answered_at.load(Ordering::Relaxed);
-        if answered_at > 0 && self.millis(begun) <= answered_at.saturating_add(CLOCK_RESOLUTION) {
+        if answered_at > 0 && micros(begun) <= answered_at.saturating_add(CLOCK_RESOLUTION) {
             return false;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
@@ -67,8 +46,7 @@ impl CircuitBreaker {
 
     /// The server was found again: attempts that began before do not count any more.
     pub(crate) fn close(&self) {
-        let now = self.millis(Instant::now());
-        self.answered_at.store(now, Ordering::Relaxed);
+        self.answered_at.store(micros::now(), Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         self.open.store(false, Ordering::Relaxed);
     }
@@ -87,7 +65,7 @@ mod tests {
 
     #[test]
     fn only_failures_in_a_row_open_it_and_only_once() {
-        let breaker = CircuitBreaker::new();
+        let breaker = CircuitBreaker::default();
         for _ in 1..FAILURE_THRESHOLD {
             assert!(!breaker.failed(Instant::now()));
         }
@@ -105,7 +83,7 @@ mod tests {
 
     #[test]
     fn attempts_that_began_before_the_last_answer_do_not_count() {
-        let breaker = CircuitBreaker::new();
+        let breaker = CircuitBreaker::default();
         let begun = Instant::now();
         breaker.answered();
         for _ in 0..10 * FAILURE_THRESHOLD {

@@ -17,7 +17,7 @@ pub(crate) fn into_store_error(error: RedisError) -> StoreError {
     }
 }
 
-/// There is no server that could do anything for anybody.
+/// No server was found that could serve any request.
 pub(crate) fn is_unavailable(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
@@ -51,7 +51,7 @@ pub(crate) fn needs_reconnect(error: &RedisError) -> bool {
     )
 }
 
-/// What an operator can do something about, in the words that the log has for it and doctor looks for.
+/// Causes that an operator can remove, in the words that the log uses and doctor looks for.
 pub(crate) const NO_PASSWORD: &str = "Redis refuses the user or the password";
 pub(crate) const NO_DATABASE: &str = "Redis refuses the database that the address names";
 pub(crate) const NO_CERTIFICATE: &str = "the server's certificate is not trusted";
@@ -60,11 +60,11 @@ pub(crate) const NO_CLUSTER: &str = "This instance has cluster support disabled"
 pub(crate) const NO_COMMAND: &str = "no permissions to run ";
 pub(crate) const NO_KEY: &str = "no permissions to access a key";
 
-/// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept, and what the
-/// user has no right to.
+/// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept, and the command
+/// that the user has no right to.
 fn describe(error: RedisError) -> String {
     let said = error.to_string();
-    // A connection to a cluster tells its nodes' errors as its own.
+    // A connection to a cluster reports its nodes' errors as its own.
     if error.kind() == ErrorKind::AuthenticationFailed || said.contains("AuthenticationFailed") {
         return NO_PASSWORD.to_owned();
     }
@@ -106,8 +106,8 @@ fn is_refused_database(error: &RedisError) -> bool {
         .contains("Redis server refused to switch database")
 }
 
-/// What the user may not do, in Redis' own words and without an argument of the command. Inside a script Redis does not
-/// name the command.
+/// The command that the user may not run, in Redis' own words and without its arguments. Inside a script Redis may not
+/// name it.
 fn denied_command(sentence: &str) -> Option<String> {
     if sentence.contains("executing the script can't run") {
         return Some(format!("{NO_COMMAND}a command in a script"));

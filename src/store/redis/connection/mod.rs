@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod circuit_breaker;
 pub(crate) mod cluster;
 pub(crate) mod error;
+pub(crate) mod micros;
 pub(crate) mod nodes;
 pub(crate) mod pool;
 pub(crate) mod reply;
@@ -30,7 +31,7 @@ use crate::session::{ConnectionCount, StoreError};
 /// How long a connection may take to be made, TLS and password included; no request waits that long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many keys a cluster is probed with at once to find one of a node that serves: of three nodes two may be silent.
+/// How many keys a cluster is probed with at once, to find one of a node that serves: of three nodes two may be silent.
 const CLUSTER_PROBES: usize = 8;
 
 /// How often an unavailable server is probed.
@@ -38,7 +39,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(100);
 
 /// Sends commands to Redis. While the circuit breaker is open they fail at once.
 ///
-/// It sets no time to a query: whoever cannot wait any longer drops it, and [`RoundTrip`] judges it then.
+/// Queries have no timeout: a caller that cannot wait any longer drops them, and [`RoundTrip`] judges them then.
 pub(crate) struct RedisClient {
     servers: Servers,
     timeout: Duration,
@@ -64,7 +65,7 @@ impl fmt::Debug for RedisClient {
 impl RedisClient {
     /// `connections`: how many to one server; in a cluster there is one to each node.
     /// `timeout`: how long a request waits for Redis in all.
-    /// `probe_key` names another key each time, of the kind that requests use, which nobody has.
+    /// `probe_key` names a key that does not exist, of the kind that requests use, and another one each time.
     pub(crate) fn new(
         topology: Topology,
         connections: usize,
@@ -88,7 +89,7 @@ impl RedisClient {
         Ok(Arc::new(Self {
             servers: servers.map_err(|_| AddressError::Unreadable)?,
             timeout,
-            breaker: CircuitBreaker::new(),
+            breaker: CircuitBreaker::default(),
             probe_key,
         }))
     }
@@ -127,7 +128,7 @@ impl RedisClient {
     ///
     /// A `PING` is answered by a replica and by a server that must not write, too; and a replica that has lost its
     /// primary refuses to read, and says only to a write that it is a replica. In a cluster it is enough that one node
-    /// serves: an instance that is taken out for the sake of the others' keys would help nobody.
+    /// serves: taking this instance out of service would not help those whose keys are elsewhere.
     pub(crate) async fn check(self: &Arc<Self>) -> Result<(), StoreError> {
         self.fail_if_unavailable()?;
         self.probe().await
@@ -150,6 +151,16 @@ impl RedisClient {
         commands: &Pipeline,
     ) -> Result<T, StoreError> {
         read(self.send(commands).await?)
+    }
+
+    /// Sends a single command.
+    pub(crate) async fn query_one<T: FromRedisValue>(
+        self: &Arc<Self>,
+        command: Cmd,
+    ) -> Result<T, StoreError> {
+        let mut alone = Pipeline::with_capacity(1);
+        let (answer,) = self.query(alone.add_command(command)).await?;
+        Ok(answer)
     }
 
     /// Sends commands of one key in one round trip, and returns the answer of each, errors among them.
@@ -198,8 +209,8 @@ impl RedisClient {
         Ok(())
     }
 
-    /// Sends commands to a node of a cluster, or without one to whoever has their key. The circuit breaker learns what
-    /// comes of it.
+    /// Sends commands to a node of a cluster, or without one to the server that has their key, and tells the circuit
+    /// breaker what came of it.
     async fn attempt(
         self: &Arc<Self>,
         node: Option<&NodeAddress>,
@@ -220,7 +231,7 @@ impl RedisClient {
         outcome.map_err(into_store_error)
     }
 
-    /// An attempt that began then found no server. Where one node of a cluster is well, that says nothing of the whole.
+    /// An attempt that began then found no server. While a node of a cluster is well, that says nothing of the whole.
     fn failed(self: &Arc<Self>, begun: Instant) {
         let is_some_node_well = match &self.servers {
             Servers::Standalone(_) => false,
@@ -233,7 +244,7 @@ impl RedisClient {
     }
 }
 
-/// Meanwhile requests fail at once, so nobody else makes connections.
+/// Meanwhile requests fail at once, so only the probes make connections.
 async fn probe_until_available(client: Weak<RedisClient>) {
     let closing = CloseOnDrop(Weak::clone(&client));
     loop {

@@ -10,27 +10,21 @@ use crate::store::redis::connection::error::into_store_error;
 use crate::store::redis::connection::reply::read;
 use crate::store::redis::connection::{RedisClient, Servers};
 
-/// A server that holds sessions.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Node {
-    /// There is one.
-    Only,
-    /// One of a cluster's primaries.
-    Primary(NodeAddress),
-}
+/// A server that has keys: one of a cluster's primaries, or `None` for the only one that there is.
+pub(crate) type Node = Option<NodeAddress>;
 
 impl RedisClient {
     /// All servers, in the order of their names.
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         match &self.servers {
             Servers::Standalone(pool) => {
-                // A failure to connect would not be told apart from an answer to the question that comes next.
+                // So that a failure to connect is not taken for the answer to the question that comes next.
                 pool.connect().await.map_err(into_store_error)?;
-                Ok(vec![Node::Only])
+                Ok(vec![None])
             }
             Servers::Cluster(cluster) => {
                 let addresses = cluster.addresses().await.map_err(into_store_error)?;
-                Ok(addresses.into_iter().map(Node::Primary).collect())
+                Ok(addresses.into_iter().map(Some).collect())
             }
         }
     }
@@ -42,13 +36,10 @@ impl RedisClient {
         question: &Cmd,
     ) -> Result<T, StoreError> {
         self.fail_if_unavailable()?;
-        let address = match node {
-            Node::Only => None,
-            Node::Primary(address) => Some(address),
-        };
         let mut alone = Pipeline::with_capacity(1);
         alone.add_command(question.clone());
-        let (answer,) = read(self.with_timeout(self.attempt(address, &alone)).await?)?;
+        let attempt = self.attempt(node.as_ref(), &alone);
+        let (answer,) = read(self.with_timeout(attempt).await?)?;
         Ok(answer)
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use deadpool_redis::redis::{Cmd, Pipeline, cmd};
+use deadpool_redis::redis::Cmd;
 
 use crate::session::{ActiveSession, Session, SessionId, StoreError};
 use crate::store::redis::keys::{list_key, seconds, session_key};
-use crate::store::redis::sessions::index::{LENGTHEN, LIST};
+use crate::store::redis::sessions::index::{LENGTHEN, LIST, eval};
 use crate::store::redis::sessions::record::{self, Fields};
 use crate::store::redis::sessions::server_time::Time;
 use crate::store::redis::sessions::store::RedisStore;
@@ -22,8 +22,8 @@ impl RedisStore {
     /// Lists a session and writes it: in one step, or in a cluster, where the two keys lie apart, one after the other.
     /// Says how many of its user's sessions are listed now, and Redis' time.
     ///
-    /// Listed first: what is not listed cannot be ended by those who end all, what is listed without being there harms
-    /// nobody. What cannot be listed (because the list's key holds something else, say) is not written either.
+    /// Listed first: a session that is not listed escapes when all of its user's sessions are ended, and an entry without a
+    /// session does no harm. What cannot be listed (the list's key holds something else, say) is not written either.
     pub(crate) async fn write_new(
         &self,
         id: &SessionId,
@@ -37,33 +37,24 @@ impl RedisStore {
         let append_hash = |command: &mut Cmd| {
             command
                 .arg(seconds(expires_in.unwrap_or_default()))
-                .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()));
-            for (name, value) in record::pairs(session) {
-                command.arg(name).arg(value);
-            }
+                .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()))
+                .arg(record::pairs(session));
         };
-        let mut pipeline = Pipeline::with_capacity(1);
         if self.client.is_cluster() {
-            pipeline.add_command(self.list_command(id, &session.user));
-            let ((listed, seconds, micros),) = self.client.query(&pipeline).await?;
-            let mut create = cmd("EVAL");
-            create.arg(CREATE).arg(1).arg(session_key(id));
+            let list = self.list_command(id, &session.user);
+            let (listed, seconds, micros) = self.client.query_one(list).await?;
+            let mut create = eval(CREATE, &[&session_key(id)]);
             // In place of the arguments of `LIST`.
             create.arg("").arg("");
             append_hash(&mut create);
-            let mut pipeline = Pipeline::with_capacity(1);
-            let ((),) = self.client.query(pipeline.add_command(create)).await?;
+            self.client.query_one::<()>(create).await?;
             return Ok((listed, (seconds, micros)));
         }
-        let mut both = cmd("EVAL");
-        both.arg([LIST, LENGTHEN, CREATE, "return listed"].concat())
-            .arg(2)
-            .arg(list_key(&session.user))
-            .arg(session_key(id))
-            .arg(seconds(self.list_expiry()))
-            .arg(id.to_string());
+        let script = [LIST, LENGTHEN, CREATE, "return listed"].concat();
+        let mut both = eval(&script, &[&list_key(&session.user), &session_key(id)]);
+        both.arg(seconds(self.list_expiry())).arg(id.to_string());
         append_hash(&mut both);
-        let ((listed, seconds, micros),) = self.client.query(pipeline.add_command(both)).await?;
+        let (listed, seconds, micros) = self.client.query_one(both).await?;
         Ok((listed, (seconds, micros)))
     }
 
@@ -101,9 +92,7 @@ impl RedisStore {
         if session.created_at.is_none_or(|at| at <= now + FUTURE) {
             return Ok(());
         }
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.cmd("EVAL").arg(DATE).arg(1).arg(session_key(id));
-        match self.client.query::<((),)>(&pipeline).await {
+        match self.client.query_one(eval(DATE, &[&session_key(id)])).await {
             // With full memory it stays as it is for the time being: its visitor should not suffer for it.
             Err(StoreError::Failed(problem)) => {
                 tracing::warn!(
@@ -112,7 +101,7 @@ impl RedisStore {
                 );
                 Ok(())
             }
-            outcome => outcome.map(drop),
+            outcome => outcome,
         }
     }
 

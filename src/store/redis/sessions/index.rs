@@ -50,10 +50,10 @@ impl RedisStore {
             .collect())
     }
 
-    /// Runs the commands of several keys, those of each key apart.
+    /// Sends the commands of several keys, and returns the answers about each key, or why there are none.
     ///
-    /// A server answers all or nothing. In a cluster a node that does not answer costs its own keys' answers and nobody
-    /// else's: it gets a quarter of the time that the whole operation has.
+    /// A server answers all or nothing. In a cluster a node that does not answer costs the answers about its own keys
+    /// alone: it gets a quarter of the time that a request has.
     pub(crate) async fn ask_each(
         &self,
         of_each: Vec<Vec<Cmd>>,
@@ -97,11 +97,11 @@ impl RedisStore {
         Ok(partition)
     }
 
-    /// Ends the user's oldest sessions beyond the most allowed.
+    /// Ends the user's oldest sessions beyond [`NewSession::limit`], and says which. One whose node does not answer is
+    /// left to the next sign-in.
     ///
-    /// Whoever does this spares the youngest of what he sees. So however many do it at once, none ends one of the
-    /// youngest of all, and the last of them to look sees everything. The list's order is that of the sign-ins.
-    /// Says which it ended. One whose node does not answer is left to the next sign-in.
+    /// Each sign-in spares the youngest sessions that it sees. So however many run at once, none ends one of the youngest
+    /// of all, and the last of them to read the list sees everything. The list's order is that of the sign-ins.
     pub(crate) async fn trim(
         &self,
         new: &NewSession<'_>,
@@ -115,12 +115,12 @@ impl RedisStore {
         ids.retain(|id| alive.contains(id));
         let Removed { ended, failure, .. } = self.remove(user, &ids, Some(new.over_limit)).await?;
         if let Some(error) = failure {
-            tracing::debug!(%error, "a session beyond the most allowed stays for now");
+            tracing::debug!(%error, "a session beyond the limit stays for now");
         }
         Ok(ended.iter().map(SessionHandle::from).collect())
     }
 
-    /// Lists a session that may be missing in its user's list, if it is alive, and says whether it is.
+    /// Adds a session to its user's list, if it is missing there and alive. Says whether it is alive.
     ///
     /// With full memory it stays unlisted for the time being: its visitor should not suffer for it.
     pub(crate) async fn add(&self, id: &SessionId, user: &str) -> Result<bool, StoreError> {
@@ -132,16 +132,14 @@ impl RedisStore {
         if score_there.is_some() {
             return Ok(true);
         }
-        let mut add = Pipeline::with_capacity(1);
-        add.add_command(self.list_command(id, user));
-        match self.client.query::<((),)>(&add).await {
+        match self.client.query_one(self.list_command(id, user)).await {
             Err(StoreError::Failed(problem)) => {
                 tracing::warn!(problem, "a session could not be listed");
                 return Ok(true);
             }
-            outcome => drop(outcome?),
+            outcome => outcome?,
         }
-        // After it: whoever ends the session from here on deletes it before he takes it off the list.
+        // After it was listed: a call that ends the session from here on deletes it before it takes it off the list.
         let alive = self.is_alive(id).await?;
         if !alive {
             self.remove(user, &[*id], None).await?;
@@ -150,36 +148,24 @@ impl RedisStore {
     }
 
     pub(crate) async fn is_alive(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let (alive,) = self
-            .client
-            .query(Pipeline::with_capacity(1).exists(session_key(id)))
-            .await?;
-        Ok(alive)
+        self.client.query_one(Cmd::exists(session_key(id))).await
     }
 
     pub(crate) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
-        let mut command = cmd("EVAL");
-        command
-            .arg([LIST, LENGTHEN, "return listed"].concat())
-            .arg(1)
-            .arg(list_key(user))
-            .arg(seconds(self.list_expiry()))
-            .arg(id.to_string());
+        let script = [LIST, LENGTHEN, "return listed"].concat();
+        let mut command = eval(&script, &[&list_key(user)]);
+        command.arg(seconds(self.list_expiry())).arg(id.to_string());
         command
     }
 
     /// Lets a user's list live at least as long as this instance lets its sessions live.
     pub(crate) fn lengthen_command(&self, user: &str) -> Cmd {
-        let mut command = cmd("EVAL");
-        command
-            .arg(LENGTHEN)
-            .arg(1)
-            .arg(list_key(user))
-            .arg(seconds(self.list_expiry()));
+        let mut command = eval(LENGTHEN, &[&list_key(user)]);
+        command.arg(seconds(self.list_expiry()));
         command
     }
 
-    /// Drops sessions that are not there from their user's list; in a cluster not those that may not be there yet.
+    /// Drops sessions that do not exist from their user's list; in a cluster not those that may not exist yet.
     pub(crate) async fn remove_stale(
         &self,
         user: &str,
@@ -192,27 +178,19 @@ impl RedisStore {
             return self.remove(user, ids, None).await.map(drop);
         }
         let young = self.client.timeout().max(LONGEST_SIGN_IN) + Duration::from_secs(1);
-        let mut pipeline = Pipeline::with_capacity(1);
-        let command = pipeline
-            .cmd("EVAL")
-            .arg(REMOVE_STALE)
-            .arg(1)
-            .arg(list_key(user))
-            .arg(young.as_secs_f64());
-        for id in ids {
-            command.arg(id.to_string());
-        }
-        let ((),) = self.client.query(&pipeline).await?;
-        Ok(())
+        let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
+        let mut command = eval(REMOVE_STALE, &[&list_key(user)]);
+        command.arg(young.as_secs_f64()).arg(names);
+        self.client.query_one(command).await
     }
 
-    /// Deletes sessions of one user, and keeps why. Says which were there: where several do this at once, each
-    /// session is counted by one of them. (One whose reply was lost is counted by nobody.)
+    /// Deletes sessions of one user, and keeps why. Says which existed: where several calls do this at once, one of them
+    /// counts each session. (One whose reply was lost is not counted.)
     ///
     /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
     /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
-    /// list that its next reader drops; in a cluster one that may be alive stays listed. Why it ended is the least
-    /// important: where there is no memory for it, it is left out.
+    /// list that the next [`remove_stale`](Self::remove_stale) drops; in a cluster one that may be alive stays listed. Why
+    /// it ended is the least important: where there is no memory for it, it is left out.
     pub(crate) async fn remove(
         &self,
         user: &str,
@@ -228,7 +206,7 @@ impl RedisStore {
         let sessions = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
         let rest = self.afterwards(user, ids, why);
         let mut answers = self.client.pipeline([sessions, rest]).await?;
-        // Whatever became of the rest: the sessions are over, and no answer may say that they are not.
+        // The sessions are over even if the rest failed, and no answer may say that they are not.
         answers.truncate(ids.len());
         let deleted: Vec<bool> = read(answers)?;
         let ended = ids.iter().zip(deleted).filter(|(_, deleted)| *deleted);
@@ -280,8 +258,8 @@ impl RedisStore {
         commands
     }
 
-    /// What follows the end of a session lies on other nodes of the cluster. One of them that does not answer must not
-    /// make the end look as if it had not been: the rest is tried beside the request, which waits for it a little.
+    /// The list and the reasons may lie on other nodes of the cluster than the sessions. A node that does not answer must
+    /// not make an end that happened fail: a task of its own sends the rest, and the request waits for it only a little.
     async fn clean_up(&self, rest: Vec<Cmd>) {
         let client = Arc::clone(&self.client);
         let wait = client.timeout() / 4;
@@ -292,8 +270,15 @@ impl RedisStore {
     }
 }
 
-/// In a cluster a sign-in first lists its session and then writes it, which takes no longer than `redis_timeout_ms` of
-/// whatever instance it is; this is the most that can be set.
+/// `EVAL` of a script with these keys; its arguments are to be added.
+pub(crate) fn eval(script: &str, keys: &[&str]) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(script).arg(keys.len()).arg(keys);
+    command
+}
+
+/// In a cluster a sign-in first lists its session and then writes it, which takes no longer than the `redis_timeout_ms`
+/// of its instance; this is the most that can be set.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 
 /// Lists a session as its user's youngest, and says how many are listed, and Redis' time.
@@ -309,13 +294,13 @@ redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
 local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
 ";
 
-/// Lets a list live at least so many seconds. Another instance may let its sessions live longer, so a list never ends
+/// Lets a list live at least `ARGV[1]` seconds. Another instance may let its sessions live longer, so a list never ends
 /// earlier than before. (`EXPIRE .. GT` needs Redis 7.)
 pub(crate) const LENGTHEN: &str = r"
 if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 ";
 
-/// Drops entries from a list unless they are younger than so many seconds.
+/// Drops entries from a list unless they are younger than `ARGV[1]` seconds.
 const REMOVE_STALE: &str = r"
 local time = redis.call('TIME')
 local young = time[1] + time[2] / 1000000 - ARGV[1]

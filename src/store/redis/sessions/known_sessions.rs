@@ -1,4 +1,4 @@
-//! What one process remembers of the sessions that it has seen: whose they are, and when their lists were looked at.
+//! What one process remembers of the sessions that it has seen: their users, and when their lists were looked at.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use self::hash::{NO_KEY, WRITE};
+use self::index::eval;
 use self::record::{Fields, fields_and_pttl};
 use self::stats::Sample;
 use self::store::RedisStore;
@@ -72,9 +73,8 @@ impl SessionStore for RedisStore {
             return Ok(None);
         };
         if left < self.max_expiry() {
-            let mut expire = Pipeline::with_capacity(1);
-            expire.expire(&key, seconds(left));
-            let ((),) = self.client.query(&expire).await?;
+            let expire = Cmd::expire(&key, seconds(left));
+            self.client.query_one::<()>(expire).await?;
         }
         // Only these outlive the end that their user's list was given at sign-in, if it was.
         let outlives_list = session.created_at.is_none() || self.lifetimes.absolute.is_none();
@@ -166,9 +166,9 @@ impl SessionStore for RedisStore {
             let removed = self.remove(&user, &[*id], Some(why)).await?;
             return removed.user_if_ended(user);
         }
-        // The key may hold what nobody can read, and the visitor wants to be rid of it.
-        let mut delete = Pipeline::with_capacity(1);
-        let ((),) = self.client.query(delete.del(session_key(id))).await?;
+        // The key may hold something else than a hash, and its visitor wants to leave.
+        let delete = Cmd::del(session_key(id));
+        self.client.query_one::<()>(delete).await?;
         Ok(None)
     }
 
@@ -183,7 +183,7 @@ impl SessionStore for RedisStore {
         let mut seen = self.partition_alive(ids).await?;
         self.remove_stale(user, &seen.over).await?;
         let removed = self.remove(user, &seen.alive, Some(why)).await?;
-        // By what was seen before it was done: what a lost reply makes us do twice counts once.
+        // Those that were alive before: where a lost reply made the client delete twice, the second answer says 0.
         seen.alive.retain(|id| !removed.left.contains(id));
         Ok(EndOutcome {
             ended: seen.alive.iter().map(SessionHandle::from).collect(),
@@ -266,8 +266,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError> {
-        let mut get = Pipeline::with_capacity(1);
-        let (text,): (Option<String>,) = self.client.query(get.get(ended_key(id))).await?;
+        let text: Option<String> = self.client.query_one(Cmd::get(ended_key(id))).await?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|error| StoreError::Unreadable(Box::new(error)))
@@ -280,13 +279,11 @@ impl SessionStore for RedisStore {
         value: Option<&str>,
         limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
-        let mut write = Pipeline::with_capacity(1);
-        write.cmd("EVAL").arg(WRITE).arg(1).arg(session_key(id));
+        let mut write = eval(WRITE, &[&session_key(id)]);
         write.arg(field).arg(limit).arg(value);
-        let (written,): (i64,) = self.client.query(&write).await?;
-        Ok(match written {
+        Ok(match self.client.query_one(write).await? {
             0 => WriteOutcome::NoSession,
-            1 => WriteOutcome::Written,
+            1_i64 => WriteOutcome::Written,
             _ => WriteOutcome::TooManyFields,
         })
     }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::{Cmd, Value};
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
@@ -43,8 +43,8 @@ impl RedisStore {
         }
     }
 
-    /// The same for a session whose user was not known. At once, if this is the first time: where a process sees more
-    /// sessions than it can remember, no request should cost two round trips for that.
+    /// The same for a session whose user was not known: at once, if it is certainly seen for the first time. (Where a
+    /// process sees more sessions than it can remember, most requests would else cost a second round trip.)
     pub(crate) async fn relist_first(&self, id: &SessionId, user: &str) {
         let is_first = self.known.remember(id, user);
         if !is_first || self.client.is_cluster() {
@@ -107,9 +107,8 @@ impl RedisStore {
                 self.add(id, user).await?;
             }
         } else if u128::try_from(left).unwrap_or_default() < needed {
-            let mut lengthen = Pipeline::with_capacity(1);
-            lengthen.add_command(self.lengthen_command(user));
-            let ((),) = self.client.query(&lengthen).await?;
+            let lengthen = self.lengthen_command(user);
+            self.client.query_one::<()>(lengthen).await?;
         }
         self.known.set_listed(id, user);
         Ok(())

@@ -21,7 +21,7 @@ const SCAN_COUNT: usize = 1000;
 /// of it.
 pub(crate) struct Scan<'a> {
     store: &'a RedisStore,
-    /// Those that are still to come, and behind them the one under way with the cursor that it gave.
+    /// The servers that are still to come, and last the one under way, with the cursor that it answered.
     nodes: Vec<(Node, u64)>,
     failure: Option<StoreError>,
 }
@@ -98,8 +98,8 @@ impl RedisStore {
         Ok(found)
     }
 
-    /// Ends those of the sessions that are there, whoever's they are; by their keys alone, because another process may
-    /// let them live longer than this one would.
+    /// Ends those of the sessions that exist, of all users. By their keys alone, because another process may let them live
+    /// longer than this one would.
     pub(crate) async fn remove_all(
         &self,
         ids: &[SessionId],

@@ -1,4 +1,4 @@
-//! What the store consists of, and how it asks Redis while it keeps an eye on its clock.
+//! What the store consists of, and how it reads Redis' clock beside its own commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::store::redis::sessions::server_time::ServerTime;
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
 ///
 /// Beside it the sorted set `user_sessions:{user}` lists the user's ids by the time of their creation, and the
-/// string `ended_session:{id}` says for the idle timeout why somebody ended a session.
+/// string `ended_session:{id}` keeps for the idle timeout why a session was ended.
 /// A touch is `HGETALL` and `EXPIRE` in one pipeline: neither can make a key, so a session that is deleted
 /// in between stays deleted.
 ///

@@ -1,8 +1,8 @@
 //! A cluster: which of its nodes has a key, and a pool of connections to each.
 //!
 //! Not the client library's own: that one connects to all seeds and then to all nodes before it serves anything, and
-//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops everybody (T36).
-//! Here a node that does not answer costs only those whose keys it has.
+//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops all requests (T36).
+//! Here a node that does not answer costs only the requests for its own keys.
 
 pub(crate) mod slots;
 
@@ -29,10 +29,10 @@ use crate::store::redis::connection::pool::connector::Connector;
 /// How long a connection to one node may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The nodes are asked no more often than this which of them has which keys.
+/// How often the nodes are asked for the slots, at most.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
 
-/// So many nodes that are well are asked at once; the first to answer is believed.
+/// How many nodes are asked for the slots at once, of those that are well; the first answer is used.
 const NODES_ASKED: usize = 3;
 
 /// How long the others have to contradict a node that sees the cluster as failed: it may be the one that is cut off.
@@ -43,12 +43,12 @@ const MAX_REDIRECTS: usize = 3;
 
 pub(crate) struct Cluster {
     seeds: Vec<NodeAddress>,
-    /// How every node is reached, its host and port aside.
+    /// The connection settings of all nodes, host and port aside.
     like: ConnectionInfo,
     /// How long a node's answer may take before its connection is taken for broken.
     patience: Duration,
     slots: RwLock<HashMap<Slot, Arc<ClusterNode>>>,
-    /// The primaries that are known, and until the next look those that a redirect named.
+    /// The known primaries, and until the next refresh those that a redirect named.
     nodes: RwLock<BTreeMap<NodeAddress, Arc<ClusterNode>>>,
     refreshing: Mutex<Refreshing>,
     turn: AtomicUsize,
@@ -62,14 +62,14 @@ struct ClusterNode {
 
 type Refresh = Shared<BoxFuture<'static, RedisResult<()>>>;
 
-/// The last look at who has which keys.
+/// The last refresh of the slots.
 #[derive(Default)]
 struct Refreshing {
     begun: Option<Instant>,
     last: Option<Refresh>,
 }
 
-/// Who has which keys, as one node sees it.
+/// The slots as one node sees them.
 struct View {
     ranges: Vec<SlotRange>,
     /// Whether the node takes commands: one that has lost sight of the others does not.
@@ -187,7 +187,7 @@ impl Cluster {
                 Some(redirect) if redirects < MAX_REDIRECTS => {
                     asking = redirect.asking;
                     if !asking {
-                        // For those who come later; this request knows where to go.
+                        // For later requests; this one knows where to go.
                         drop(self.refresh());
                     }
                     node = self.node(&redirect.to)?;
@@ -244,7 +244,7 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Finds out who has which keys, by a task of its own; the outcome is that of the last time if that was just now.
+    /// Asks for the slots in a task of its own; the outcome is the last one's if that is recent.
     fn refresh(self: &Arc<Self>) -> Refresh {
         let mut refreshing = self
             .refreshing
@@ -264,14 +264,14 @@ impl Cluster {
             .map(move |outcome| outcome.unwrap_or_else(|_| Err(panicked())))
             .boxed()
             .shared();
-        // Only what is polled is known to be over, and not everybody waits for it.
+        // `peek` knows only of a future that was polled that it is finished, and not every caller polls it.
         tokio::spawn(refresh.clone());
         refreshing.begun = Some(Instant::now());
         refreshing.last = Some(refresh.clone());
         refresh
     }
 
-    /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays nobody.
+    /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays no other.
     async fn find_slots(&self) -> RedisResult<()> {
         let well = self.some_well_nodes();
         if let Ok(view) = self.first_view(well, self.patience).await
@@ -347,7 +347,7 @@ impl Cluster {
 /// Where a node says that a key is.
 struct Redirect {
     to: NodeAddress,
-    /// The slot is on its way there: each command has to be announced.
+    /// The slot is being moved there: each command needs an `ASKING` before it.
     asking: bool,
 }
 
@@ -433,7 +433,7 @@ fn address_of(node: &ConnectionInfo) -> Option<NodeAddress> {
     None
 }
 
-/// Another node, which is reached with the same user and by the same means.
+/// Another node of the same cluster, with the same user and TLS settings.
 fn like(other: &ConnectionInfo, address: &NodeAddress) -> RedisResult<ConnectionInfo> {
     let NodeAddress { host, port } = address.clone();
     let addr = if let ConnectionAddr::TcpTls {

@@ -43,7 +43,7 @@ impl SlotRange {
     }
 }
 
-/// Reads the answer to `CLUSTER SLOTS` of the node that was asked. What it does not know is left out.
+/// Reads the answer to `CLUSTER SLOTS` of the node that was asked. Ranges whose host it does not know are left out.
 pub(crate) fn parse_slots(answer: &Value, asked: &NodeAddress) -> Vec<SlotRange> {
     let Value::Array(rows) = answer else {
         return Vec::new();
@@ -90,7 +90,7 @@ fn known_host(host: Option<&str>, asked: &NodeAddress) -> Option<String> {
     }
 }
 
-/// To whom commands are sent.
+/// Where commands are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// The primary that has the slot.

@@ -11,10 +11,7 @@ use deadpool_redis::redis::{
 use tokio::time::timeout;
 
 use crate::store::redis::connection::error::{is_unavailable, needs_reconnect};
-
-/// How exactly the moment of a connection's last answer is remembered, in microseconds: each request would otherwise
-/// write what all others read.
-const CLOCK_RESOLUTION: u64 = 10_000;
+use crate::store::redis::connection::micros::{self, micros};
 
 /// How often a connection is replaced because of what its server answers, in microseconds. A server that refuses
 /// everything for hours is then asked for two new connections a second, however many requests come.
@@ -24,9 +21,9 @@ const REPLACE_EVERY: u64 = 500_000;
 /// come.
 const CONNECT_EVERY: u64 = 100_000;
 
-/// What the connections to one server know of one another.
+/// What the connections to one server know of one another. Times are in [`micros`].
+#[derive(Default)]
 pub(crate) struct Siblings {
-    epoch: Instant,
     /// Since when one of them has been silent or lost: those that have not answered since then may be, too.
     doubted_at: AtomicU64,
     /// When one of them was last replaced because of its server's answers.
@@ -43,18 +40,8 @@ impl Siblings {
     pub(crate) fn new(replaceable: bool) -> Arc<Self> {
         Arc::new(Self {
             replaceable,
-            epoch: Instant::now(),
-            doubted_at: AtomicU64::new(0),
-            replaced_at: AtomicU64::new(0),
-            failed_at: AtomicU64::new(0),
-            troubled: AtomicBool::new(false),
+            ..Self::default()
         })
-    }
-
-    /// Never zero, which stands for "never".
-    fn micros(&self, timestamp: Instant) -> u64 {
-        let micros = timestamp.saturating_duration_since(self.epoch).as_micros();
-        u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     pub(crate) fn is_troubled(&self) -> bool {
@@ -68,24 +55,23 @@ impl Siblings {
     }
 
     pub(crate) fn set_unreachable(&self) {
-        let now = self.micros(Instant::now());
-        self.failed_at.store(now, Ordering::Relaxed);
+        self.failed_at.store(micros::now(), Ordering::Relaxed);
         self.set_troubled(true);
     }
 
-    /// Whether no connection is to be made yet, because a moment ago it was in vain.
+    /// Whether no connection is to be made yet, because that failed a moment ago.
     ///
-    /// Only at a node of a cluster: where a whole store does not answer, the breaker keeps requests from it.
+    /// Only at a node of a cluster: a standalone server that does not answer is protected by the circuit breaker.
     pub(crate) fn is_resting(&self) -> bool {
         let failed_at = self.failed_at.load(Ordering::Relaxed);
         !self.replaceable
             && failed_at > 0
-            && self.micros(Instant::now()) < failed_at.saturating_add(CONNECT_EVERY)
+            && micros::now() < failed_at.saturating_add(CONNECT_EVERY)
     }
 
     /// Whether a connection may be replaced because of its server's answers; if so, it must be.
     pub(crate) fn may_replace(&self) -> bool {
-        let now = self.micros(Instant::now());
+        let now = micros::now();
         let last = self.replaced_at.load(Ordering::Relaxed);
         (last == 0 || now >= last.saturating_add(REPLACE_EVERY))
             && self
@@ -125,7 +111,6 @@ pub(crate) enum State {
 impl Connection {
     /// A connection that was made at this moment.
     pub(crate) fn new(link: MultiplexedConnection, siblings: Arc<Siblings>) -> Self {
-        let now = siblings.micros(Instant::now());
         siblings.set_troubled(false);
         Self {
             link,
@@ -133,7 +118,7 @@ impl Connection {
                 siblings,
                 broken: AtomicBool::new(false),
                 refusing: AtomicBool::new(false),
-                answered_at: AtomicU64::new(now),
+                answered_at: AtomicU64::new(micros::now()),
             }),
         }
     }
@@ -179,8 +164,9 @@ impl Connection {
         let has_answered = matches!(timeout(patience, answer).await, Ok(Ok(_)));
         if has_answered {
             // Exactly: it is doubted no longer.
-            let now = self.health.siblings.micros(Instant::now());
-            self.health.answered_at.store(now, Ordering::Relaxed);
+            self.health
+                .answered_at
+                .store(micros::now(), Ordering::Relaxed);
         }
         has_answered
     }
@@ -190,10 +176,7 @@ impl Health {
     fn settle(&self, outcome: &RedisResult<Vec<Value>>) {
         match outcome {
             Ok(answers) => {
-                let now = self.siblings.micros(Instant::now());
-                if self.answered_at.load(Ordering::Relaxed) + CLOCK_RESOLUTION < now {
-                    self.answered_at.store(now, Ordering::Relaxed);
-                }
+                micros::set_coarsely(&self.answered_at);
                 match errors(answers).find(needs_reconnect) {
                     Some(error) => self.refused(&error),
                     None => self.siblings.set_troubled(false),
@@ -206,11 +189,11 @@ impl Health {
         }
     }
 
-    /// Only the first who notices casts doubt on the others: some may have been made since.
+    /// Only the first to notice casts doubt on the siblings: some may have been made since.
     fn break_since(&self, timestamp: Instant) {
         if !self.broken.swap(true, Ordering::Relaxed) {
-            let since = self.siblings.micros(timestamp);
-            self.siblings.doubted_at.fetch_max(since, Ordering::Relaxed);
+            let doubted_at = &self.siblings.doubted_at;
+            doubted_at.fetch_max(micros(timestamp), Ordering::Relaxed);
             self.siblings.set_troubled(true);
         }
     }
@@ -238,15 +221,15 @@ fn errors(answers: &[Value]) -> impl Iterator<Item = RedisError> {
 
 /// Commands on their way: they wait for a connection, and then on it for their answer.
 ///
-/// Dropped before its answer it judges the connection, and the server, by how long it has waited: only a long silence
-/// counts. (A short one may be the rest of a deadline that making the connection has used up.)
+/// One that is dropped without an answer judges the connection and the server by how long it has waited: only a long
+/// silence counts. (A short one may be all that other round trips have left of the deadline.)
 pub(crate) struct RoundTrip<'a> {
     begun: Instant,
     /// An answer that takes longer does not come.
     patience: Duration,
     /// Since when it has been waiting on a connection.
     waits_on: Option<(Arc<Health>, Instant)>,
-    /// Who is told, with the moment at which it began, that no server was found; nobody once that is settled.
+    /// Is told when no server was found, with the moment at which the round trip began; `None` once that is settled.
     failed: Option<&'a (dyn Fn(Instant) + Send + Sync)>,
 }
 

@@ -18,7 +18,7 @@ use self::connector::Connector;
 use crate::session::ConnectionCount;
 use crate::store::redis::connection::error::is_disconnect;
 
-/// A connection that is being made; all who need it wait for the same one.
+/// A connection that is being made; all requests that need it wait for the same one.
 type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 
 /// A few connections to one server. Requests do not wait for one another: each sends its commands beside those of
@@ -146,7 +146,7 @@ impl SharedPool {
             Offer::Use(connection) | Offer::Refusing(connection) => return Ok(connection),
             Offer::Wait(making) => making,
         };
-        // Whichever comes first: this one may be on its way to a server that does not answer any more.
+        // Whichever is made first: this one may be connecting to a server that does not answer any more.
         let others = others.filter_map(|place| self.hope(place));
         let (connection, _) = select_ok(once(first).chain(others)).await?;
         Ok(connection)
@@ -186,7 +186,7 @@ impl SharedPool {
                 }
                 State::Refusing | State::Doubtful | State::Broken => {}
             },
-            // One that is over and still here ended with its runtime, or by a panic.
+            // One that is finished and still here ended with its runtime, or by a panic.
             Place::Making(making) if making.peek().is_none() => return Offer::Wait(making.clone()),
             Place::Empty if self.siblings.is_resting() => return Offer::Wait(unreachable()),
             Place::Making(_) | Place::Empty => {}
