@@ -8,13 +8,15 @@ mod thread;
 
 use std::io;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use self::condition::Condition;
 pub(crate) use self::job::Effect;
-use self::job::{Answer, Job};
+use self::job::Job;
 pub(crate) use self::thread::MAX_ROWS_WHEN_FULL;
 use self::thread::WriterThread;
 use crate::clock::Clock;
@@ -67,7 +69,7 @@ impl Writer {
         })
     }
 
-    /// Returns when the change is on disk.
+    /// Makes a change, and returns its answer when it is on disk.
     ///
     /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the thread
     /// does nothing else, and what waits for it would only become more.
@@ -77,27 +79,47 @@ impl Writer {
         change: impl Fn(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.condition.check()?;
-        self.send(effect, change)?.await.unwrap_or_else(|_| {
-            let reason = "its writer panicked over what was to be written";
-            Err(StoreError::Failed(reason.to_owned()))
-        })
+        let answer = Arc::new(Mutex::new(None));
+        let answered = Arc::clone(&answer);
+        let done = self.send(effect, move |tables| {
+            let outcome = match change(tables) {
+                // One record's trouble: nothing was changed, and the other jobs' changes are good.
+                Err(error @ StoreError::Unreadable(_)) => Err(error),
+                outcome => Ok(outcome?),
+            };
+            *lock(&answered) = Some(outcome);
+            Ok(())
+        })?;
+        match (done.await, lock(&answer).take()) {
+            (Ok(Ok(())), Some(outcome)) => outcome,
+            (Ok(Err(error)), _) => Err(error),
+            _ => Err(StoreError::Failed(
+                "its writer panicked over what was to be written".to_owned(),
+            )),
+        }
     }
 
     /// Hands the change to the thread, whatever its condition.
-    pub(crate) fn send<T: Send + 'static>(
+    pub(crate) fn send(
         &self,
         effect: Effect,
-        change: impl Fn(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<Answer<T>, StoreError> {
-        let (job, answer) = Job::new(effect, self.clock.now(), change);
+        change: impl Fn(&mut Tables<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let (done, outcome) = oneshot::channel();
+        let job = Job {
+            effect,
+            asked_at: self.clock.now(),
+            change: Box::new(change),
+            done,
+        };
         let sent = self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok());
-        sent.map(|()| answer).ok_or_else(stopped)
+        sent.map(|()| outcome).ok_or_else(stopped)
     }
 
     /// Lets a change panic.
     #[cfg(test)]
     pub(crate) async fn panic(&self) {
-        let sent = self.send::<()>(Effect::Shrinks, |_| panic!("a change that panics"));
+        let sent = self.send(Effect::Shrinks, |_| panic!("a change that panics"));
         if let Ok(answer) = sent {
             assert!(answer.await.is_err());
         }
@@ -127,6 +149,10 @@ impl Writer {
         // The first caller has waited longest.
         let _ = self.ending_since.set(since);
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stopped() -> StoreError {

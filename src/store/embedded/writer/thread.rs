@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::backoff::Backoff;
 use super::condition::Condition;
 use super::job::{Effect, Job};
@@ -99,8 +101,12 @@ impl WriterThread {
             }
         }
         self.backoff.succeeded();
-        let (flush, _) = Job::new(Effect::Flushes, self.clock.now(), |_| Ok(()));
-        self.run_batch(vec![flush]);
+        self.run_batch(vec![Job {
+            effect: Effect::Flushes,
+            asked_at: self.clock.now(),
+            change: Box::new(|_| Ok(())),
+            done: oneshot::channel().0,
+        }]);
         self.database.close();
     }
 
@@ -131,7 +137,7 @@ impl WriterThread {
         if let Some(why) = self.broken.clone()
             && (self.backoff.is_waiting() || !self.reopen())
         {
-            fail(jobs, &why);
+            finish(jobs, Err(&why));
             return;
         }
         let is_due = self.flushed_at.elapsed() >= FLUSH_INTERVAL;
@@ -177,14 +183,12 @@ impl WriterThread {
     fn fail_growing(&self, jobs: Vec<Job>) -> Vec<Job> {
         let (growing, others) = partition(jobs, |effect| effect == Effect::Grows);
         let is_full = self.was_full || !self.backoff.is_waiting();
-        fail(
-            growing,
-            if is_full {
-                "the disk is full"
-            } else {
-                "its file could not be written a moment ago"
-            },
-        );
+        let reason = if is_full {
+            "the disk is full"
+        } else {
+            "its file could not be written a moment ago"
+        };
+        finish(growing, Err(reason));
         others
     }
 
@@ -231,12 +235,12 @@ impl WriterThread {
         }
     }
 
-    fn write(&mut self, mut jobs: Vec<Job>, expiries: &[(Key, u64)]) {
+    fn write(&mut self, jobs: Vec<Job>, expiries: &[(Key, u64)]) {
         if let Some(why) = &self.broken {
-            fail(jobs, why);
+            finish(jobs, Err(why));
             return;
         }
-        match self.commit(&mut jobs, expiries, &Expired::default()) {
+        match self.commit(&jobs, expiries, &Expired::default()) {
             Ok(()) => {
                 self.pending.remove_committed(expiries);
                 self.panics = 0;
@@ -245,7 +249,7 @@ impl WriterThread {
                 } else {
                     self.backoff.forget_if_old();
                 }
-                jobs.into_iter().for_each(Job::succeed);
+                finish(jobs, Ok(()));
             }
             Err(error) => self.write_again(jobs, expiries, &error),
         }
@@ -257,9 +261,9 @@ impl WriterThread {
         let why = error.reason();
         let (growing, others) = partition(jobs, |effect| effect == Effect::Grows);
         let was_all = growing.is_empty() && expiries.is_empty();
-        fail(growing, &why);
+        finish(growing, Err(&why));
         if was_all || !self.reopen() {
-            fail(others, &why);
+            finish(others, Err(&why));
         } else if !others.is_empty() {
             self.write(others, &[]);
         }
@@ -299,7 +303,7 @@ impl WriterThread {
         let expired = self.sweep.next_part(&snapshot, &self.pending, now, limit)?;
         drop(snapshot);
         if !expired.is_empty() {
-            self.commit(&mut [], &[], &expired)?;
+            self.commit(&[], &[], &expired)?;
         }
         if !self.sweep.is_under_way() {
             // Without it the file is only larger than it need be.
@@ -314,7 +318,7 @@ impl WriterThread {
 
     fn commit(
         &self,
-        jobs: &mut [Job],
+        jobs: &[Job],
         expiries: &[(Key, u64)],
         expired: &Expired,
     ) -> Result<(), StoreError> {
@@ -340,8 +344,10 @@ fn partition(jobs: Vec<Job>, is_first: impl Fn(Effect) -> bool) -> (Vec<Job>, Ve
     jobs.into_iter().partition(|job| is_first(job.effect))
 }
 
-fn fail(jobs: Vec<Job>, why: &str) {
+fn finish(jobs: Vec<Job>, outcome: Result<(), &str>) {
     for job in jobs {
-        job.fail(why);
+        let outcome = outcome.map_err(|reason| StoreError::Failed(reason.to_owned()));
+        // An error says that the request was given up.
+        drop(job.done.send(outcome));
     }
 }
