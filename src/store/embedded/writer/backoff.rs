@@ -1,10 +1,10 @@
-//! When to try again what failed.
+//! When to try again after a failure.
 
 use std::time::{Duration, Instant};
 
-const LONGEST: Duration = Duration::from_secs(30);
-/// After so long without a failure the next one is a first one again.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// After this long without a failure the next one counts as the first.
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
 /// Waits 1, 2, 4 .. 30 seconds from failure to failure.
 #[derive(Debug, Default)]
@@ -23,14 +23,14 @@ impl Backoff {
         *self = Self::default();
     }
 
-    /// Something else has succeeded, which tells little.
+    /// For a success of something else, which tells little.
     pub(crate) fn forget_if_old(&mut self) {
-        if self.failed_at.is_some_and(|at| at.elapsed() > FORGOTTEN) {
+        if self.failed_at.is_some_and(|at| at.elapsed() > RESET_AFTER) {
             self.succeeded();
         }
     }
 
-    /// Whether what failed is not to be tried yet.
+    /// Whether it is too early to try again.
     pub(crate) fn is_waiting(&self) -> bool {
         self.failed_at.is_some_and(|at| at.elapsed() < self.delay())
     }
@@ -41,7 +41,7 @@ impl Backoff {
 
     fn delay(&self) -> Duration {
         let doubled = 1_u64 << self.failures.saturating_sub(1).min(16);
-        Duration::from_secs(doubled).min(LONGEST)
+        Duration::from_secs(doubled).min(MAX_DELAY)
     }
 }
 

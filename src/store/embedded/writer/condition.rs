@@ -1,66 +1,63 @@
-//! How the writing thread is, for whoever asks.
+//! The condition of the writer's thread, for those who would wait for it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::session::StoreError;
 
-/// A commit that takes longer than this does not come back by itself: the volume hangs.
-const STUCK: Duration = Duration::from_secs(5);
+/// A batch that takes longer than this does not come back by itself: the volume hangs.
+const HANG_THRESHOLD: Duration = Duration::from_secs(5);
 
-/// What the writing thread says of itself.
 #[derive(Debug, Default)]
 pub(crate) struct Condition(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     is_full: bool,
-    /// Why nothing can be written at all.
     failure: Option<String>,
-    working_since: Option<Instant>,
+    batch_since: Option<Instant>,
 }
 
 impl Condition {
-    /// Whether no session can be added, while those that are there can be used and ended.
     pub(crate) fn is_full(&self) -> bool {
-        self.state().is_full
+        self.lock().is_full
     }
 
     pub(crate) fn set_full(&self, is_full: bool) {
-        self.state().is_full = is_full;
+        self.lock().is_full = is_full;
+    }
+
+    /// Why nothing can be written before the file is opened again.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.lock().failure.clone()
     }
 
     pub(crate) fn set_failure(&self, failure: Option<String>) {
-        self.state().failure = failure;
+        self.lock().failure = failure;
     }
 
     pub(crate) fn begin_batch(&self) {
-        self.state().working_since = Some(Instant::now());
+        self.lock().batch_since = Some(Instant::now());
     }
 
     pub(crate) fn end_batch(&self) {
-        self.state().working_since = None;
+        self.lock().batch_since = None;
     }
 
-    /// Whether anything can be written.
-    pub(crate) fn check_failure(&self) -> Result<(), StoreError> {
-        match &self.state().failure {
-            Some(failure) => Err(StoreError::Failed(failure.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether what is committed now would be, and soon.
+    /// Whether what is committed now would be on disk soon.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.check_failure()?;
-        match self.state().working_since.map(|since| since.elapsed()) {
-            Some(taken) if taken > STUCK => Err(StoreError::Timeout(taken)),
+        let state = self.lock();
+        if let Some(failure) = &state.failure {
+            return Err(StoreError::Failed(failure.clone()));
+        }
+        match state.batch_since.map(|since| since.elapsed()) {
+            Some(taken) if taken > HANG_THRESHOLD => Err(StoreError::Timeout(taken)),
             _ => Ok(()),
         }
     }
 
     // Nothing that panics is done while the lock is held.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -42,8 +42,6 @@ pub(crate) struct WriterThread {
     ended_ttl: Duration,
     flushed_at: Instant,
     sweep: Sweep,
-    /// Why the file must be opened again before anything is written.
-    broken: Option<String>,
     backoff: Backoff,
     /// Whether the last failure was that of a full disk.
     was_full: bool,
@@ -67,7 +65,6 @@ impl WriterThread {
             ended_ttl,
             flushed_at: Instant::now(),
             sweep: Sweep::new(ended_ttl),
-            broken: None,
             backoff: Backoff::default(),
             was_full: false,
             panics: 0,
@@ -117,8 +114,8 @@ impl WriterThread {
             let error = panic_message(&*panic);
             tracing::error!(error, "writing sessions panicked");
             self.panics += 1;
-            self.broken = Some("its writer panicked".to_owned());
-            self.condition.set_failure(self.broken.clone());
+            let failure = "its writer panicked".to_owned();
+            self.condition.set_failure(Some(failure));
             // If that panics too, the next batch tries it again.
             drop(catch_unwind(AssertUnwindSafe(|| self.reopen())));
         }
@@ -129,12 +126,12 @@ impl WriterThread {
     fn batch(&mut self, mut jobs: Vec<Job>) {
         jobs.retain(|job| !job.is_pointless());
         // A failure of a read is looked at once: else those who read would put off the next attempt for ever.
-        if self.broken.is_none()
+        if self.condition.failure().is_none()
             && let Some(error) = self.database.take_read_failure()
         {
             self.break_off(&error);
         }
-        if let Some(why) = self.broken.clone()
+        if let Some(why) = self.condition.failure()
             && (self.backoff.is_waiting() || !self.reopen())
         {
             finish(jobs, Err(&why));
@@ -171,7 +168,7 @@ impl WriterThread {
         } else {
             MAX_BATCH
         };
-        if self.broken.is_none()
+        if self.condition.failure().is_none()
             && let Err(error) = self.sweep(limit)
         {
             self.break_off(&error);
@@ -236,8 +233,8 @@ impl WriterThread {
     }
 
     fn write(&mut self, jobs: Vec<Job>, expiries: &[(Key, u64)]) {
-        if let Some(why) = &self.broken {
-            finish(jobs, Err(why));
+        if let Some(why) = self.condition.failure() {
+            finish(jobs, Err(&why));
             return;
         }
         match self.commit(&jobs, expiries, &Expired::default()) {
@@ -273,14 +270,12 @@ impl WriterThread {
         tracing::error!(%error, "sessions could not be written");
         self.was_full = self.database.is_full();
         self.backoff.failed();
-        self.broken = Some(error.reason());
-        self.condition.set_failure(self.broken.clone());
+        self.condition.set_failure(Some(error.reason()));
     }
 
     fn reopen(&mut self) -> bool {
         match self.database.reopen() {
             Ok(()) => {
-                self.broken = None;
                 self.condition.set_failure(None);
                 true
             }
