@@ -1,4 +1,4 @@
-//! What an operator asks for at the command line, instead of serving.
+//! The commands of the program.
 
 mod doctor;
 mod output;
@@ -12,20 +12,22 @@ use std::time::Duration;
 use clap::Subcommand;
 use tokio::runtime;
 
+use self::output::remark;
 use self::sessions::SessionsCommand;
-use crate::config;
-use crate::config::Config;
+use crate::config::{self, Config};
 
-/// The least and the most time that an answer may take: the first one may have to wait for its connection longer than
-/// a request would, and nobody wants to watch a cursor.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
+/// The first answer may have to wait for its connection longer than a request would wait.
+const MIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What an operator asks for at the command line.
+/// Longer than this nobody wants to wait at a terminal.
+const MAX_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A command of the program.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Says what will hurt in production, and what to change
+    /// Checks settings and store, and says what to change before production
     ///
-    /// Reads the same settings as the server, and changes none. Exit status: 0 all well, 1 warnings, 2 does not work.
+    /// Reads the same settings as the server, and changes none. Exit status: 0 all well, 1 warnings, 2 it does not work.
     Doctor,
     /// Lists and ends users' sessions
     #[command(subcommand)]
@@ -33,7 +35,7 @@ pub enum Command {
 }
 
 impl fmt::Display for Command {
-    /// As it is typed.
+    /// As it is typed, without its arguments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Doctor => f.write_str("doctor"),
@@ -43,17 +45,24 @@ impl fmt::Display for Command {
 }
 
 impl Command {
-    /// Does it, and says on standard output what came of it.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the operator, without secrets: a setting is wrong, or the store cannot be used.
-    pub fn run(&self) -> Result<ExitCode, String> {
+    /// Runs the command with the program's settings, `.env` among them, and prints what came of it.
+    #[must_use]
+    pub fn run(&self) -> ExitCode {
+        self.outcome().unwrap_or_else(|problem| {
+            // Where this cannot be written, nobody can be told.
+            drop(remark(&format!("innkeeper {self}: {problem}")));
+            ExitCode::from(2)
+        })
+    }
+
+    /// The error is a sentence without secrets: a setting is wrong, or the store cannot be used.
+    fn outcome(&self) -> Result<ExitCode, String> {
+        config::read_env_file()?;
         let figment = config::figment()?;
         let rocket = figment.extract().map_err(|error| error.to_string())?;
         let mut config = Config::from(&figment).map_err(|error| error.to_string())?;
         let request_timeout = config.redis_timeout;
-        config.redis_timeout = request_timeout.clamp(PATIENCE.0, PATIENCE.1);
+        config.redis_timeout = request_timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT);
 
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -65,7 +74,7 @@ impl Command {
                 Self::Sessions(command) => command.run(&config).await,
             }
         });
-        // A look-up of a host's name cannot be called off, and should not be waited for.
+        // Does not wait for the look-up of a host name, which cannot be cancelled.
         runtime.shutdown_background();
         outcome
     }

@@ -1,8 +1,8 @@
-//! What the commands write to the terminal.
+//! Standard output and standard error of the commands.
 
 use std::io::{self, Write};
 
-/// Writes what is no answer but should be known, to standard error.
+/// Writes a line to standard error: what is no answer, but should be known.
 pub(crate) fn remark(text: &str) -> Result<(), String> {
     let written = writeln!(io::stderr().lock(), "{text}");
     written.map_err(|error| format!("a remark cannot be written: {error}"))

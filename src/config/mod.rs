@@ -25,6 +25,7 @@ pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
+pub(crate) use source::read_env_file;
 
 use self::error::Origin;
 use self::settings::{Settings, SignIn};
@@ -98,8 +99,7 @@ impl fmt::Display for StorePath {
 
 impl LogFormat {
     /// The setting alone, for the message that says what is wrong with another one.
-    #[must_use]
-    pub fn from_settings() -> Self {
+    pub(crate) fn from_settings() -> Self {
         let figment = source::rocket_figment().unwrap_or_default();
         // The environment alone, where a file cannot be read.
         let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));

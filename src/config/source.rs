@@ -236,6 +236,28 @@ fn unreadable(path: &Path, error: &figment::Error) -> String {
     )
 }
 
+/// Puts what `.env` of the working directory says into the environment, unless the environment says it already, and returns
+/// where the file is. Call it before there are other threads.
+///
+/// No folder above is looked at: others may write there.
+pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
+    let file = Path::new(".env");
+    // Python keeps virtual environments in folders of that name.
+    if file.is_dir() {
+        return Ok(None);
+    }
+    match dotenvy::from_path(file) {
+        Ok(()) => Ok(Some(absolute(file))),
+        Err(error) if error.not_found() => Ok(None),
+        // The error itself would show the line, and with it perhaps a password.
+        Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
+        Err(_) => Err(
+            ".env has a line that is not NAME=value (a value with spaces or # needs quotes)"
+                .to_owned(),
+        ),
+    }
+}
+
 /// So that messages say which file it is.
 fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())

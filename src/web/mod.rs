@@ -14,4 +14,4 @@ pub use guards::current_session::CurrentSession;
 pub use guards::passive_session::PassiveSession;
 pub use guards::same_origin::SameOrigin;
 pub use observe::logging::Log;
-pub use stage::{Stage, launch, rocket, stage};
+pub use stage::{Stage, launch, rocket, serve, stage};

@@ -10,7 +10,7 @@ mod program;
 mod shutdown;
 mod template_folder;
 
-pub use program::rocket;
+pub use program::{rocket, serve};
 pub use shutdown::launch;
 
 use rocket::fairing::{self, Fairing, Info, Kind};

@@ -1,11 +1,22 @@
-//! The program's own Rocket.
+//! The program: its Rocket, and how it is served.
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rocket::error::ErrorKind;
+use rocket::figment::Figment;
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
+use tokio::runtime::{self, Runtime};
 
-use crate::config;
+use crate::config::{self, Config, LogFormat};
+use crate::session::Sessions;
+use crate::web::observe::logging::Log;
 use crate::web::stage::assemble::Assembly;
-use crate::web::stage::{defaults, lost_store, template_folder};
+use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 
 /// The whole application, as `cargo run` serves it.
 ///
@@ -27,4 +38,102 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
         .attach(Shield::new())
         .attach(template_folder::engine(replaced_pages));
     Ok(assembly.attach_to(rocket))
+}
+
+/// Serves [`rocket()`] until it is shut down, with the settings of `.env` and with a [`Log`]; starts threads of its own.
+#[must_use]
+pub fn serve() -> ExitCode {
+    let env_file = config::read_env_file();
+    let log = match Log::open() {
+        Ok(log) => log,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "innkeeper does not start: {error}"));
+            return ExitCode::from(2);
+        }
+    };
+    let served = env_file.and_then(|env_file| run(start_log(&log, env_file)?));
+    served.unwrap_or_else(|problem| {
+        log.tell(
+            LogFormat::from_settings(),
+            "innkeeper does not start",
+            &problem,
+        );
+        ExitCode::FAILURE
+    })
+}
+
+fn start_log(log: &Log, env_file: Option<PathBuf>) -> Result<Rocket<Build>, String> {
+    let rocket = rocket()?;
+    let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
+    log.start(config.log_format);
+    tracing::info!("{}", sources(rocket.figment(), env_file));
+    Ok(rocket)
+}
+
+/// Names the files that settings are read from.
+fn sources(figment: &Figment, env_file: Option<PathBuf>) -> String {
+    let sources = figment
+        .metadata()
+        .filter_map(|metadata| metadata.source.as_ref());
+    let files = sources
+        .filter_map(|source| source.file_path())
+        .map(Path::to_owned);
+    let files: Vec<_> = files
+        .chain(env_file)
+        .map(|path| path.display().to_string())
+        .collect();
+    if files.is_empty() {
+        return "settings are read from the environment; there is no Rocket.toml and no .env in this folder".to_owned();
+    }
+    format!(
+        "settings are read from {} and the environment",
+        files.join(", ")
+    )
+}
+
+/// As `rocket::execute` does, which would take the number of threads from a Rocket.toml in any folder above.
+fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
+    let sessions = rocket.state::<Sessions>().cloned();
+    let threads = runtime(rocket.figment())?;
+    let served = threads.block_on(async {
+        let served = launch(rocket).await;
+        let is_lost = sessions.as_ref().is_some_and(Sessions::is_lost);
+        served.map(|()| is_lost)
+    });
+    threads.shutdown_timeout(Duration::from_millis(500));
+    // Drops the store last, and on this thread: one of the runtime's would be abandoned while it closes the store.
+    drop(sessions);
+    // A supervisor that restarts what has failed restarts a server that has lost its store.
+    Ok(if served? {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn runtime(figment: &Figment) -> Result<Runtime, String> {
+    let rocket: rocket::Config = figment.extract().map_err(|error| error.to_string())?;
+    runtime::Builder::new_multi_thread()
+        .thread_name("innkeeper")
+        .worker_threads(rocket.workers.max(1))
+        .max_blocking_threads(rocket.max_blocking.max(1))
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
+    let config = rocket.figment().extract::<rocket::Config>();
+    let Err(error) = shutdown::launch(rocket).await else {
+        return Ok(());
+    };
+    Err(if let ErrorKind::Bind(cause) = error.kind() {
+        let address = config.map(|it| SocketAddr::new(it.address, it.port).to_string());
+        let address = address.unwrap_or_else(|_| "its address".to_owned());
+        format!("{address} cannot be had ({cause}); see `address` and `port`")
+    } else if let ErrorKind::FailedFairings(_) = error.kind() {
+        "a template in the folder `template_dir` cannot be used".to_owned()
+    } else {
+        error.kind().to_string()
+    })
 }
