@@ -76,10 +76,10 @@ impl RedisClient {
         let patience = timeout / 2;
         let pool = |connector| SharedPool::new(connector, connections, CONNECT_TIMEOUT, patience);
         let servers = match topology {
-            Topology::Standalone(server) => Connector::to_server(server, CONNECT_TIMEOUT)
+            Topology::Standalone(server) => Connector::new(server, CONNECT_TIMEOUT, true)
                 .and_then(pool)
                 .map(Servers::Standalone),
-            Topology::Sentinel(sentinels) => Connector::to_primary(sentinels, CONNECT_TIMEOUT)
+            Topology::Sentinel(sentinels) => Connector::with_sentinels(sentinels, CONNECT_TIMEOUT)
                 .and_then(pool)
                 .map(Servers::Standalone),
             Topology::Cluster(nodes) => {

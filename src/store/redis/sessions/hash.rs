@@ -58,6 +58,21 @@ impl RedisStore {
         Ok((listed, (seconds, micros)))
     }
 
+    /// The hashes of several sessions, each with the milliseconds that its key has left.
+    pub(crate) async fn read_each(
+        &self,
+        ids: &[SessionId],
+    ) -> Result<Vec<Result<(Fields, i64), StoreError>>, StoreError> {
+        let look = ids.iter().map(|id| {
+            let key = session_key(id);
+            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
+        });
+        let answers = self.ask_each(look.collect()).await?.into_iter();
+        Ok(answers
+            .map(|answers| answers.and_then(record::fields_and_pttl))
+            .collect())
+    }
+
     /// A session as it was read, its beginning by the process' own clock.
     pub(crate) fn session(&self, fields: Fields) -> Option<Session> {
         let mut session = record::session(fields)?;

@@ -15,7 +15,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use self::hash::{NO_KEY, WRITE};
 use self::index::eval;
-use self::record::{Fields, fields_and_pttl};
+use self::record::Fields;
 use self::stats::Sample;
 use self::store::RedisStore;
 use crate::session::{
@@ -115,18 +115,14 @@ impl SessionStore for RedisStore {
             ids.push(*reader);
         }
         let now = self.clock.now();
-        let look = ids.iter().map(|id| {
-            let key = session_key(id);
-            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
-        });
         let mut listing = Listing {
             sessions: Vec::new(),
             complete: true,
         };
         let mut over = Vec::new();
-        for (id, answers) in ids.iter().zip(self.ask_each(look.collect()).await?) {
+        for (id, answers) in ids.iter().zip(self.read_each(&ids).await?) {
             // One key that holds something else must not hide the others, nor a node that does not answer.
-            let (fields, left) = match answers.and_then(fields_and_pttl) {
+            let (fields, left) = match answers {
                 Ok(answers) => answers,
                 Err(_) if self.client.is_cluster() => {
                     listing.complete = false;

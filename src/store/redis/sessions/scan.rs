@@ -9,7 +9,7 @@ use crate::session::{ActiveSession, EndedSession, SessionHandle, SessionId, Stor
 use crate::store::redis::connection::nodes::Node;
 use crate::store::redis::keys::{id_in, session_key, unused_session_key};
 use crate::store::redis::sessions::index::Removed;
-use crate::store::redis::sessions::record::{USER, fields_and_pttl, owner};
+use crate::store::redis::sessions::record::{USER, owner};
 use crate::store::redis::sessions::store::RedisStore;
 
 /// How many keys Redis looks at in one step, which it does not interrupt for others.
@@ -84,14 +84,10 @@ impl RedisStore {
         ids: &[SessionId],
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         let now = self.clock.now();
-        let look = ids.iter().map(|id| {
-            let key = session_key(id);
-            vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
-        });
-        let answers = self.client.with_timeout(self.ask_each(look.collect()));
+        let answers = self.client.with_timeout(self.read_each(ids)).await?;
         let mut found = Vec::new();
-        for (id, answers) in ids.iter().zip(answers.await?) {
-            let (fields, left) = answers.and_then(fields_and_pttl)?;
+        for (id, answers) in ids.iter().zip(answers) {
+            let (fields, left) = answers?;
             let active = self.active(fields, left, now);
             found.extend(active.map(|active| (SessionHandle::from(id), active)));
         }

@@ -1,6 +1,6 @@
 //! An estimate of how many sessions there are, for the metrics.
 
-use deadpool_redis::redis::{FromRedisValue, ParsingError, Value, cmd};
+use deadpool_redis::redis::cmd;
 
 use crate::session::StoreError;
 use crate::store::redis::connection::reply::read;
@@ -17,8 +17,17 @@ impl RedisStore {
     pub(crate) async fn draw_sample(&self) -> Result<Sample, StoreError> {
         let mut commands = vec![cmd("DBSIZE")];
         commands.resize(1 + SAMPLE_SIZE, cmd("RANDOMKEY"));
-        let answers = self.client.pipeline([commands]);
-        read(self.client.with_timeout(answers).await?)
+        let answers = self.client.with_timeout(self.client.pipeline([commands]));
+        let mut answers = answers.await?;
+        // `None`: the database has become empty.
+        let drawn: Vec<Option<Vec<u8>>> = read(answers.split_off(1))?;
+        let (keys,) = read(answers)?;
+        let sessions = drawn.iter().flatten().filter(|key| id_in(key).is_some());
+        Ok(Sample {
+            keys,
+            sessions: sessions.count() as u64,
+            drawn: drawn.iter().flatten().count() as u64,
+        })
     }
 }
 
@@ -42,26 +51,6 @@ impl Sample {
         let variance = (keys * keys * spread).checked_div(drawn * (drawn + 2) * (drawn + 2));
         let deviations = (9 * variance.unwrap_or(0)).isqrt();
         u64::try_from(deviations).map_or(u64::MAX, |error| error + 1)
-    }
-}
-
-impl FromRedisValue for Sample {
-    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let mut answers = Vec::<Value>::from_redis_value(value)?.into_iter();
-        let keys = answers.next().map_or(Ok(0), u64::from_redis_value)?;
-        let (mut drawn, mut sessions) = (0, 0);
-        for answer in answers {
-            // `None`: the database has become empty.
-            if let Some(key) = Option::<Vec<u8>>::from_redis_value(answer)? {
-                drawn += 1;
-                sessions += u64::from(id_in(&key).is_some());
-            }
-        }
-        Ok(Self {
-            keys,
-            drawn,
-            sessions,
-        })
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) mod slots;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use deadpool_redis::redis::cluster_routing::Slot;
@@ -47,12 +47,17 @@ pub(crate) struct Cluster {
     like: ConnectionInfo,
     /// How long a node's answer may take before its connection is taken for broken.
     patience: Duration,
-    slots: RwLock<HashMap<Slot, Arc<ClusterNode>>>,
-    /// The known primaries, and until the next refresh those that a redirect named.
-    nodes: RwLock<BTreeMap<NodeAddress, Arc<ClusterNode>>>,
+    known: RwLock<Known>,
     refreshing: Mutex<Refreshing>,
     turn: AtomicUsize,
     probe_key: fn() -> String,
+}
+
+#[derive(Default)]
+struct Known {
+    slots: HashMap<Slot, Arc<ClusterNode>>,
+    /// The primaries, and until the next refresh nodes that a redirect named.
+    nodes: BTreeMap<NodeAddress, Arc<ClusterNode>>,
 }
 
 struct ClusterNode {
@@ -88,18 +93,26 @@ impl Cluster {
             seeds: seeds.iter().filter_map(address_of).collect(),
             like,
             patience,
-            slots: RwLock::default(),
-            nodes: RwLock::default(),
+            known: RwLock::default(),
             refreshing: Mutex::default(),
             turn: AtomicUsize::new(0),
             probe_key,
         }))
     }
 
+    // A panic while the lock was held cannot leave it half changed: `install` replaces both maps at its end.
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The connections to all nodes together.
     pub(crate) fn count(&self) -> ConnectionCount {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        let counts = nodes.values().map(|node| node.pool.count());
+        let known = self.known();
+        let counts = known.nodes.values().map(|node| node.pool.count());
         counts.fold(ConnectionCount { open: 0, limit: 0 }, |all, one| {
             ConnectionCount {
                 open: all.open + one.open,
@@ -109,8 +122,8 @@ impl Cluster {
     }
 
     pub(crate) fn is_some_node_well(&self) -> bool {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes.values().any(|node| node.pool.is_well())
+        let known = self.known();
+        known.nodes.values().any(|node| node.pool.is_well())
     }
 
     /// Sends commands of one key, or a single one of none, and returns the answer of each.
@@ -151,8 +164,7 @@ impl Cluster {
         if self.knows_no_node() {
             self.refresh().await?;
         }
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(nodes.values().cloned().collect())
+        Ok(self.known().nodes.values().cloned().collect())
     }
 
     async fn sum(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
@@ -211,19 +223,16 @@ impl Cluster {
     }
 
     fn known_owner(&self, slot: Slot) -> Option<Arc<ClusterNode>> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(&slot).cloned()
+        self.known().slots.get(&slot).cloned()
     }
 
     fn knows_no_node(&self) -> bool {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.is_empty()
+        self.known().slots.is_empty()
     }
 
     /// The node at this address, which need not be known yet.
     fn node(&self, address: &NodeAddress) -> RedisResult<Arc<ClusterNode>> {
-        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        self.node_among(&mut nodes, address)
+        self.node_among(&mut self.known_mut().nodes, address)
     }
 
     fn node_among(
@@ -235,7 +244,7 @@ impl Cluster {
             return Ok(Arc::clone(node));
         }
         let info = like(&self.like, address)?;
-        let connector = Connector::to_node(info, CONNECT_TIMEOUT)?;
+        let connector = Connector::new(info, CONNECT_TIMEOUT, false)?;
         let node = Arc::new(ClusterNode {
             address: address.clone(),
             pool: SharedPool::new(connector, 1, CONNECT_TIMEOUT, self.patience)?,
@@ -317,8 +326,9 @@ impl Cluster {
     }
 
     fn some_well_nodes(&self) -> Vec<Arc<ClusterNode>> {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        let well: Vec<_> = nodes.values().filter(|node| node.pool.is_well()).collect();
+        let known = self.known();
+        let nodes = known.nodes.values();
+        let well: Vec<_> = nodes.filter(|node| node.pool.is_well()).collect();
         // Others the next time: one of them may be cut off from the rest.
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let from_there = well.iter().cycle().skip(first % well.len().max(1));
@@ -330,16 +340,16 @@ impl Cluster {
 
     /// Nodes that have no keys any more are forgotten, and their connections end with their last request.
     fn install(&self, view: &View) -> RedisResult<()> {
-        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known_mut();
         let mut primaries = BTreeMap::new();
         let mut slots = HashMap::new();
         for range in &view.ranges {
-            let node = self.node_among(&mut nodes, &range.primary)?;
+            let node = self.node_among(&mut known.nodes, &range.primary)?;
             slots.extend(range.slots().map(|slot| (slot, Arc::clone(&node))));
             primaries.insert(range.primary.clone(), node);
         }
-        *nodes = primaries;
-        *self.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
+        known.nodes = primaries;
+        known.slots = slots;
         Ok(())
     }
 }

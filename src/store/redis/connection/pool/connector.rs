@@ -45,20 +45,12 @@ enum Target {
 }
 
 impl Connector {
-    /// `timeout`: how long making a connection may take.
-    pub(crate) fn to_server(server: ConnectionInfo, timeout: Duration) -> RedisResult<Self> {
-        Self::new(server, timeout, Siblings::new(true))
-    }
-
-    /// To a node of a cluster, whose refusals are about the cluster: a new connection leads to the same node again.
-    pub(crate) fn to_node(node: ConnectionInfo, timeout: Duration) -> RedisResult<Self> {
-        Self::new(node, timeout, Siblings::new(false))
-    }
-
-    fn new(
+    /// `timeout`: how long making a connection may take. `replaceable`: whether a new connection may lead to another
+    /// server; to a node of a cluster it does not.
+    pub(crate) fn new(
         server: ConnectionInfo,
         timeout: Duration,
-        siblings: Arc<Siblings>,
+        replaceable: bool,
     ) -> RedisResult<Self> {
         let config = config(timeout);
         let server = server.set_tcp_settings(tcp_settings());
@@ -66,11 +58,11 @@ impl Connector {
         Ok(Self {
             target: Target::Server(manager),
             config,
-            siblings,
+            siblings: Siblings::new(replaceable),
         })
     }
 
-    pub(crate) fn to_primary(sentinels: Sentinels, timeout: Duration) -> RedisResult<Self> {
+    pub(crate) fn with_sentinels(sentinels: Sentinels, timeout: Duration) -> RedisResult<Self> {
         Ok(Self {
             target: Target::Sentinels(Mutex::new(sentinel_client(sentinels)?)),
             config: config(timeout),
