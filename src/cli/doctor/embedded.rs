@@ -7,7 +7,7 @@ use crate::cli::doctor::self_test;
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
 use crate::store;
-use crate::store::embedded::{Exposed, FileState, exposed, inspect};
+use crate::store::embedded::{FileState, exposed, inspect};
 
 const SUBJECT: &str = "store";
 
@@ -16,15 +16,16 @@ pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     let mut findings = check(path, &file);
     if let FileState::There { .. } = file {
         findings.extend(open(config, path).await);
-        findings.extend(exposed(path).iter().map(open_to_others));
+        let exposed = exposed(path);
+        findings.extend(exposed.iter().map(|problem| open_to_others(problem)));
     }
     findings
 }
 
-fn open_to_others(exposed: &Exposed) -> Finding {
+fn open_to_others(problem: &str) -> Finding {
     warning(
         SUBJECT,
-        &format!("{exposed}."),
+        &format!("{problem}."),
         "Close the volume to other users of this machine, or set `store_path` to a folder of its own.",
     )
 }

@@ -7,34 +7,23 @@ use std::path::Path;
 use std::process;
 
 use crate::config::StorePath;
-use crate::store::embedded::database::folder;
-use crate::store::embedded::database::folder::{Access, Exposed, FILE_NAME};
+use crate::store::embedded::database::folder::{Access, FILE_NAME};
 
-/// Where the embedded store is, for the judgement.
+/// What is at a [`StorePath`].
 #[derive(Debug)]
 pub(crate) enum FileState {
-    /// Only in the process's memory.
     Memory,
-    /// Nothing there; the first launch makes it, if it can.
+    /// No file; whether the first launch can create it.
     Missing(Result<(), io::Error>),
-    /// A file with these permissions.
     There {
         /// The lowest nine bits.
         mode: u32,
-        /// Whether a launch takes others' rights away.
+        /// Whether a launch takes the permissions of others away.
         is_ours: bool,
     },
 }
 
-/// What others on this machine may use although the store has been opened.
-pub(crate) fn exposed(path: &StorePath) -> Vec<Exposed> {
-    match path {
-        StorePath::Memory => Vec::new(),
-        StorePath::Folder(folder) => folder::exposed(folder),
-    }
-}
-
-/// Looks at the place; makes nothing there, and opens nothing.
+/// Looks at the path; creates and opens nothing there.
 pub(crate) fn inspect(path: &StorePath) -> FileState {
     let StorePath::Folder(folder) = path else {
         return FileState::Memory;
@@ -45,17 +34,18 @@ pub(crate) fn inspect(path: &StorePath) -> FileState {
             is_ours: Access::of(&file) == Access::Ours,
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            FileState::Missing(can_be_made(folder))
+            FileState::Missing(can_be_created(folder))
         }
         Err(error) => FileState::Missing(Err(error)),
     }
 }
 
-/// Tries with a file in what there is of the path: permissions alone do not tell of a read-only or full disk.
-fn can_be_made(folder: &Path) -> io::Result<()> {
-    let there = folder.ancestors().find(|path| path.exists());
-    let there = there.unwrap_or(Path::new("."));
-    let probe = there.join(format!(".innkeeper-doctor-{}", process::id()));
+/// Tries it with a file in the nearest folder that exists: permissions do not tell of a read-only or full disk.
+fn can_be_created(folder: &Path) -> io::Result<()> {
+    let existing = folder.ancestors().find(|path| path.exists());
+    let probe = existing
+        .unwrap_or(Path::new("."))
+        .join(format!(".innkeeper-doctor-{}", process::id()));
     OpenOptions::new()
         .write(true)
         .create_new(true)

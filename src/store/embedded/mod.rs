@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use database::error::OpenError;
-pub(crate) use database::folder::Exposed;
-pub(crate) use inspect::{FileState, exposed, inspect};
+pub(crate) use database::folder::exposed;
+pub(crate) use inspect::{FileState, inspect};
 
 use self::changes::pending_expiry::PendingExpiries;
 use self::database::Database;

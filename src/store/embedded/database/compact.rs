@@ -25,7 +25,7 @@ const MAX_ROWS: u64 = 50_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Database {
-    /// Copies what is alive into a new file and puts it in the place of the old one, if that is far too large.
+    /// Copies the live rows into a new file and puts it in the place of the old one, if that is far too large.
     ///
     /// Readers go on meanwhile. Only for the writer's thread: what others wrote in between would be lost.
     pub(crate) fn compact(&self) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ impl Database {
             .and_then(|file| copy(&snapshot.transaction, &file).map(|()| file))
             .and_then(|file| self.replace(file, &path, folder));
         if replaced.is_err() {
-            // What little room there may be left on the disk is not for half a copy.
+            // On a nearly full disk half a copy must not take the last room.
             drop(fs::remove_file(&path));
         }
         replaced
@@ -55,7 +55,7 @@ impl Database {
 
     /// Puts another file in the place of this one, and its database too.
     ///
-    /// Both are open and locked, so that another process finds the store in use.
+    /// Both are open and locked meanwhile, so that another process finds the store in use.
     fn replace(&self, file: OpenFile, path: &Path, folder: &Path) -> Result<(), StoreError> {
         let snapshot = first_snapshot(file).map_err(|error| not_compacted(&error))?;
         self.is_unsynced.store(true, Ordering::Relaxed);
@@ -74,24 +74,21 @@ fn not_compacted(error: &dyn std::error::Error) -> StoreError {
 
 /// How many bytes the rows take; `None` if it is too much to copy.
 fn live_bytes(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
-    let sessions = reading.open_table(SESSIONS).map_err(failed)?;
-    let endings = reading.open_table(ENDED).map_err(failed)?;
-    if sessions.len().map_err(failed)? + endings.len().map_err(failed)? > MAX_ROWS {
-        return Ok(None);
+    let (mut rows, mut bytes) = (0, 0);
+    // The key of a session stands in its user's list, too.
+    for (table, keys) in [(SESSIONS, 2), (ENDED, 1)] {
+        let table = reading.open_table(table).map_err(failed)?;
+        rows += table.len().map_err(failed)?;
+        if rows > MAX_ROWS {
+            return Ok(None);
+        }
+        for row in table.iter().map_err(failed)? {
+            let (_, value) = row.map_err(failed)?;
+            bytes += value.value().1.len() + keys * size_of::<Key>();
+        }
     }
-    let mut bytes = 0;
-    for row in sessions.iter().map_err(failed)? {
-        let (_, value) = row.map_err(failed)?;
-        // Twice the key: it stands in its user's list, too.
-        bytes += value.value().1.len() + 2 * size_of::<Key>();
-    }
-    for row in endings.iter().map_err(failed)? {
-        let (_, value) = row.map_err(failed)?;
-        bytes += value.value().1.len() + size_of::<Key>();
-    }
-    Ok(u64::try_from(bytes)
-        .ok()
-        .filter(|bytes| *bytes <= MAX_BYTES))
+    let bytes = u64::try_from(bytes).ok();
+    Ok(bytes.filter(|bytes| *bytes <= MAX_BYTES))
 }
 
 fn create(path: &Path, cache_bytes: usize) -> Result<OpenFile, StoreError> {

@@ -1,16 +1,17 @@
-//! The folder of the store and the files in it: who may look at them, and whether they outlive a crash.
+//! The folder of the store and the files in it: their permissions, and that they outlive a crash.
 
-use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::config::StorePath;
+
 pub(crate) const FILE_NAME: &str = "sessions.redb";
-/// What a smaller file is called until it takes the place of the other.
+/// The copy that `Database::compact` writes, until it is renamed.
 pub(crate) const COMPACTED_FILE_NAME: &str = "sessions.redb.new";
 
-/// Makes the folder if it is not there, in such a way that it outlives a crash, and closes it to others.
+/// Creates the folder if it is not there, so that it outlives a crash, and takes away the permissions of others.
 pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let missing: Vec<_> = folder
         .ancestors()
@@ -20,8 +21,8 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    for made in missing {
-        sync(made.parent().unwrap_or(Path::new("")))?;
+    for created in missing {
+        sync(created.parent().unwrap_or(Path::new("")))?;
     }
     if is_ours_alone(folder)? {
         close_to_others(folder, &fs::metadata(folder)?, 0o700);
@@ -29,7 +30,7 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the file, and makes it if it is not there.
+/// Opens the file, and creates it if it is not there.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     let is_new = !path.exists();
     let file = OpenOptions::new()
@@ -42,22 +43,18 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     if is_new {
         sync(path.parent().unwrap_or(Path::new("")))?;
     }
-    // A file that was copied here may have come with other rights.
+    // A file that was copied here may have other permissions.
     close_to_others(path, &file.metadata()?, 0o600);
     Ok(file)
 }
 
-/// Makes what was created or renamed in a folder outlive a crash.
+/// Lets what was created or renamed in a folder outlive a crash.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    File::open(folder)?.sync_all()
+    // So that an empty path names the current folder.
+    File::open(folder.join("."))?.sync_all()
 }
 
-/// Whether a folder may be closed to others: one that holds other files too serves somebody else as well.
+/// Whether the folder holds nothing but the store: one that holds other files may have other users.
 fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -68,7 +65,7 @@ fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Who else may look at something, and who can change that.
+/// Whether others have permissions for a file or folder, and whether this process can take them away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Closed,
@@ -96,49 +93,35 @@ impl Access {
     }
 }
 
-/// Takes others' rights away, if that is this process's business. Where it is not, or where the file system has no
-/// rights to change (CIFS, FAT), the store can be used all the same, and [`exposed`] says what is so.
+/// Takes the permissions of others away, if this process is the owner. If it is not, or the file system has none to
+/// change (CIFS, FAT), the store can be used all the same, and [`exposed`] tells of it.
 fn close_to_others(path: &Path, entry: &Metadata, mode: u32) {
     if Access::of(entry) == Access::Ours {
         drop(fs::set_permissions(path, Permissions::from_mode(mode)));
     }
 }
 
-/// A folder or file of the store that others on this machine may use, and that a launch could not close.
-#[derive(Debug)]
-pub(crate) struct Exposed {
-    path: PathBuf,
-    /// The lowest nine bits.
-    mode: u32,
-}
-
-impl fmt::Display for Exposed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is open to others on this machine (mode {:o}), and is not this process's to close",
-            self.path.display(),
-            self.mode
-        )
+/// Says what others on this machine may use although a launch has opened the store. A folder that holds other files is
+/// not looked at.
+pub(crate) fn exposed(path: &StorePath) -> Vec<String> {
+    let StorePath::Folder(folder) = path else {
+        return Vec::new();
+    };
+    let mut paths = vec![folder.join(FILE_NAME)];
+    if is_ours_alone(folder).unwrap_or(false) {
+        paths.insert(0, folder.clone());
     }
-}
-
-/// What others may use although the store has been opened. A folder that holds other files is not looked at.
-pub(crate) fn exposed(folder: &Path) -> Vec<Exposed> {
-    let folder_itself = is_ours_alone(folder)
-        .unwrap_or(false)
-        .then(|| folder.to_owned());
-    folder_itself
-        .into_iter()
-        .chain([folder.join(FILE_NAME)])
-        .filter_map(|path| {
-            let entry = fs::metadata(&path).ok()?;
-            (Access::of(&entry) != Access::Closed).then(|| Exposed {
-                mode: entry.mode() & 0o777,
-                path,
-            })
+    let exposed = |path: PathBuf| {
+        let entry = fs::metadata(&path).ok()?;
+        (Access::of(&entry) != Access::Closed).then(|| {
+            format!(
+                "{} is open to others on this machine (mode {:o}), and is not this process's to close",
+                path.display(),
+                entry.mode() & 0o777
+            )
         })
-        .collect()
+    };
+    paths.into_iter().filter_map(exposed).collect()
 }
 
 #[cfg(test)]

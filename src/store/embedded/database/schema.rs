@@ -7,19 +7,19 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use crate::clock::unix_time;
 use crate::session::StoreError;
 
-/// The SHA-256 of a session's id: whoever copies the file cannot sign in with what it holds.
+/// The SHA-256 of a session's id: with a copied file nobody can sign in.
 pub(crate) type Key = [u8; 32];
 
-/// Digest of the id -> (end in milliseconds since 1970, the session as JSON).
+/// Key -> (expiry in milliseconds since 1970, the session as JSON).
 pub(crate) const SESSIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
     TableDefinition::new("sessions");
-/// (user, birth in microseconds since 1970, digest of the id): the users' lists, each in order of birth.
+/// (user, creation in microseconds since 1970, key): the users' lists, the oldest session first.
 pub(crate) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefinition::new("users");
-/// Digest of an ended id -> (when to forget it in milliseconds since 1970, the ending as JSON).
+/// Key of an ended session -> (when to forget it in milliseconds since 1970, an `EndedSession` as JSON).
 pub(crate) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
 
-/// A reader cannot open a table that no writer has made. Where they are all there, nothing is written: a full disk is
-/// no reason not to start.
+/// A reader cannot open a table that no writer has created. Where all are there, nothing is written, so that a full disk
+/// does not prevent the start.
 pub(crate) fn create_tables(database: &redb::Database) -> Result<(), redb::Error> {
     let reading = database.begin_read()?;
     let are_there = reading.open_table(SESSIONS).is_ok()

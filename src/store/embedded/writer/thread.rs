@@ -23,14 +23,14 @@ use crate::store::embedded::database::schema::Key;
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// How many jobs, or rows of a sweep, one commit takes: none waits long behind the others.
 const MAX_BATCH: usize = 10_000;
-/// The same while the disk is full, when a commit must fit into what [`Reserve`](crate::store::embedded::database) keeps.
+/// The same while the disk is full, when a commit must fit into what `Reserve` keeps.
 const MAX_JOBS_WHEN_FULL: usize = 16;
 pub(crate) const MAX_ROWS_WHEN_FULL: usize = 100;
-/// How long pending expiries are then written, in many small commits, before the jobs that came meanwhile are looked at.
+/// How long pending expiries are then written, in small commits, before the thread looks at the jobs that came meanwhile.
 const MAX_FLUSH_WHEN_FULL: Duration = Duration::from_millis(200);
 /// How long the thread waits for jobs between two parts of a sweep.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
-/// So many panics without a commit between them are no single job's fault, and the thread gives up.
+/// After so many panics without a commit between them, which no single job can cause, the thread ends.
 const MAX_PANICS: u32 = 5;
 
 pub(crate) struct WriterThread {
