@@ -6,38 +6,37 @@ use crate::store::redis::{Denied, Need};
 const SUBJECT: &str = "rights";
 
 pub(super) fn check(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding> {
-    let of = |need| -> Vec<&Denied> { denied.iter().filter(|one| one.need == need).collect() };
-    let mut findings = Vec::new();
-    let missing = |lacking: &[&Denied], what: &str| {
-        let first = lacking.first()?;
-        let mut rights: Vec<_> = lacking.iter().map(|one| one.right.as_str()).collect();
-        rights.dedup();
-        Some((
-            format!(
-                "{what} needs rights that `{user}` does not have: {}.",
-                first.refusal
-            ),
-            format!("Grant it: {}.", grant(user, &rights)),
-        ))
-    };
-    if let Some((fact, change)) = missing(
-        &of(Need::Sessions),
-        "Signing in, staying signed in and signing out",
-    ) {
-        findings.push(failure(SUBJECT, &fact, &change));
-    }
-    if let Some((fact, change)) = missing(
-        &of(Need::Operator),
-        "`innkeeper sessions`, which scans all keys,",
-    ) {
-        findings.push(warning(SUBJECT, &fact, &change));
-    }
-    if metrics
-        && let Some((fact, change)) = missing(&of(Need::Metrics), "The metrics' count of sessions")
-    {
-        findings.push(warning(SUBJECT, &fact, &change));
-    }
-    findings
+    type Judge = fn(&'static str, &str, &str) -> Finding;
+    let needs: [(Need, &str, Judge); 3] = [
+        (
+            Need::Sessions,
+            "Signing in, staying signed in and signing out",
+            failure,
+        ),
+        (
+            Need::Operator,
+            "`innkeeper sessions`, which scans all keys,",
+            warning,
+        ),
+        (Need::Metrics, "The metrics' count of sessions", warning),
+    ];
+    let needed = needs
+        .into_iter()
+        .filter(|(need, ..)| metrics || *need != Need::Metrics);
+    needed
+        .filter_map(|(need, what, finding)| {
+            let lacking: Vec<_> = denied.iter().filter(|one| one.need == need).collect();
+            let refusal = &lacking.first()?.refusal;
+            let mut rights: Vec<_> = lacking.iter().map(|one| one.right.as_str()).collect();
+            rights.dedup();
+            let fact = format!("{what} needs rights that `{user}` does not have: {refusal}.");
+            Some(finding(
+                SUBJECT,
+                &fact,
+                &format!("Grant it: {}.", grant(user, &rights)),
+            ))
+        })
+        .collect()
 }
 
 /// The command that grants the rights, ready to paste.

@@ -1,12 +1,13 @@
 //! What the site exposes: the cookie, sign-in, and what a visitor's address is.
 
-use std::fs;
 use std::net::IpAddr;
+
+use rustix::process::{Resource, getrlimit};
 
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::config::{Config, PublicUrl};
 
-/// The settings that decide about it, and the limit of this process.
+/// The settings that decide it, and this process's limit of open files.
 #[derive(Debug)]
 pub(super) struct Exposure<'a> {
     address: IpAddr,
@@ -14,7 +15,7 @@ pub(super) struct Exposure<'a> {
     open_to_the_world: bool,
     /// Whether Rocket's `ip_header` is set.
     has_ip_header: bool,
-    /// How many files a process may open; `None` if that is unknown or unlimited.
+    /// How many files a process may open; `None` if that is unlimited.
     files: Option<u64>,
 }
 
@@ -28,18 +29,9 @@ impl<'a> Exposure<'a> {
             public_url: config.public_url.as_ref(),
             open_to_the_world: config.open_to_the_world,
             has_ip_header: rocket.ip_header.is_some(),
-            files: fs::read_to_string("/proc/self/limits")
-                .ok()
-                .and_then(|limits| soft_limit_of_files(&limits)),
+            files: getrlimit(Resource::Nofile).current,
         }
     }
-}
-
-fn soft_limit_of_files(limits: &str) -> Option<u64> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
@@ -166,47 +158,27 @@ mod tests {
 
     #[test]
     fn what_others_reach_must_be_safe() {
-        let (cookie, sign_in) = (|level| ("cookie", level), |level| ("sign-in", level));
-        let addresses = ("addresses", Level::Note);
-        let (fine, note, warning) = (Level::Ok, Level::Note, Level::Warning);
+        use Level::{Note, Ok, Warning};
         let (here, everywhere) = ("127.0.0.1", "0.0.0.0");
-        assert_eq!(
-            levels(here, None, false, false),
-            [cookie(note), sign_in(fine)]
-        );
-        let local = Some("http://localhost:8000");
-        assert_eq!(
-            levels(here, local, false, false),
-            [cookie(fine), sign_in(fine)]
-        );
-        let public = Some("https://inn.example");
-        assert_eq!(
-            levels(here, public, false, false),
-            [cookie(fine), sign_in(warning), addresses]
-        );
-        assert_eq!(
-            levels(here, public, false, true),
-            [cookie(fine), sign_in(warning)]
-        );
+        let (local, public) = (Some("http://localhost:8000"), Some("https://inn.example"));
         let plain = Some("http://inn.example");
-        assert_eq!(
-            levels(here, plain, false, true),
-            [cookie(warning), sign_in(warning)]
-        );
-        assert_eq!(
-            levels(everywhere, None, true, false),
-            [cookie(warning), sign_in(warning)]
-        );
+        for (address, url, open_to_the_world, has_ip_header, cookie, sign_in, addresses) in [
+            (here, None, false, false, Note, Ok, None),
+            (here, local, false, false, Ok, Ok, None),
+            (here, public, false, false, Ok, Warning, Some(Note)),
+            (here, public, false, true, Ok, Warning, None),
+            (here, plain, false, true, Warning, Warning, None),
+            (everywhere, None, true, false, Warning, Warning, None),
+        ] {
+            let found = levels(address, url, open_to_the_world, has_ip_header);
+            let mut expected = vec![("cookie", cookie), ("sign-in", sign_in)];
+            expected.extend(addresses.map(|level| ("addresses", level)));
+            assert_eq!(found, expected, "{address} {url:?}");
+        }
     }
 
     #[test]
     fn few_files_are_worth_a_note() {
-        let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n";
-        assert_eq!(soft_limit_of_files(limits), Some(1024));
-        assert_eq!(
-            soft_limit_of_files("Max open files unlimited unlimited files"),
-            None
-        );
         assert_eq!(files(1024).level, Level::Note);
         assert_eq!(files(4096).level, Level::Ok);
     }

@@ -29,10 +29,10 @@ pub(super) async fn run(
         StoreConfig::Embedded(path) => embedded::run(config, path).await,
         StoreConfig::Redis(redis) => redis::run(config, redis, request_timeout).await?,
     };
-    findings.extend(config.doubt().map(|doubt| {
+    findings.extend(config.warning().map(|fact| {
         warning(
             "lifetimes",
-            &doubt,
+            &fact,
             "Raise `absolute_timeout_secs`, or lower `idle_timeout_secs`.",
         )
     }));

@@ -53,10 +53,7 @@ pub(super) async fn run(
 
 fn unreachable(error: &StoreError, endpoint: &Endpoint, source: &str) -> Finding {
     let problem = problem(error);
-    let fact = format!(
-        "{} cannot be used: {problem}.",
-        capitalised(&endpoint.told())
-    );
+    let fact = format!("It cannot be used ({}): {problem}.", endpoint.told());
     failure(SUBJECT, &fact, &change(error, &problem, endpoint, source))
 }
 
@@ -93,13 +90,6 @@ fn denied_command(problem: &str) -> Option<&str> {
     rest.split('\'').nth(1)
 }
 
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
 fn check(inspection: &Inspection, usage: Usage<'_>) -> Vec<Finding> {
     let of_each = inspection.servers.iter().map(|one| {
         let findings = server::check(one, usage);
@@ -108,7 +98,7 @@ fn check(inspection: &Inspection, usage: Usage<'_>) -> Vec<Finding> {
     merged(of_each.collect())
 }
 
-/// One finding for what is the same of several servers, with their names unless it is so of all.
+/// Merges equal findings of several servers. One that is not the same for all names its servers.
 fn merged(of_each: Vec<(Option<&str>, Vec<Finding>)>) -> Vec<Finding> {
     let all = of_each.len();
     let mut merged: Vec<(Finding, Vec<&str>)> = Vec::new();

@@ -228,9 +228,9 @@ mod tests {
 
     /// What is not ok.
     fn troubles(server: &ServerReport, by: By) -> Vec<(&'static str, Level)> {
-        check(server, usage(by))
-            .iter()
-            .filter(|finding| finding.level > Level::Ok)
+        let findings = check(server, usage(by)).into_iter();
+        let troubles = findings.filter(|finding| finding.level > Level::Ok);
+        troubles
             .map(|finding| (finding.subject, finding.level))
             .collect()
     }
@@ -239,73 +239,50 @@ mod tests {
     fn what_will_cause_trouble_is_told() {
         use By::{Cluster, Sentinels, Server};
         use Level::{Failure, Note, Warning};
-        for (changed, save, by, expected) in [
-            ("", Ok("3600 1"), Server, &[][..]),
-            ("redis_version:6.2.0", Ok(""), Server, &[]),
-            (
-                "redis_version:6.0.16",
-                Ok(""),
-                Server,
-                &[("Redis", Failure)],
-            ),
-            ("redis_version:10.1", Ok(""), Server, &[]),
-            ("role:slave", Ok(""), Server, &[("Redis", Failure)]),
-            ("cluster_enabled:1", Ok(""), Server, &[("Redis", Failure)]),
-            ("cluster_enabled:1", Ok(""), Cluster, &[]),
+        let denied = Err("NOPERM");
+        for (changed, by, expected) in [
+            ("", Server, &[][..]),
+            ("redis_version:6.2.0", Server, &[]),
+            ("redis_version:6.0.16", Server, &[("Redis", Failure)]),
+            ("redis_version:10.1", Server, &[]),
+            ("role:slave", Server, &[("Redis", Failure)]),
+            ("cluster_enabled:1", Server, &[("Redis", Failure)]),
+            ("cluster_enabled:1", Cluster, &[]),
             (
                 "maxmemory_policy:allkeys-lru",
-                Ok(""),
                 Server,
                 &[("eviction", Warning)],
             ),
             (
                 "maxmemory_policy:volatile-ttl",
-                Ok(""),
                 Server,
                 &[("eviction", Warning)],
             ),
             (
                 "maxmemory_policy:allkeys-lru maxmemory:0",
-                Ok(""),
                 Server,
                 &[("eviction", Note), ("memory", Note)],
             ),
-            ("evicted_keys:5", Ok(""), Server, &[("eviction", Warning)]),
-            ("used_memory:809", Ok(""), Server, &[]),
-            ("used_memory:810", Ok(""), Server, &[("memory", Warning)]),
-            (
-                "aof_enabled:0",
-                Ok("3600 1"),
-                Server,
-                &[("persistence", Warning)],
-            ),
-            ("aof_enabled:0", Ok(""), Server, &[("persistence", Note)]),
-            (
-                "aof_enabled:0",
-                Err("NOPERM"),
-                Server,
-                &[("persistence", Warning)],
-            ),
-            ("aof_enabled:1", Err("NOPERM"), Server, &[]),
-            ("connected_slaves:0", Ok(""), Server, &[]),
-            (
-                "connected_slaves:0",
-                Ok(""),
-                Cluster,
-                &[("replicas", Warning)],
-            ),
-            (
-                "connected_slaves:0",
-                Ok(""),
-                Sentinels,
-                &[("replicas", Warning)],
-            ),
+            ("evicted_keys:5", Server, &[("eviction", Warning)]),
+            ("used_memory:809", Server, &[]),
+            ("used_memory:810", Server, &[("memory", Warning)]),
+            ("connected_slaves:0", Server, &[]),
+            ("connected_slaves:0", Cluster, &[("replicas", Warning)]),
+            ("connected_slaves:0", Sentinels, &[("replicas", Warning)]),
         ] {
-            assert_eq!(
-                troubles(&server(changed, save), by),
-                expected,
-                "{changed} {save:?} {by:?}"
-            );
+            let found = troubles(&server(changed, Ok("")), by);
+            assert_eq!(found, expected, "{changed} {by:?}");
+        }
+        for (aof_enabled, save, expected) in [
+            (1, Ok("3600 1"), &[][..]),
+            (1, denied, &[]),
+            (0, Ok("3600 1"), &[("persistence", Warning)]),
+            (0, Ok(""), &[("persistence", Note)]),
+            (0, denied, &[("persistence", Warning)]),
+        ] {
+            let changed = format!("aof_enabled:{aof_enabled}");
+            let found = troubles(&server(&changed, save), Server);
+            assert_eq!(found, expected, "{changed} {save:?}");
         }
     }
 
