@@ -16,8 +16,8 @@ struct Arguments {
     command: Option<Command>,
 }
 
-/// A request is many small allocations, most of them Rocket's, and freed on another thread than they were made on: with the
-/// system's allocator a profile takes half as much time again.
+/// A request makes many small allocations, most of them in Rocket, and other threads free them: with the system's allocator a
+/// profile page takes half as much time again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

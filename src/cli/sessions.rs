@@ -1,4 +1,4 @@
-//! Lists and ends users' sessions, whoever's they are.
+//! Lists and ends the sessions of any user.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -251,7 +251,7 @@ fn no_session(user: Option<&str>) -> String {
 }
 
 async fn end_by_handle(sessions: &Sessions, typed: &str) -> Result<ExitCode, String> {
-    // What is no handle might be an id, typed by mistake: it is not repeated.
+    // The text is not printed: it may be the id of a session, typed by mistake.
     let Some(prefix) = HandlePrefix::parse(typed) else {
         print(
             "This is no handle, which has 32 digits and letters from a to f, nor the first eight or more of one; \

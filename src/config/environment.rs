@@ -57,9 +57,9 @@ fn check_prefix(name: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Refuses a misspelt address of Redis, for where none is set: the embedded store would start in its place.
+/// Refuses a misspelt address of Redis. Call it where none is set: the embedded store would start in its place.
 ///
-/// `REDIS_HOST` and the like are other programs', and those of a Redis in Kubernetes.
+/// `REDIS_HOST` and the like belong to other programs, or tell of a service `redis` in Kubernetes.
 pub(crate) fn check_redis_names() -> Result<(), ConfigError> {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();

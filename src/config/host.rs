@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// Whether a host's name or address, as it is written in a URL, never leaves this machine.
 ///
-/// Other names are not looked up: where they lead may change.
+/// Other names are not resolved: the answer of DNS may change.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {

@@ -31,7 +31,7 @@ impl MetricsAddress {
     }
 }
 
-/// Whether it is where visitors come in. Whoever opened that port second would only say that it is taken.
+/// Whether Rocket listens there, too. Whichever binds the port second would only report that it is in use.
 fn is_public(figment: &Figment, address: SocketAddr) -> bool {
     let ip = figment.extract_inner::<IpAddr>("address");
     let port = figment.extract_inner::<u16>("port");

@@ -1,4 +1,4 @@
-//! Settings of the program that nobody reads: with a misspelt one it must not start on defaults.
+//! Refuses settings of the program that nothing reads: with a misspelt one it would start on defaults.
 //!
 //! For the program only: in another application most of these names may be its own.
 

@@ -34,15 +34,15 @@ use crate::session::Lifetimes;
 
 /// Innkeeper's settings, checked.
 ///
-/// Read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`), and
-/// from `INNKEEPER_<KEY>` in the environment. What a program merges into the figment itself wins over both,
-/// the environment wins over files. So a `store_path` of the program's keeps the embedded store, whatever `REDIS_URL` there
-/// is in the environment. An empty variable is the same as none; so is an empty text in a program. Only what names a
-/// Redis is refused where a variable or a file leaves it empty and neither code nor another variable says where sessions
-/// live: whoever set it meant one.
+/// They are read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`) and from
+/// `INNKEEPER_<KEY>` in the environment. The environment wins over files, and what a program merges into its figment itself
+/// wins over both: with a `store_path` of its own it gets the embedded store, even if the environment has a `REDIS_URL`.
+///
+/// An empty text is the same as no value, with one exception: a variable or a file that leaves `redis_url` or one of the
+/// Upstash keys empty stops the launch, unless the program or another variable chooses a store. A Redis was meant.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where sessions live. Default: a file in the folder `data`.
+    /// Where sessions are kept. Default: a file in the folder `data`.
     pub store: StoreConfig,
     /// `idle_timeout_secs` (default 900) and `absolute_timeout_secs` (default 43200; 0: none).
     pub lifetimes: Lifetimes,
@@ -62,9 +62,9 @@ pub struct Config {
     /// `redis_connections`: how many connections to Redis requests share; in a cluster there is one to each node.
     /// Default: a quarter of the cores, at least 1 and at most 4.
     pub redis_connections: usize,
-    /// `redis_cert_file` and `redis_key_file`, default none: for a Redis that asks its clients who they are.
+    /// `redis_cert_file` and `redis_key_file`, default none: for a Redis that asks its clients for a certificate.
     pub redis_client: Option<ClientCertificate>,
-    /// `metrics_address`; `None`: nothing is counted, and nothing served.
+    /// `metrics_address`; `None`: metrics are neither collected nor served.
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
     pub log_format: LogFormat,
@@ -84,7 +84,7 @@ pub enum StoreConfig {
 pub enum StorePath {
     /// `:memory:`: nothing on disk, gone with the process.
     Memory,
-    /// A file `sessions.redb` in this folder, which is made if it is not there (mode 0700, the file 0600).
+    /// A file `sessions.redb` in this folder, which is created if it is missing (mode 0700, the file 0600).
     Folder(PathBuf),
 }
 
@@ -98,10 +98,10 @@ impl fmt::Display for StorePath {
 }
 
 impl LogFormat {
-    /// The setting alone, for the message that says what is wrong with another one.
+    /// `log_format` alone, for the message about a mistake in another setting.
     pub(crate) fn from_settings() -> Self {
         let figment = source::rocket_figment().unwrap_or_default();
-        // The environment alone, where a file cannot be read.
+        // If the file cannot be read, the environment has to do.
         let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));
         let format = sources.and_then(|sources| sources.only("log_format").settings());
         format
@@ -157,8 +157,8 @@ impl Config {
         })
     }
 
-    /// What is allowed, and probably not meant.
-    pub(crate) fn doubt(&self) -> Option<String> {
+    /// What is allowed, and probably a mistake.
+    pub(crate) fn warning(&self) -> Option<String> {
         let Lifetimes { idle, absolute } = self.lifetimes;
         let absolute = absolute.filter(|_| self.lifetimes.absolute_comes_first())?;
         Some(format!(
@@ -170,7 +170,7 @@ impl Config {
     }
 }
 
-/// The program's figment, in which nothing is set that is no setting.
+/// The figment of the program.
 ///
 /// # Errors
 ///
@@ -192,7 +192,7 @@ fn check_names(figment: &Figment) -> Result<(), ConfigError> {
     }
 }
 
-/// One connection keeps some four cores busy; with more than that requests only send smaller pieces.
+/// One connection serves about four cores; with more of them each would only send fewer commands at a time.
 pub(crate) fn default_connections() -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     (cores / 4).clamp(1, 4)
@@ -209,7 +209,7 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
         ":memory:" => StorePath::Memory,
         folder => StorePath::Folder(PathBuf::from(folder)),
     });
-    // A test's own folder, say, and not the Redis of whoever runs it.
+    // A test that brings its own folder, for example, must not use the Redis in its developer's environment.
     if sources.is_of_program("store_path")
         && !redis_keys.iter().any(|key| sources.is_of_program(key))
     {
@@ -247,7 +247,7 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     }
 }
 
-/// With `open` sign-in everybody who reaches the address may be anybody.
+/// With `open` sign-in anybody who reaches the address can sign in under any name.
 fn check_open_sign_in(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
     // An address that Rocket cannot read is Rocket's to report.
     match figment.extract_inner::<IpAddr>("address") {

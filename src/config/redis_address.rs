@@ -1,4 +1,4 @@
-//! The address of a Redis server, and what a client proves itself with.
+//! The address of a Redis server, and the certificates and secrets that belong to it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-/// Which Redis, and whose certificates it may have.
+/// A Redis, and the certificate authorities that are trusted for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisConfig {
     /// The server.
@@ -50,7 +50,7 @@ impl RedisAddress {
 /// A certificate and its key, each a PEM file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate, with those that lead to its authority behind it.
+    /// The certificate, followed by those that lead to its authority.
     pub certificate: PathBuf,
     /// Its private key, not encrypted.
     pub key: PathBuf,
@@ -61,7 +61,7 @@ pub struct ClientCertificate {
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the text.
+    /// Wraps the text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())

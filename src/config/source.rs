@@ -64,7 +64,7 @@ impl Sources {
         } else if let Kind::UnknownField(..) = error.kind {
             &Settings::unknown(key)
         } else {
-            // All that is not parsed is a text. It may be secret, so it is not shown.
+            // What `Settings` does not parse is a text. It may be secret, so it is not shown.
             "must be a text, in quotes"
         };
         self.error(key, problem)
@@ -180,9 +180,9 @@ pub(crate) fn origin(figment: &Figment, key: &str, value: &Value) -> Origin {
 pub(crate) fn rocket_figment() -> Result<Figment, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),
-        // Whoever connects could write this header; an operator with a proxy names it.
+        // Any client could send that header; an operator with a proxy sets it.
         ip_header: None,
-        // The program answers SIGTERM itself.
+        // `launch` handles SIGTERM.
         shutdown: Shutdown {
             signals: HashSet::new(),
             ..Shutdown::default()
@@ -205,11 +205,11 @@ pub(crate) fn rocket_figment() -> Result<Figment, String> {
             "ROCKET_PROFILE",
             rocket::Config::DEFAULT_PROFILE,
         ))
-        // Not a default but a rule: Rocket's own printing shows cookies and bodies. The log is ours.
+        // Wins over every source: Rocket's own printing shows cookies and bodies, and we have a log of our own.
         .merge(("log_level", "off")))
 }
 
-/// The file to read; `None`: it is not there, and nobody has asked for it.
+/// The file to read. `None` if there is none and `ROCKET_CONFIG` names none.
 fn file() -> Result<Option<PathBuf>, String> {
     let named = Env::var("ROCKET_CONFIG").filter(|name| !name.is_empty());
     let Some(name) = named else {
@@ -226,7 +226,7 @@ fn file() -> Result<Option<PathBuf>, String> {
     ))
 }
 
-/// Only where it is: the parser's own sentence shows the line, and with it perhaps a password.
+/// Names only the place: the parser's own message shows the line, which may hold a password.
 fn unreadable(path: &Path, error: &figment::Error) -> String {
     let error = error.to_string();
     let place = error.lines().next().unwrap_or_default();
@@ -239,7 +239,7 @@ fn unreadable(path: &Path, error: &figment::Error) -> String {
 /// Puts what `.env` of the working directory says into the environment, unless the environment says it already, and returns
 /// where the file is. Call it before there are other threads.
 ///
-/// No folder above is looked at: others may write there.
+/// Folders above are not searched: others may write there.
 pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
     let file = Path::new(".env");
     // Python keeps virtual environments in folders of that name.
@@ -249,7 +249,7 @@ pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
     match dotenvy::from_path(file) {
         Ok(()) => Ok(Some(absolute(file))),
         Err(error) if error.not_found() => Ok(None),
-        // The error itself would show the line, and with it perhaps a password.
+        // The error itself would show the line, which may hold a password.
         Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
         Err(_) => Err(
             ".env has a line that is not NAME=value (a value with spaces or # needs quotes)"
@@ -258,7 +258,7 @@ pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
     }
 }
 
-/// So that messages say which file it is.
+/// Makes messages say which file it is.
 fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

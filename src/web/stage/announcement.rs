@@ -12,7 +12,7 @@ use crate::store::embedded;
 pub(crate) fn announcement(config: &Config) -> AdHoc {
     let place = store::place(config);
     let choice = config.store.clone();
-    let doubt = config.doubt();
+    let warning = config.warning();
     AdHoc::on_liftoff("Innkeeper is ready", move |rocket| {
         Box::pin(async move {
             let config = rocket.config();
@@ -23,8 +23,8 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
                 "http"
             };
             tracing::info!("listening on {scheme}://{at}, sessions are kept in {place}");
-            if let Some(doubt) = doubt {
-                tracing::warn!("{doubt}");
+            if let Some(warning) = warning {
+                tracing::warn!("{warning}");
             }
             match choice {
                 StoreConfig::Embedded(location) => {
