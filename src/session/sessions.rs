@@ -20,7 +20,7 @@ use crate::user_name::UserName;
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
 ///
-/// Every method that is `async` fails only where the store could not do its work, or did not say in time.
+/// Every method that is `async` fails only where the store could not do its work, or did not answer in time.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: Arc<dyn SessionStore>,

@@ -1,7 +1,13 @@
 //! The store is down: 503, the cookie untouched, nobody taken for signed out.
 
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use innkeeper::{
+    Clock, Lifetimes, RedisAddress, RedisOptions, RedisStore, Secret, SessionId, Sessions,
+    StoreError,
+};
 use serde_json::json;
 
 use crate::support::http;
@@ -265,6 +271,41 @@ fn a_slow_redis_costs_no_request_more_than_its_time() {
     let cookie = format!("Cookie: session_id={id}");
     for head in ["GET /sessions/", "POST /logout/"] {
         assert_unavailable(&http::request(port, head, &[&cookie], ""));
+    }
+}
+
+#[tokio::test]
+async fn calls_with_a_deadline_share_the_timeout_and_others_have_it_each() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let timeout = Duration::from_secs(1);
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(900),
+        absolute: None,
+    };
+    let options = RedisOptions {
+        timeout,
+        ..RedisOptions::default()
+    };
+    let (address, clock) = (RedisAddress::Url(Secret::new(url)), Clock::start());
+    let store = RedisStore::open(&address, &options, lifetimes, clock.clone()).unwrap();
+    let sessions = Sessions::new(Arc::new(store), lifetimes, 1, Some(timeout), clock);
+    for (sessions, share) in [(sessions.with_deadline(), true), (sessions, false)] {
+        let begun = Instant::now();
+        for _ in 0..2 {
+            let outcome = sessions.resume(&SessionId::generate()).await;
+            assert!(
+                matches!(outcome, Err(StoreError::Timeout(_))),
+                "{outcome:?}"
+            );
+        }
+        assert!(begun.elapsed() >= timeout);
+        assert_eq!(
+            begun.elapsed() < 2 * timeout,
+            share,
+            "{:?}",
+            begun.elapsed()
+        );
     }
 }
 

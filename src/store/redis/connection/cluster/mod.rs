@@ -1,7 +1,7 @@
 //! A cluster: which of its nodes has a key, and a pool of connections to each.
 //!
 //! Not the client library's own: that one connects to all seeds and then to all nodes before it serves anything, and
-//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops all requests (T36).
+//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops all requests.
 //! Here a node that does not answer costs only the requests for its own keys.
 
 pub(crate) mod slots;
