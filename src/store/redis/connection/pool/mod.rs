@@ -42,14 +42,6 @@ enum Place {
     Open(Object<Connector>),
 }
 
-/// What a place offers to a request.
-enum Offer {
-    Use(Connection),
-    /// Better than nothing: its server answers that it cannot serve.
-    Refusing(Connection),
-    Wait(Making),
-}
-
 impl SharedPool {
     /// `connect_timeout`: how long making a connection may take, TLS and password included.
     pub(crate) fn new(
@@ -134,21 +126,17 @@ impl SharedPool {
             1 => 0,
             _ => self.turn.fetch_add(1, Ordering::Relaxed) % places,
         };
-        let offer = self.offer(first);
-        if let Offer::Use(connection) = offer {
-            return Ok(connection);
-        }
+        let making = match self.offer(first) {
+            Ok(connection) => return Ok(connection),
+            Err(making) => making,
+        };
         let others = (first + 1..places).chain(0..first);
         if let Some(connection) = others.clone().find_map(|place| self.well(place)) {
             return Ok(connection);
         }
-        let first = match offer {
-            Offer::Use(connection) | Offer::Refusing(connection) => return Ok(connection),
-            Offer::Wait(making) => making,
-        };
         // Whichever is made first: this one may be connecting to a server that does not answer any more.
         let others = others.filter_map(|place| self.hope(place));
-        let (connection, _) = select_ok(once(first).chain(others)).await?;
+        let (connection, _) = select_ok(once(making).chain(others)).await?;
         Ok(connection)
     }
 
@@ -159,10 +147,7 @@ impl SharedPool {
             Place::Open(open) => open.state() == State::Doubtful,
             Place::Empty => false,
         };
-        match is_hopeful.then(|| self.offer(place))? {
-            Offer::Wait(making) => Some(making),
-            Offer::Use(_) | Offer::Refusing(_) => None,
-        }
+        is_hopeful.then(|| self.offer(place))?.err()
     }
 
     fn well(&self, place: usize) -> Option<Connection> {
@@ -172,23 +157,24 @@ impl SharedPool {
         }
     }
 
-    /// What the place has. Begins to fill or renew it where that is needed.
-    fn offer(self: &Arc<Self>, index: usize) -> Offer {
+    /// The connection that the place has, or will have: begins to fill or renew it where that is needed.
+    fn offer(self: &Arc<Self>, index: usize) -> Result<Connection, Making> {
         if let Some(connection) = self.well(index) {
-            return Offer::Use(connection);
+            return Ok(connection);
         }
         let mut place = self.write(index);
         match &*place {
             Place::Open(open) => match open.state() {
-                State::Well => return Offer::Use(Connection::clone(open)),
+                State::Well => return Ok(Connection::clone(open)),
+                // For want of a better one: its server answers that it cannot serve.
                 State::Refusing if !self.siblings.may_replace() => {
-                    return Offer::Refusing(Connection::clone(open));
+                    return Err(made(Ok(Connection::clone(open))));
                 }
                 State::Refusing | State::Doubtful | State::Broken => {}
             },
             // One that is finished and still here ended with its runtime, or by a panic.
-            Place::Making(making) if making.peek().is_none() => return Offer::Wait(making.clone()),
-            Place::Empty if self.siblings.is_resting() => return Offer::Wait(unreachable()),
+            Place::Making(making) if making.peek().is_none() => return Err(making.clone()),
+            Place::Empty if self.siblings.is_resting() => return Err(made(Err(unreachable()))),
             Place::Making(_) | Place::Empty => {}
         }
         let old = match std::mem::replace(&mut *place, Place::Empty) {
@@ -197,7 +183,7 @@ impl SharedPool {
         };
         let making = self.begin(index, old);
         *place = Place::Making(making.clone());
-        Offer::Wait(making)
+        Err(making)
     }
 
     #[expect(
@@ -257,12 +243,15 @@ impl SharedPool {
     }
 }
 
-fn unreachable() -> Making {
-    let error = RedisError::from((
+fn made(outcome: RedisResult<Connection>) -> Making {
+    ready(outcome).boxed().shared()
+}
+
+fn unreachable() -> RedisError {
+    RedisError::from((
         ErrorKind::Client,
         "it could not be connected to a moment ago",
-    ));
-    ready(Err(error)).boxed().shared()
+    ))
 }
 
 fn into_redis_error(error: managed::PoolError<RedisError>) -> RedisError {
