@@ -80,6 +80,6 @@ pub use config::{
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};
 pub use web::{
-    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, Stage, launch, rocket, serve, stage,
-    templates,
+    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Stage,
+    ValidationError, launch, rocket, serve, stage, templates,
 };

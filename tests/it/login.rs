@@ -349,7 +349,7 @@ async fn the_form_leads_on_to_where_the_visitor_wanted_to_go() {
         ("https://evil.example", "/profile/"),
         ("", "/profile/"),
     ] {
-        let body = form_urlencoded::Serializer::new(String::new())
+        let body = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("username", "a")
             .append_pair("next", next)
             .finish();

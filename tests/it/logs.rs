@@ -239,7 +239,7 @@ fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
     ] {
         let line = ask(head, &headers, body);
         assert_eq!(
-            (&line["user"], &line["problem"]),
+            (&line["user"], &line["error"]),
             (&Value::Null, &Value::Null)
         );
         let method = head.split(' ').next().unwrap().replace("NOSUCH", "unknown");
@@ -266,8 +266,8 @@ fn every_answer_has_an_id_of_its_own_and_one_line_with_it() {
     for path in ["/profile/", "/session/", "/readyz"] {
         let line = ask(&format!("GET {path}"), &[&cookie], "");
         assert_eq!(line["status"], 503);
-        let problem = line["problem"].as_str().unwrap();
-        assert!(problem.contains("session store"), "{problem}");
+        let error = line["error"].as_str().unwrap();
+        assert!(error.contains("session store"), "{error}");
     }
 }
 
@@ -409,7 +409,7 @@ fn an_outage_adds_no_line_beside_those_of_its_requests() {
     assert_eq!(requests.len(), 200);
     for request in requests {
         assert_eq!(request["level"], "WARN");
-        assert!(request["problem"].is_string(), "{request}");
+        assert!(request["error"].is_string(), "{request}");
     }
     assert_eq!(log.matches("Redis is unavailable").count(), 1);
     assert_eq!(log.matches("Redis is available again").count(), 1);

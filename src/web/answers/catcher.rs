@@ -8,20 +8,20 @@ use rocket::request::Request;
 use rocket::response::{Responder, Response};
 use rocket::{Build, Catcher, Rocket, Route};
 
-use crate::web::answers::headers::harden;
-use crate::web::answers::negotiate::answer;
-use crate::web::answers::page::ErrorPage;
-use crate::web::answers::refusal::{Detail, REFUSED, Refusal};
-use crate::web::guards::host::Hosts;
-use crate::web::observe::audit::Audit;
-use crate::web::observe::logging::RequestLog;
-use crate::web::observe::request_record::Trace;
+use super::detail::Detail;
+use super::error_page::ErrorPage;
+use super::headers::set_security_headers;
+use super::page::answer;
+use super::refusal::{REFUSED, Refusal};
+use crate::web::observe::access_log::AccessLog;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::origin::is_for_own_host;
 
 /// Ours are known by it, as an application's are by the names of its functions.
 const NAME: &str = "Innkeeper";
 
 /// Gives the application our catchers. One for all errors, unless it has one itself, and those for what guards refuse.
-pub(in crate::web) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
+pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
     let root = |catcher: &Catcher| catcher.base == "/" && catcher.code.is_none();
     let has_default = rocket.catchers().any(root);
     // Rocket prefers a catcher of a longer base, whatever its status.
@@ -46,13 +46,10 @@ fn named<H: Handler>(code: impl Into<Option<u16>>, handler: H) -> Catcher {
 fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
     Box::pin(async move {
         // Routes are asked by whoever answers them; this is about an address that nobody has.
-        let other_host = match request.route() {
-            None => Hosts::check(request).err(),
-            Some(_) => None,
-        };
-        let response = match other_host {
-            Some(refusal) => refusal.respond_to(request)?,
-            None => respond(status, request),
+        let response = if request.route().is_none() && !is_for_own_host(request) {
+            Refusal::WrongHost.respond_to(request)?
+        } else {
+            respond(status, request)
         };
         Ok(finished(request, response))
     })
@@ -64,7 +61,7 @@ fn refused<'r>(_: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
         let refusal = Refusal::of_failed_guard(request).ok_or(Status::InternalServerError)?;
         let status = refusal.status();
         if let Some(own) = catcher_of_application(status, request) {
-            Audit::of(request).refused(&refusal);
+            refusal.note(request);
             return own.handler.handle(status, request).await;
         }
         Ok(finished(request, refusal.respond_to(request)?))
@@ -85,12 +82,12 @@ fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Optio
 
 /// Does what the fairings do: a request of which Rocket cannot make anything comes to a catcher and to none of them.
 fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
-    let trace = Trace::of(request);
-    trace.set_own();
+    let record = RequestRecord::of(request);
+    record.set_own();
     // Where the fairings follow, the headers are theirs to set: Rocket's `Shield` would complain of ours.
-    if !trace.is_by_fairings() {
-        harden(request, &mut response);
-        RequestLog::catch(request, &mut response);
+    if !record.has_passed_fairings() {
+        set_security_headers(request, &mut response);
+        AccessLog::catch(request, &mut response);
     }
     response
 }

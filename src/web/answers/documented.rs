@@ -11,13 +11,14 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::web::answers::negotiate::{Page, SeeOther};
-use crate::web::answers::page::HtmlPage;
-use crate::web::answers::refusal::Refusal::{
+use super::detail::Detail;
+use super::page::{HtmlPage, Page};
+use super::refusal::Refusal;
+use super::refusal::Refusal::{
     AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
     UnsupportedMediaType, WrongHost,
 };
-use crate::web::answers::refusal::{Detail, Refusal};
+use super::see_other::SeeOther;
 
 pub(crate) type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -72,7 +73,7 @@ fn down() -> Refusal {
 fn not_all() -> Refusal {
     Refusal::NotAllEnded {
         ended: 0,
-        problem: Arc::from(""),
+        error: Arc::from(""),
     }
 }
 

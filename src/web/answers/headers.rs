@@ -4,7 +4,8 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Request, Response, async_trait};
 
 use crate::web::observe::readiness::Readiness;
-use crate::web::observe::request_record::Trace;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::origin::PublicOrigin;
 
 /// What every answer of ours has (OWASP secure headers, and its REST cheat sheet).
 const EVERYWHERE: [Entry; 3] = [
@@ -47,60 +48,46 @@ type Entry = (&'static str, &'static str);
 /// One year; browsers then refuse to reach the site without TLS (RFC 6797).
 const HSTS: Entry = ("Strict-Transport-Security", "max-age=31536000");
 
-/// What depends on the settings, managed by Rocket.
-#[derive(Clone, Copy)]
-pub(in crate::web) struct HeaderPolicy {
-    pub(in crate::web) hsts: bool,
-}
-
-impl HeaderPolicy {
-    /// An answer that brings a header itself keeps it.
-    fn apply(self, response: &mut Response<'_>) {
-        let is_page = response.content_type().is_some_and(|kind| kind.is_html());
-        let special: &[Entry] = if is_page { &PAGE } else { &NO_PAGE };
-        let hsts = self.hsts.then_some(HSTS);
-        let ours = || {
-            let always = EVERYWHERE.iter().chain(special).copied();
-            always.chain([NO_STORE]).chain(hsts)
-        };
-        // Compared one by one: an answer has few headers before ours, and to look one up costs more than that.
-        let mut brought = [false; EVERYWHERE.len() + PAGE.len() + 2];
-        let mut server = false;
-        for header in response.headers().iter() {
-            let name = header.name();
-            server |= name == "Server";
-            let is_default = |entry: &Entry| name == entry.0 && header.value() == entry.1;
-            if SHIELD_DEFAULTS.iter().any(is_default) {
-                continue;
-            }
-            for ((ours, _), brought) in ours().zip(&mut brought) {
-                *brought |= name == ours;
-            }
+/// Sets the headers that the answer does not bring itself. For the fairing, and for the catcher, which alone sees a request
+/// that Rocket cannot parse (an unknown method, say).
+pub(crate) fn set_security_headers(request: &Request<'_>, response: &mut Response<'_>) {
+    let Some(site) = request.rocket().state::<PublicOrigin>() else {
+        return;
+    };
+    let is_page = response.content_type().is_some_and(|kind| kind.is_html());
+    let special: &[Entry] = if is_page { &PAGE } else { &NO_PAGE };
+    let hsts = site.allows_hsts().then_some(HSTS);
+    let ours = || {
+        let always = EVERYWHERE.iter().chain(special).copied();
+        always.chain([NO_STORE]).chain(hsts)
+    };
+    // Compared one by one: an answer has few headers before ours, and to look one up costs more than that.
+    let mut brought = [false; EVERYWHERE.len() + PAGE.len() + 2];
+    let mut server = false;
+    for header in response.headers().iter() {
+        let name = header.name();
+        server |= name == "Server";
+        let is_default = |entry: &Entry| name == entry.0 && header.value() == entry.1;
+        if SHIELD_DEFAULTS.iter().any(is_default) {
+            continue;
         }
-        for ((name, value), brought) in ours().zip(brought) {
-            if !brought {
-                response.set_raw_header(name, value);
-            }
-        }
-        if server {
-            response.remove_header("Server");
+        for ((ours, _), brought) in ours().zip(&mut brought) {
+            *brought |= name == ours;
         }
     }
-}
-
-/// Sets the headers; for a response fairing and for the catcher.
-///
-/// The catcher needs it too: a request of which Rocket cannot make anything (an unknown method, say) goes there and
-/// nowhere else. What hyper refuses before (a request line that is none) is beyond both.
-pub(in crate::web) fn harden(request: &Request<'_>, response: &mut Response<'_>) {
-    if let Some(policy) = request.rocket().state::<HeaderPolicy>() {
-        policy.apply(response);
+    for ((name, value), brought) in ours().zip(brought) {
+        if !brought {
+            response.set_raw_header(name, value);
+        }
+    }
+    if server {
+        response.remove_header("Server");
     }
 }
 
 /// Sets the headers on the answers that are ours, and on an application's those that it cannot know of: whether the answer
 /// may be kept, and whether the connection may.
-pub(in crate::web) struct SecurityHeaders;
+pub(crate) struct SecurityHeaders;
 
 #[async_trait]
 impl Fairing for SecurityHeaders {
@@ -117,10 +104,10 @@ impl Fairing for SecurityHeaders {
             // The next request on this connection would find no server.
             response.set_raw_header("Connection", "close");
         }
-        let trace = Trace::of(request);
-        if trace.is_own() {
-            harden(request, response);
-        } else if trace.is_session_asked() && !response.headers().contains(NO_STORE.0) {
+        let record = RequestRecord::of(request);
+        if record.is_own() {
+            set_security_headers(request, response);
+        } else if record.is_session_looked_up() && !response.headers().contains(NO_STORE.0) {
             // It may be another one tomorrow, and another visitor's.
             response.set_raw_header(NO_STORE.0, NO_STORE.1);
         }

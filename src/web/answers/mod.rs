@@ -1,8 +1,11 @@
 //! What goes out.
 
-pub(in crate::web) mod catcher;
-pub(in crate::web) mod documented;
-pub(in crate::web) mod headers;
-pub(in crate::web) mod negotiate;
-pub(in crate::web) mod page;
-pub(in crate::web) mod refusal;
+pub(crate) mod catcher;
+pub(crate) mod detail;
+pub(crate) mod documented;
+pub(crate) mod error_page;
+pub(crate) mod headers;
+pub(crate) mod page;
+pub(crate) mod refusal;
+pub(crate) mod see_other;
+pub(crate) mod templates;

@@ -6,16 +6,17 @@ use rocket::Request;
 use rocket::http::{Method, Status};
 use rocket::request::Outcome;
 use rocket::response::{self, Responder};
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::detail::{Detail, HTTPValidationError, ValidationError};
+use super::error_page::ErrorPage;
+use super::page::answer;
+use super::see_other::see_other;
 use crate::session::{FieldError, StoreError};
-use crate::web::answers::negotiate::{Format, answer, see_other};
-use crate::web::answers::page::ErrorPage;
 use crate::web::observe::audit::Audit;
-use crate::web::observe::request_record::Trace;
-use crate::web::request::cookie::{Presented, SessionCookie};
-use crate::web::request::next::Next;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::cookie::{CookieState, SessionCookie};
+use crate::web::request::format::Format;
+use crate::web::request::next::NextPath;
 
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
 const RETRY_AFTER: u8 = 2;
@@ -25,7 +26,7 @@ const RETRY_AFTER: u8 = 2;
 /// A status is all that Rocket hands from a guard to a catcher, and `Result<guard, _>` runs the guard in the same way: by
 /// the status of the answer, the 404 of a handler that went on without a session would look like the guard's. It never
 /// reaches a visitor: `catchers` puts the refusal, or an application's own catcher, in its place.
-pub(in crate::web) const REFUSED: Status = Status::new(479);
+pub(crate) const REFUSED: Status = Status::new(479);
 
 /// The last refusal of a guard; lives in the request's local cache.
 #[derive(Default)]
@@ -57,7 +58,7 @@ pub enum Refusal {
     /// The body is over 8 KiB: 413.
     TooLarge,
     /// The body does not say what it must: 422.
-    Invalid(Invalid),
+    Invalid(ValidationError),
     /// A handle that names none of the user's sessions: 404.
     NoSuchSession,
     /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
@@ -69,67 +70,15 @@ pub enum Refusal {
         /// How many have ended.
         ended: usize,
         /// Why the others have not, for the operator.
-        problem: Arc<str>,
+        error: Arc<str>,
     },
     /// The application asked for something that cannot be: 500. The reason is for the operator.
     Internal(Arc<str>),
 }
 
-/// What is wrong with a sign-in's user name, in the words of FastAPI's validation errors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// Pydantic's name of the error, for programs.
-    pub kind: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl Invalid {
-    pub(in crate::web) fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
-    }
-
-    pub(in crate::web) fn detail(&self) -> HTTPValidationError {
-        HTTPValidationError {
-            detail: [ValidationError {
-                kind: self.kind,
-                loc: ["body", "username"],
-                msg: self.message.clone(),
-            }],
-        }
-    }
-}
-
-/// The body of every JSON error, as FastAPI writes it.
-#[derive(Serialize, ToSchema)]
-pub(in crate::web) struct Detail {
-    pub(in crate::web) detail: &'static str,
-}
-
-/// The body of a sign-in's mistake, as FastAPI writes it, and under its name in the document.
-#[derive(Serialize, ToSchema)]
-#[schema(examples(json!({
-    "detail": [{ "type": "missing", "loc": ["body", "username"], "msg": "Field required" }]
-})))]
-pub(in crate::web) struct HTTPValidationError {
-    detail: [ValidationError; 1],
-}
-
-/// One entry of FastAPI's validation errors, in its order.
-#[derive(Serialize, ToSchema)]
-pub(in crate::web) struct ValidationError {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    loc: [&'static str; 2],
-    msg: String,
-}
-
 impl Refusal {
     /// Every reason there is, by name.
-    pub(in crate::web) const REASONS: [&str; 12] = [
+    pub(crate) const REASONS: [&str; 12] = [
         "no_session",
         "session_ended",
         "ambiguous_cookie",
@@ -145,7 +94,7 @@ impl Refusal {
     ];
 
     /// Its name, for the log and the metrics.
-    pub(in crate::web) fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::NoSession => "no_session",
             Self::SessionEnded => "session_ended",
@@ -162,8 +111,25 @@ impl Refusal {
         }
     }
 
+    /// Records that the request is refused, whoever answers it.
+    pub(crate) fn note(&self, request: &Request<'_>) {
+        let suspicious = matches!(
+            self,
+            Self::CrossSite | Self::WrongHost | Self::AmbiguousCookie
+        );
+        let error = if let Self::StoreDown(error)
+        | Self::NotAllEnded { error, .. }
+        | Self::Internal(error) = self
+        {
+            Some(error)
+        } else {
+            None
+        };
+        Audit::of(request).refused(self.reason(), suspicious, error);
+    }
+
     /// Sentinels keep an application without our stage from launching; where none looks, this is the answer.
-    pub(in crate::web) fn without_stage() -> Self {
+    pub(crate) fn without_stage() -> Self {
         Self::StoreDown("Innkeeper's stage is not attached".into())
     }
 
@@ -183,8 +149,8 @@ impl Refusal {
         }
     }
 
-    /// What the JSON answer says; [`Invalid`] has a form of its own.
-    pub(in crate::web) fn detail(&self) -> &'static str {
+    /// What the JSON answer says; [`HTTPValidationError`] is the body of an [`Invalid`](Self::Invalid).
+    pub(crate) fn detail(&self) -> &'static str {
         match self {
             Self::NoSession => "No session cookie found",
             Self::SessionEnded => "Session expired",
@@ -217,7 +183,7 @@ impl Refusal {
         };
         match self {
             // Only to those who came with a session, or may have: of others it would be untrue.
-            Self::StoreDown(_) if Presented::of(request).id().is_some() => page.saying(
+            Self::StoreDown(_) if CookieState::of(request).id().is_some() => page.saying(
                 "You are still signed in: only the place where sessions are kept does not answer at the moment.",
             ),
             Self::AmbiguousCookie => page.saying(
@@ -246,39 +212,39 @@ impl Refusal {
     }
 
     /// The outcome of a guard that asks for a session.
-    pub(in crate::web) fn outcome<'r, T>(
+    pub(crate) fn outcome<'r, T>(
         request: &'r Request<'_>,
         result: &'r Result<T, Self>,
     ) -> Outcome<&'r T, Self> {
         match result {
             Ok(found) => Outcome::Success(found),
-            Err(refusal) => refusal.clone().stop(request),
+            Err(refusal) => refusal.clone().reject(request),
         }
     }
 
     /// A guard's refusal. Where no handler takes it as `Result`, Rocket hands its status to the catchers.
-    pub(in crate::web) fn stop<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
+    pub(crate) fn reject<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
         // Without our stage there is no catcher of ours either.
-        let staged = request.rocket().state::<SessionCookie>().is_some();
+        let staged = SessionCookie::of(request).is_some();
         let status = if staged { REFUSED } else { self.status() };
         *LastRefusal::of(request) = Some(self.clone());
         Outcome::Error((status, self))
     }
 
     /// What the guard that failed with [`REFUSED`] has refused: it was the last one to run.
-    pub(in crate::web) fn of_failed_guard(request: &Request<'_>) -> Option<Self> {
+    pub(crate) fn of_failed_guard(request: &Request<'_>) -> Option<Self> {
         LastRefusal::of(request).take()
     }
 
     /// Whether a browser is shown the sign-in, and not an error.
-    pub(in crate::web) fn sends_to_sign_in(&self) -> bool {
+    pub(crate) fn sends_to_sign_in(&self) -> bool {
         matches!(self, Self::NoSession | Self::SessionEnded)
     }
 
     /// Where a browser goes to sign in, and from there back here if this was a page.
     fn sign_in(&self, request: &Request<'_>) -> String {
         let next = (request.method() == Method::Get)
-            .then(|| Next::parse(&request.uri().to_string()))
+            .then(|| NextPath::parse(&request.uri().to_string()))
             .flatten()
             .map(|next| format!("next={}", next.in_query()));
         let ended = (*self == Self::SessionEnded).then(|| "ended=1".to_owned());
@@ -292,15 +258,23 @@ impl Refusal {
 
 impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        Audit::of(request).refused(&self);
-        Trace::of(request).set_own();
+        self.note(request);
+        RequestRecord::of(request).set_own();
         let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
         let mut response = if to_sign_in {
             see_other(&self.sign_in(request))
         } else {
             let (status, page) = (self.status(), self.page(request));
             let answered = if let Self::Invalid(invalid) = &self {
-                answer(request, status, "error", &page, &invalid.detail())
+                answer(
+                    request,
+                    status,
+                    "error",
+                    &page,
+                    &HTTPValidationError {
+                        detail: [invalid.clone()],
+                    },
+                )
             } else {
                 let detail = self.detail();
                 answer(request, status, "error", &page, &Detail { detail })
@@ -311,7 +285,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
         // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.
         if self == Self::SessionEnded
             && !to_sign_in
-            && let Some(cookie) = request.rocket().state::<SessionCookie>()
+            && let Some(cookie) = SessionCookie::of(request)
         {
             response.adjoin_header(cookie.removal());
         }

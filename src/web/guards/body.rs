@@ -2,63 +2,56 @@
 
 use std::fmt;
 
-use rocket::data::{Data, FromData, Outcome, ToByteUnit};
-use rocket::http::{ContentType, Status};
-use rocket::{Request, async_trait};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::error::Category;
+use rocket::Request;
+use rocket::data::{Data, ToByteUnit};
+use rocket::http::ContentType;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::web::answers::refusal::{Invalid, Refusal};
+use crate::web::answers::detail::ValidationError;
+use crate::web::answers::refusal::Refusal;
 
 /// The most that is read of a body.
 const LIMIT_KIB: u64 = 8;
 
 /// A body's fields.
 #[derive(Debug)]
-pub(in crate::web) struct Body(Map<String, Value>);
+pub(crate) struct Body(Map<String, Value>);
 
 impl Body {
-    pub(in crate::web) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, Refusal> {
-        let problem = match serde_json::from_slice(bytes) {
-            Ok(Object(fields)) => return Ok(Self(fields)),
-            Err(problem) => problem,
-        };
-        // serde's own sentence may quote what was sent.
-        Err(Refusal::Invalid(match problem.classify() {
-            Category::Data if problem.to_string().starts_with(DUPLICATE) => {
-                Invalid::new("duplicate_key", "Each field should be given once")
-            }
-            Category::Data => Invalid::new(
+        match serde_json::from_slice(bytes) {
+            Ok(Object {
+                duplicate: Some(name),
+                ..
+            }) => Err(given_twice(&name)),
+            Ok(Object { fields, .. }) => Ok(Self(fields)),
+            // serde's own sentence may quote what was sent.
+            Err(error) if error.is_data() => Err(invalid(
                 "model_attributes_type",
                 "Input should be a valid dictionary or object to extract fields from",
-            ),
-            Category::Io | Category::Syntax | Category::Eof => {
-                Invalid::new("json_invalid", "JSON decode error")
-            }
-        }))
+            )),
+            Err(_) => Err(invalid("json_invalid", "JSON decode error")),
+        }
     }
 
     /// Undecodable bytes become U+FFFD here, which no user name may hold.
     fn from_form(bytes: &[u8]) -> Result<Self, Refusal> {
         let mut fields = Map::new();
-        for (name, value) in form_urlencoded::parse(bytes) {
+        for (name, value) in url::form_urlencoded::parse(bytes) {
             let text = Value::from(value.into_owned());
-            if fields.insert(name.into_owned(), text).is_some() {
-                return Err(Refusal::Invalid(Invalid::new(
-                    "duplicate_key",
-                    "Each field should be given once",
-                )));
+            if fields.insert(name.to_string(), text).is_some() {
+                return Err(given_twice(&name));
             }
         }
         Ok(Self(fields))
     }
 
-    async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
+    pub(crate) async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
         let declared = request.content_type();
         let json = declared.is_some_and(is_json);
         let form = declared.is_some_and(|declared| declared.is_form());
@@ -83,7 +76,7 @@ impl Body {
             return Self::from_form(&bytes);
         }
         match (bytes.is_empty(), json) {
-            (true, _) => Err(Refusal::Invalid(Invalid::new("missing", "Field required"))),
+            (true, _) => Err(invalid("missing", "Field required")),
             (false, true) => Self::from_json(&bytes),
             (false, false) => Err(Refusal::UnsupportedMediaType),
         }
@@ -91,7 +84,22 @@ impl Body {
 }
 
 fn unreadable() -> Refusal {
-    Refusal::Invalid(Invalid::new("missing", "The body broke off"))
+    invalid("missing", "The body broke off")
+}
+
+/// For what is wrong with the whole body: it has no user name.
+fn invalid(kind: &'static str, message: &str) -> Refusal {
+    Refusal::Invalid(ValidationError::new("username", kind, message))
+}
+
+/// Names no field that the client made up.
+fn given_twice(name: &str) -> Refusal {
+    let field = if name == "next" { "next" } else { "username" };
+    Refusal::Invalid(ValidationError::new(
+        field,
+        "duplicate_key",
+        "Each field should be given once",
+    ))
 }
 
 /// Also `application/problem+json` and its like (RFC 6839), as FastAPI takes them.
@@ -105,22 +113,11 @@ fn is_json(declared: &ContentType) -> bool {
                 .ends_with("+json"))
 }
 
-#[async_trait]
-impl<'r> FromData<'r> for Body {
-    type Error = Refusal;
-
-    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match Self::read(request, data).await {
-            Ok(body) => Outcome::Success(body),
-            Err(refusal) => Outcome::Error((Status::BadRequest, refusal)),
-        }
-    }
+/// A JSON object that notices a key which is given twice; serde's maps would silently keep the last value.
+struct Object {
+    fields: Map<String, Value>,
+    duplicate: Option<String>,
 }
-
-const DUPLICATE: &str = "duplicate key";
-
-/// A JSON object whose keys are all different; serde's maps would silently keep the last of two.
-struct Object(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -134,13 +131,13 @@ impl<'de> Deserialize<'de> for Object {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
-                let mut fields = Map::new();
+                let (mut fields, mut duplicate) = (Map::new(), None);
                 while let Some((name, value)) = access.next_entry::<String, Value>()? {
-                    if fields.insert(name, value).is_some() {
-                        return Err(A::Error::custom(DUPLICATE));
+                    if fields.insert(name.clone(), value).is_some() {
+                        duplicate = Some(name);
                     }
                 }
-                Ok(Object(fields))
+                Ok(Object { fields, duplicate })
             }
         }
 

@@ -8,13 +8,18 @@ use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::session::{ActiveSession, FieldError, Session, SessionId, Sessions};
+use super::end_lookup::EndLookup;
+use super::same_origin::SameOrigin;
+use super::sessions;
+use crate::client::Client;
+use crate::session::{
+    ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, Selection, Session,
+    SessionHandle, SessionId, Sessions, StoreError,
+};
 use crate::web::answers::refusal::Refusal;
-use crate::web::guards::end_lookup::EndLookup;
-use crate::web::guards::same_origin::SameOrigin;
-use crate::web::guards::sessions;
-use crate::web::observe::request_record::Trace;
-use crate::web::request::cookie::{Presented, SessionCookie};
+use crate::web::observe::audit::Audit;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::cookie::{CookieState, SessionCookie};
 
 /// The live session of this request: a request guard.
 ///
@@ -49,6 +54,8 @@ pub struct CurrentSession {
     id: SessionId,
     active: ActiveSession,
     sessions: Sessions,
+    user_agent: Option<String>,
+    audit: Audit,
     /// The session with what this request has written; `None` until it writes.
     written: Mutex<Option<Session>>,
 }
@@ -85,11 +92,11 @@ impl CurrentSession {
     }
 
     /// The present, by the clock that measures sessions.
-    pub(in crate::web) fn used_at(&self) -> SystemTime {
+    pub(crate) fn used_at(&self) -> SystemTime {
         self.active.expires_at - self.active.expires_in
     }
 
-    pub(in crate::web) fn idle_timeout(&self) -> Duration {
+    pub(crate) fn idle_timeout(&self) -> Duration {
         self.sessions.lifetimes().idle
     }
 
@@ -133,6 +140,59 @@ impl CurrentSession {
         Ok(())
     }
 
+    /// The user's live sessions, this one first, then the last used first. Slides none.
+    ///
+    /// # Errors
+    ///
+    /// There may be sessions.
+    pub async fn list(&self) -> Result<Listing<ListedSession>, StoreError> {
+        let mut listing = self.sessions.list(self.user(), Some(&self.id)).await?;
+        let own = self.handle();
+        // A stable sort: the others keep their order.
+        listing.sessions.sort_by_key(|listed| listed.handle != own);
+        Ok(listing)
+    }
+
+    /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted.
+    ///
+    /// This session ends last, and only if nothing has failed before: whoever is told that some may be alive can ask again.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have ended.
+    pub async fn end(&self, selection: Selection) -> Result<EndOutcome, StoreError> {
+        let own = self.handle();
+        let client = Client::new(self.audit.ip, self.user_agent.as_deref());
+        let first = if selection == Selection::All {
+            Selection::Others(own)
+        } else {
+            selection
+        };
+        let mut outcome = self
+            .sessions
+            .end_of_user(self.user(), first, EndReason::Ended, &client)
+            .await?;
+        if outcome.failure.is_some() || !selection.includes(own) {
+            self.note_end(first, &outcome);
+            return Ok(outcome);
+        }
+        // By its id: it ends even where its user's list has been lost (evicted from Redis, say).
+        let own_end = self.sessions.end(&self.id, &client).await;
+        outcome.ended.extend(own_end.iter().flatten().map(|_| own));
+        self.note_end(selection, &outcome);
+        own_end?;
+        Ok(outcome)
+    }
+
+    fn note_end(&self, selection: Selection, outcome: &EndOutcome) {
+        self.audit
+            .ended_own(self.user(), self.handle(), selection, &outcome.ended);
+    }
+
+    pub(crate) fn handle(&self) -> SessionHandle {
+        SessionHandle::from(&self.id)
+    }
+
     fn keep(&self, name: &str, text: Option<String>) {
         let mut written = self.written();
         let session = written.get_or_insert_with(|| self.session().clone());
@@ -154,11 +214,14 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         let resolved = request.local_cache_async(async {
-            let (id, active, sessions) = resolve(request, Look::Active).await?;
+            let (id, active, sessions) = resolve(request, Expiry::Slide).await?;
+            let user_agent = request.headers().get_one("User-Agent");
             Ok(CurrentSession {
                 id,
                 active,
                 sessions: sessions.clone(),
+                user_agent: user_agent.map(str::to_owned),
+                audit: Audit::of(request),
                 written: Mutex::default(),
             })
         });
@@ -166,42 +229,39 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
     }
 }
 
-/// Whether looking at a session counts as using it.
+/// What looking at a session does to its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Look {
-    Active,
-    Passive,
+pub(crate) enum Expiry {
+    Slide,
+    Keep,
 }
 
-pub(in crate::web) async fn resolve<'r>(
+pub(crate) async fn resolve<'r>(
     request: &'r Request<'_>,
-    look: Look,
+    expiry: Expiry,
 ) -> Result<(SessionId, ActiveSession, &'r Sessions), Refusal> {
-    let trace = Trace::of(request);
-    trace.set_session_asked();
+    let record = RequestRecord::of(request);
+    record.set_session_looked_up();
     SameOrigin::check(request)?;
-    let (Some(cookie), Some(sessions)) = (
-        request.rocket().state::<SessionCookie>(),
-        sessions::of(request),
-    ) else {
+    let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions::of(request)) else {
         // The sentinel below keeps such an application from launching.
         return Err(Refusal::without_stage());
     };
-    let id = match cookie.presented(request) {
-        Presented::Nothing | Presented::Empty => return Err(Refusal::NoSession),
-        Presented::Ambiguous => return Err(Refusal::AmbiguousCookie),
-        Presented::Malformed => return Err(Refusal::SessionEnded),
-        Presented::Id(id) => id,
+    let id = match cookie.state(request) {
+        CookieState::Absent | CookieState::Empty => return Err(Refusal::NoSession),
+        CookieState::Ambiguous => return Err(Refusal::AmbiguousCookie),
+        CookieState::Malformed => return Err(Refusal::SessionEnded),
+        CookieState::Id(id) => id,
     };
-    let found = match look {
-        Look::Active => sessions.resume(&id).await?,
-        Look::Passive => sessions.peek(&id).await?,
+    let found = match expiry {
+        Expiry::Slide => sessions.resume(&id).await?,
+        Expiry::Keep => sessions.peek(&id).await?,
     };
     let Some(active) = found else {
         EndLookup::look_up(request, sessions, &id).await;
         return Err(Refusal::SessionEnded);
     };
-    trace.set_guest(&active.session.user, &id);
+    record.set_user(&active.session.user, &id);
     Ok((id, active, sessions))
 }
 

@@ -8,23 +8,19 @@ use rocket::{Request, async_trait};
 
 use crate::clock::rfc3339;
 use crate::session::{EndedSession, SessionHandle, SessionId, Sessions};
-use crate::web::observe::request_record::Trace;
+use crate::web::observe::request_record::RequestRecord;
 
 /// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.
-pub(in crate::web) struct EndLookup(Option<(EndedSession, Duration)>);
+pub(crate) struct EndLookup(Option<(EndedSession, Duration)>);
 
 impl EndLookup {
     /// Looks it up, once a request, and puts it into the log: an operator ends sessions by another process.
-    pub(in crate::web) async fn look_up(
-        request: &Request<'_>,
-        sessions: &Sessions,
-        id: &SessionId,
-    ) {
+    pub(crate) async fn look_up(request: &Request<'_>, sessions: &Sessions, id: &SessionId) {
         let look = async {
             // The session is over, whether or not the store says why.
             let known = sessions.ended(id).await.ok().flatten();
-            if let Some((ending, _)) = &known {
-                log(request, id, ending);
+            if let Some((ended, _)) = &known {
+                log(request, id, ended);
             }
             Self(known)
         };
@@ -32,22 +28,22 @@ impl EndLookup {
     }
 
     /// Why it ended, and how long ago; `None` if nobody ended it, or it is forgotten.
-    pub(in crate::web) fn known(&self) -> Option<&(EndedSession, Duration)> {
+    pub(crate) fn known(&self) -> Option<&(EndedSession, Duration)> {
         self.0.as_ref()
     }
 }
 
-fn log(request: &Request<'_>, id: &SessionId, ending: &EndedSession) {
-    let trace = Trace::of(request);
-    if let Some(user) = &ending.user {
-        trace.set_guest(user, id);
+fn log(request: &Request<'_>, id: &SessionId, ended: &EndedSession) {
+    let record = RequestRecord::of(request);
+    if let Some(user) = &ended.user {
+        record.set_user(user, id);
     }
     tracing::info!(
-        request_id = %trace.id(),
-        user = ending.user,
+        request_id = %record.id,
+        user = ended.user,
         session = %SessionHandle::from(id).prefix(),
-        reason = ending.reason.as_str(),
-        ended_at = UNIX_EPOCH.checked_add(Duration::from_secs(ending.at)).map(rfc3339),
+        reason = ended.reason.as_str(),
+        ended_at = UNIX_EPOCH.checked_add(Duration::from_secs(ended.at)).map(rfc3339),
         ip = request.client_ip().map(tracing::field::display),
         "ended session presented"
     );

@@ -5,9 +5,9 @@ use std::time::Duration;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
+use super::current_session::{Expiry, resolve};
 use crate::session::{ActiveSession, Session, Sessions};
 use crate::web::answers::refusal::Refusal;
-use crate::web::guards::current_session::{Look, resolve};
 
 /// The session of this request, looked at without moving its end: a request guard.
 ///
@@ -50,7 +50,7 @@ impl<'r> FromRequest<'r> for &'r PassiveSession {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         let looked = request.local_cache_async(async {
-            let (_, active, _) = resolve(request, Look::Passive).await?;
+            let (_, active, _) = resolve(request, Expiry::Keep).await?;
             Ok(PassiveSession { active })
         });
         Refusal::outcome(request, looked.await)

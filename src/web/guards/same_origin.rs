@@ -1,13 +1,10 @@
 //! The defence against requests that another site makes a browser send (CSRF).
 
-use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
-use url::Url;
 
-use crate::config::PublicUrl;
 use crate::web::answers::refusal::Refusal;
-use crate::web::guards::host::{Hosts, Named, named};
+use crate::web::request::origin::{is_for_own_host, is_same_origin};
 
 /// Proof that no other site made the browser send this request: a request guard for unsafe methods.
 ///
@@ -24,62 +21,16 @@ use crate::web::guards::host::{Hosts, Named, named};
 #[derive(Clone, Copy, Debug)]
 pub struct SameOrigin(());
 
-/// Where the site is, managed by Rocket.
-pub(in crate::web) struct Site {
-    public_url: Option<PublicUrl>,
-    /// Of the connection.
-    scheme: &'static str,
-}
-
-impl Site {
-    pub(in crate::web) fn new(public_url: Option<PublicUrl>, tls: bool) -> Self {
-        let scheme = if tls { "https" } else { "http" };
-        Self { public_url, scheme }
-    }
-
-    /// Our origin; `None` where the request does not say which host it was sent to.
-    fn origin(&self, request: &Request<'_>) -> Option<String> {
-        if let Some(public_url) = &self.public_url {
-            return Some(public_url.origin().to_owned());
-        }
-        let Named::One(host) = named(request) else {
-            return None;
-        };
-        let url = Url::parse(&format!("{}://{host}", self.scheme)).ok()?;
-        Some(url.origin().ascii_serialization())
-    }
-}
-
 impl SameOrigin {
-    pub(in crate::web) fn check(request: &Request<'_>) -> Result<Self, Refusal> {
-        Hosts::check(request)?;
-        let safe = matches!(
-            request.method(),
-            Method::Get | Method::Head | Method::Options | Method::Trace
-        );
-        if safe || is_same_origin(request) {
+    pub(crate) fn check(request: &Request<'_>) -> Result<Self, Refusal> {
+        if !is_for_own_host(request) {
+            Err(Refusal::WrongHost)
+        } else if is_same_origin(request) {
             Ok(Self(()))
         } else {
             Err(Refusal::CrossSite)
         }
     }
-}
-
-fn is_same_origin(request: &Request<'_>) -> bool {
-    let headers = request.headers();
-    if headers.contains("Sec-Fetch-Site") {
-        return headers
-            .get("Sec-Fetch-Site")
-            .all(|site| matches!(site, "same-origin" | "none"));
-    }
-    if !headers.contains("Origin") {
-        return true;
-    }
-    let ours = request
-        .rocket()
-        .state::<Site>()
-        .and_then(|site| site.origin(request));
-    ours.is_some_and(|ours| headers.get("Origin").all(|origin| origin == ours))
 }
 
 #[async_trait]
@@ -89,7 +40,7 @@ impl<'r> FromRequest<'r> for SameOrigin {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         match Self::check(request) {
             Ok(proof) => Outcome::Success(proof),
-            Err(refusal) => refusal.stop(request),
+            Err(refusal) => refusal.reject(request),
         }
     }
 }

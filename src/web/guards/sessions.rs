@@ -17,13 +17,13 @@ impl<'r> FromRequest<'r> for &'r Sessions {
         match of(request) {
             Some(sessions) => Outcome::Success(sessions),
             // The sentinel below keeps such an application from launching.
-            None => Refusal::without_stage().stop(request),
+            None => Refusal::without_stage().reject(request),
         }
     }
 }
 
 /// The deadline is set at the first use.
-pub(in crate::web) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> {
+pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> {
     let sessions = request.rocket().state::<Sessions>()?;
     Some(request.local_cache(|| sessions.with_deadline()))
 }

@@ -1,68 +1,63 @@
-//! Who came, who went and who was refused: in the log, and counted.
+//! Sign-ins, sign-outs, ends and refusals: in the log, and counted.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rocket::request::{FromRequest, Outcome};
-use rocket::{Request, async_trait};
+use rocket::Request;
+use tracing::field;
 
-use crate::session::{EndReason, Selection, SessionHandle, SessionId, Started, StoreError};
+use super::request_record::RequestRecord;
+use crate::session::{EndReason, Selection, SessionHandle, SessionId, Started};
 use crate::user_name::UserName;
-use crate::web::answers::refusal::Refusal;
-use crate::web::guards::current_session::CurrentSession;
-use crate::web::observe::metrics::Metrics;
-use crate::web::observe::request_record::Trace;
 
-/// Where handlers report what they did: a request guard.
-pub(in crate::web) struct Audit<'r> {
-    trace: &'r Trace,
-    ip: Option<IpAddr>,
-    metrics: Option<&'r Metrics>,
+/// Where guards and handlers report what they did.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    record: Arc<RequestRecord>,
+    /// Of the guard's time: an application's fairing may have told Rocket another address after the record was made.
+    pub(crate) ip: Option<IpAddr>,
 }
 
-/// What one end of sessions was about.
-struct Ended<'a> {
+/// One end of a user's sessions.
+struct End<'a> {
     user: &'a str,
     sessions: &'a [SessionHandle],
     /// The session that asked for it.
     by: SessionHandle,
-    /// Which of the user's sessions, seen from that one.
     selection: &'static str,
     reason: EndReason,
 }
 
-impl<'r> Audit<'r> {
-    pub(in crate::web) fn of(request: &'r Request<'_>) -> Self {
+impl Audit {
+    pub(crate) fn of(request: &Request<'_>) -> Self {
         Self {
-            trace: Trace::of(request),
+            record: Arc::clone(RequestRecord::of(request)),
             ip: request.client_ip(),
-            metrics: request.rocket().state::<Arc<Metrics>>().map(|it| &**it),
         }
     }
 
-    /// `presented`: the session that the visitor came with.
-    pub(in crate::web) fn signed_in(
+    /// `replaced`: the session that the request came with.
+    pub(crate) fn signed_in(
         &self,
         user: &UserName,
         started: &Started,
-        presented: Option<&SessionId>,
+        replaced: Option<&SessionId>,
     ) {
         let user = user.as_str();
         let session = SessionHandle::from(&started.id);
-        self.trace.set_guest(user, &started.id);
-        if let Some(metrics) = self.metrics {
+        self.record.set_user(user, &started.id);
+        if let Some(metrics) = &self.record.metrics {
             metrics.signed_in();
         }
         tracing::info!(
-            request_id = %self.trace.id(),
+            request_id = %self.record.id,
             user,
             session = %session.prefix(),
-            ip = self.ip.map(tracing::field::display),
+            ip = self.ip.map(field::display),
             "signed in"
         );
-        if let (Some(user), Some(replaced)) = (&started.created.replaced, presented) {
-            self.ended(&Ended {
+        if let (Some(user), Some(replaced)) = (&started.created.replaced, replaced) {
+            self.ended(&End {
                 user,
                 sessions: &[SessionHandle::from(replaced)],
                 by: session,
@@ -70,7 +65,7 @@ impl<'r> Audit<'r> {
                 reason: EndReason::Replaced,
             });
         }
-        self.ended(&Ended {
+        self.ended(&End {
             user,
             sessions: &started.created.evicted,
             by: session,
@@ -79,31 +74,32 @@ impl<'r> Audit<'r> {
         });
     }
 
-    pub(in crate::web) fn signed_out(&self, user: &str, id: &SessionId) {
-        self.trace.set_guest(user, id);
-        if let Some(metrics) = self.metrics {
+    pub(crate) fn signed_out(&self, user: &str, id: &SessionId) {
+        self.record.set_user(user, id);
+        if let Some(metrics) = &self.record.metrics {
             metrics.signed_out();
         }
         tracing::info!(
-            request_id = %self.trace.id(),
+            request_id = %self.record.id,
             user,
             session = %SessionHandle::from(id).prefix(),
-            ip = self.ip.map(tracing::field::display),
+            ip = self.ip.map(field::display),
             "signed out"
         );
     }
 
-    /// A user ended some of his sessions.
-    pub(in crate::web) fn ended_own(
+    /// A user ended some of their sessions.
+    pub(crate) fn ended_own(
         &self,
-        current: &CurrentSession,
+        user: &str,
+        by: SessionHandle,
         selection: Selection,
         sessions: &[SessionHandle],
     ) {
-        self.ended(&Ended {
-            user: current.user(),
+        self.ended(&End {
+            user,
             sessions,
-            by: SessionHandle::from(current.id()),
+            by,
             selection: match selection {
                 Selection::One(_) => "one",
                 Selection::Others(_) => "others",
@@ -113,65 +109,39 @@ impl<'r> Audit<'r> {
         });
     }
 
-    fn ended(&self, ended: &Ended<'_>) {
-        if let Some(metrics) = self.metrics {
-            metrics.ended(ended.reason, ended.sessions.len());
+    fn ended(&self, end: &End<'_>) {
+        if let Some(metrics) = &self.record.metrics {
+            metrics.ended(end.reason, end.sessions.len());
         }
-        for session in ended.sessions {
+        for session in end.sessions {
             tracing::info!(
-                request_id = %self.trace.id(),
-                user = ended.user,
+                request_id = %self.record.id,
+                user = end.user,
                 session = %session.prefix(),
-                by = %ended.by.prefix(),
-                selection = ended.selection,
-                reason = ended.reason.as_str(),
-                ip = self.ip.map(tracing::field::display),
+                by = %end.by.prefix(),
+                selection = end.selection,
+                reason = end.reason.as_str(),
+                ip = self.ip.map(field::display),
                 "session ended"
             );
         }
     }
 
-    /// The store failed, and the answer is none of a [`Refusal`]'s.
-    pub(in crate::web) fn store_failed(&self, error: &StoreError) {
-        self.trace.set_problem(error.to_string().into());
-    }
-
-    /// A request is refused, whoever answers it; only its first refusal counts.
-    pub(in crate::web) fn refused(&self, refusal: &Refusal) {
-        if !self.trace.refuse() {
+    /// A request was refused. Only the first refusal counts: an answer may fail in turn.
+    ///
+    /// `suspicious`: only an attack or a broken client is refused so. `error` is for the operator.
+    pub(crate) fn refused(&self, reason: &'static str, suspicious: bool, error: Option<&Arc<str>>) {
+        if !self.record.set_refused() {
             return;
         }
-        if let Some(metrics) = self.metrics {
-            metrics.refused(refusal.reason());
+        if let Some(metrics) = &self.record.metrics {
+            metrics.refused(reason);
         }
-        match refusal {
-            Refusal::StoreDown(problem)
-            | Refusal::NotAllEnded { problem, .. }
-            | Refusal::Internal(problem) => {
-                self.trace.set_problem(Arc::clone(problem));
-            }
-            // What only an attack or a broken client does.
-            Refusal::CrossSite | Refusal::WrongHost | Refusal::AmbiguousCookie => tracing::warn!(
-                request_id = %self.trace.id(),
-                reason = refusal.reason(),
-                ip = self.ip.map(tracing::field::display),
-                "refused"
-            ),
-            Refusal::NoSession
-            | Refusal::SessionEnded
-            | Refusal::UnsupportedMediaType
-            | Refusal::TooLarge
-            | Refusal::Invalid(_)
-            | Refusal::NoSuchSession => {}
+        if let Some(error) = error {
+            self.record.set_error(Arc::clone(error));
         }
-    }
-}
-
-#[async_trait]
-impl<'r> FromRequest<'r> for Audit<'r> {
-    type Error = Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        Outcome::Success(Self::of(request))
+        if suspicious {
+            tracing::warn!(request_id = %self.record.id, reason, ip = self.ip.map(field::display), "refused");
+        }
     }
 }

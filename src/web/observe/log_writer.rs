@@ -23,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 ///
 /// Lines are written in the order in which they came, as many at once as there are.
 #[derive(Clone, Debug)]
-pub(in crate::web) struct LogWriter(Arc<Shared>);
+pub(crate) struct LogWriter(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -44,7 +44,7 @@ struct Buffer {
 
 impl LogWriter {
     /// Starts the thread. It ends with the process.
-    pub(in crate::web) fn to_stderr() -> io::Result<Self> {
+    pub(crate) fn to_stderr() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let writer = Arc::clone(&shared);
         // Not `io::Stderr`: its lock would be held while a reader is stuck, and a panic's message waits for it.
@@ -59,14 +59,14 @@ impl LogWriter {
     }
 
     /// Waits until everything is written, or so long.
-    pub(in crate::web) fn finish(&self, timeout: Duration) {
+    pub(crate) fn finish(&self, timeout: Duration) {
         let buffer = self.0.lock();
         let busy = |buffer: &mut Buffer| buffer.writing || !buffer.waiting.is_empty();
         drop(self.0.emptied.wait_timeout_while(buffer, timeout, busy));
     }
 
     /// How many lines the process' log has lost; none where it has no log of ours.
-    pub(in crate::web) fn dropped_lines() -> u64 {
+    pub(crate) fn dropped_lines() -> u64 {
         dispatcher::get_default(|log| {
             let writer = log.downcast_ref::<Self>();
             writer.map_or(0, |writer| writer.0.lock().dropped)

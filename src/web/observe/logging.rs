@@ -1,14 +1,11 @@
-//! The log: how it is started, and a line for each request.
+//! How the log is started.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rocket::fairing::{Fairing, Info, Kind};
-use rocket::{Data, Request, Response, async_trait};
 use tracing::field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -16,11 +13,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::config::LogFormat;
-use crate::session::SessionHandle;
 use crate::web::observe::log_writer::LogWriter;
-use crate::web::observe::metrics::Metrics;
-use crate::web::observe::request_id::RequestIds;
-use crate::web::observe::request_record::Trace;
 
 /// How long the end of the process waits for the last lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -136,80 +129,4 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
             (backtrace.status() == BacktraceStatus::Captured).then(|| field::display(&backtrace)),
         "panicked"
     );
-}
-
-/// Gives each answer its request's id, writes a line for it and counts it.
-///
-/// The line names the route and not the path: a path is the visitor's text, and might hold an id.
-pub(in crate::web) struct RequestLog;
-
-/// A line of the log at this level.
-macro_rules! write_line {
-    ($level:ident, $request:ident, $trace:ident, $status:ident) => {
-        tracing::$level!(
-            request_id = %$trace.id(),
-            method = $trace.method(),
-            route = route($request),
-            status = $status.code,
-            duration_us = u64::try_from($trace.elapsed().as_micros()).unwrap_or(u64::MAX),
-            ip = $request.client_ip().map(field::display),
-            user = $trace.guest().map(|guest| guest.user.as_str()),
-            session = $trace.guest().map(|guest| field::display(SessionHandle::from(&guest.id).prefix())),
-            problem = $trace.problem(),
-            "request"
-        )
-    };
-}
-
-impl RequestLog {
-    /// For the catcher: a request of which Rocket cannot make anything comes to it and to no fairing.
-    pub(in crate::web) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
-        let is_logged = request.rocket().state::<RequestIds>().is_some();
-        if is_logged {
-            conclude(request, response);
-        }
-    }
-}
-
-fn conclude(request: &Request<'_>, response: &mut Response<'_>) {
-    let (trace, status) = (Trace::of(request), response.status());
-    // An application may name its requests itself.
-    if !response.headers().contains("X-Request-Id") {
-        response.set_raw_header("X-Request-Id", trace.id().to_string());
-    }
-    if let Some(metrics) = request.rocket().state::<Arc<Metrics>>() {
-        metrics.answered(route(request), trace.method(), status.code, trace.elapsed());
-    }
-    match status.code {
-        // Supervisors and load balancers ask every few seconds.
-        200 if trace.is_own() && matches!(route(request), "/healthz" | "/readyz") => {
-            write_line!(debug, request, trace, status);
-        }
-        503 => write_line!(warn, request, trace, status),
-        500.. => write_line!(error, request, trace, status),
-        _ => write_line!(info, request, trace, status),
-    }
-}
-
-/// The template of the route that answered.
-fn route<'r>(request: &'r Request<'_>) -> &'r str {
-    request.route().map_or("-", |route| route.uri.path())
-}
-
-#[async_trait]
-impl Fairing for RequestLog {
-    fn info(&self) -> Info {
-        Info {
-            name: "Request log",
-            kind: Kind::Request | Kind::Response,
-        }
-    }
-
-    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        Trace::begin(request);
-    }
-
-    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        conclude(request, response);
-    }
 }

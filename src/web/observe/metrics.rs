@@ -10,14 +10,14 @@ use prometheus::{
 
 use crate::session::{EndReason, StoreStats};
 use crate::store::LATENCY_BUCKETS;
-use crate::web::answers::refusal::Refusal;
 use crate::web::observe::log_writer::LogWriter;
 
 /// The counters of one instance, managed by Rocket only where they are served.
 ///
 /// What can be known beforehand begins at 0: a counter that appears with its first event hides that event from
 /// Prometheus' `rate()`.
-pub(in crate::web) struct Metrics {
+#[derive(Debug)]
+pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
@@ -28,7 +28,8 @@ pub(in crate::web) struct Metrics {
 }
 
 impl Metrics {
-    pub(in crate::web) fn new() -> Result<Self, prometheus::Error> {
+    /// `refusals`: the names of all reasons to refuse a request.
+    pub(crate) fn new(refusals: &[&str]) -> Result<Self, prometheus::Error> {
         let metrics = Self {
             registry: Registry::new(),
             requests: IntCounterVec::new(
@@ -66,7 +67,7 @@ impl Metrics {
         for reason in EndReason::OF_THE_SERVER {
             metrics.ended.with_label_values(&[reason.as_str()]);
         }
-        for reason in Refusal::REASONS {
+        for reason in refusals {
             metrics.refusals.with_label_values(&[reason]);
         }
         let registry = &metrics.registry;
@@ -93,11 +94,11 @@ impl Metrics {
     }
 
     /// For whoever counts something of his own.
-    pub(in crate::web) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    pub(in crate::web) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
         self.requests
             .with_label_values(&[route, method, &status.to_string()])
             .inc();
@@ -106,27 +107,27 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    pub(in crate::web) fn signed_in(&self) {
+    pub(crate) fn signed_in(&self) {
         self.sign_ins.inc();
     }
 
-    pub(in crate::web) fn signed_out(&self) {
+    pub(crate) fn signed_out(&self) {
         self.sign_outs.inc();
         self.ended(EndReason::SignedOut, 1);
     }
 
-    pub(in crate::web) fn ended(&self, reason: EndReason, number: usize) {
+    pub(crate) fn ended(&self, reason: EndReason, number: usize) {
         self.ended
             .with_label_values(&[reason.as_str()])
             .inc_by(number.try_into().unwrap_or(u64::MAX));
     }
 
-    pub(in crate::web) fn refused(&self, reason: &str) {
+    pub(crate) fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
     /// All of it in the text format, with how the store is at this moment.
-    pub(in crate::web) fn text(&self, stats: &StoreStats) -> Result<String, prometheus::Error> {
+    pub(crate) fn text(&self, stats: &StoreStats) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
         families.extend(dropped_lines()?.collect());
         families.extend(registry_of(stats)?.gather());

@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// nor what the next one will be called.
 ///
 /// Always our own. A name that a visitor chose (`X-Request-Id`) could be a text of any length, and another request's.
-pub(in crate::web) struct RequestIds {
+pub(crate) struct RequestIds {
     key: RandomState,
     next: AtomicU64,
 }
 
 impl RequestIds {
-    pub(in crate::web) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             key: RandomState::new(),
             next: AtomicU64::new(0),
         }
     }
 
-    pub(in crate::web) fn next(&self) -> RequestId {
+    pub(crate) fn next(&self) -> RequestId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         RequestId(self.key.hash_one(number))
     }
@@ -31,7 +31,7 @@ impl RequestIds {
 
 /// The name of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::web) struct RequestId(u64);
+pub(crate) struct RequestId(u64);
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,120 +1,130 @@
-//! What is noted of one request while it is served, for its line in the log.
+//! The record of one request, for the log and the metrics.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rocket::Request;
 use rocket::http::Method;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Request, async_trait};
 
+use super::metrics::Metrics;
+use super::request_id::{RequestId, RequestIds};
 use crate::session::SessionId;
-use crate::web::observe::request_id::{RequestId, RequestIds};
 
-/// What is noted of one request; lives in its local cache.
-pub(in crate::web) struct Trace {
-    id: RequestId,
-    begun: Instant,
-    /// The method that the request came with: Rocket makes a GET of a HEAD for which there is no route.
+/// What is recorded of one request while it is served; lives in the request's local cache.
+#[derive(Debug)]
+pub(crate) struct RequestRecord {
+    pub(crate) id: RequestId,
+    pub(super) metrics: Option<Arc<Metrics>>,
+    started_at: Instant,
+    /// As the client sent it: Rocket makes a GET of a HEAD for which there is no route.
     ///
-    /// Only the fairings know it. They do not see a request of which Rocket cannot make anything.
+    /// Set by [`AccessLog`](super::access_log::AccessLog); Rocket shows no fairing a request that it cannot parse.
     method: OnceLock<Method>,
-    guest: OnceLock<Guest>,
-    problem: OnceLock<Arc<str>>,
+    user: OnceLock<SignedInUser>,
+    error: OnceLock<Arc<str>>,
     refused: AtomicBool,
-    /// Whether the answer is ours, and not the application's.
+    /// Whether the answer is Innkeeper's, and not the application's.
     own: AtomicBool,
-    /// Whether a guard has looked for the session.
-    session_asked: AtomicBool,
+    session_looked_up: AtomicBool,
 }
 
-/// Whose request it is. The handle, which has to be computed, is made only for a line that is written.
-pub(in crate::web) struct Guest {
-    pub(in crate::web) user: String,
-    pub(in crate::web) id: SessionId,
+/// Whose request it is. The session's handle is computed only for a line that is written.
+#[derive(Debug)]
+pub(crate) struct SignedInUser {
+    pub(crate) name: String,
+    pub(crate) id: SessionId,
 }
 
-impl Trace {
-    /// For the fairing that every request comes to first.
-    pub(in crate::web) fn begin(request: &Request<'_>) {
-        // It may be there already: an application's own fairing may have asked for a guard first.
-        Self::of(request).method.get_or_init(|| request.method());
-    }
-
-    pub(in crate::web) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
-        request.local_cache(|| Self::new(request))
+impl RequestRecord {
+    pub(crate) fn of<'r>(request: &'r Request<'_>) -> &'r Arc<Self> {
+        request.local_cache(|| Arc::new(Self::new(request)))
     }
 
     fn new(request: &Request<'_>) -> Self {
-        let ids = request.rocket().state::<RequestIds>();
+        let rocket = request.rocket();
+        let ids = rocket.state::<RequestIds>();
         Self {
             id: ids.map(RequestIds::next).unwrap_or_default(),
-            begun: Instant::now(),
+            metrics: rocket.state().cloned(),
+            started_at: Instant::now(),
             method: OnceLock::new(),
-            guest: OnceLock::new(),
-            problem: OnceLock::new(),
+            user: OnceLock::new(),
+            error: OnceLock::new(),
             refused: AtomicBool::new(false),
             own: AtomicBool::new(false),
-            session_asked: AtomicBool::new(false),
+            session_looked_up: AtomicBool::new(false),
         }
     }
 
-    pub(in crate::web) fn id(&self) -> RequestId {
-        self.id
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started_at.elapsed()
     }
 
-    pub(in crate::web) fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+    /// For the fairing that runs first.
+    pub(super) fn set_method(&self, method: Method) {
+        self.method.get_or_init(|| method);
     }
 
-    pub(in crate::web) fn is_by_fairings(&self) -> bool {
+    pub(crate) fn has_passed_fairings(&self) -> bool {
         self.method.get().is_some()
     }
 
-    /// The name of its method, if that is one that Rocket knows.
-    pub(in crate::web) fn method(&self) -> &'static str {
+    pub(super) fn method(&self) -> &'static str {
         let method = self.method.get();
         method.map_or("unknown", |method| method.as_str())
     }
 
-    pub(in crate::web) fn guest(&self) -> Option<&Guest> {
-        self.guest.get()
+    pub(crate) fn user(&self) -> Option<&SignedInUser> {
+        self.user.get()
     }
 
-    /// The first counts: a request has one.
-    pub(in crate::web) fn set_guest(&self, user: &str, id: &SessionId) {
-        self.guest.get_or_init(|| Guest {
-            user: user.to_owned(),
+    /// The first one stays.
+    pub(crate) fn set_user(&self, name: &str, id: &SessionId) {
+        self.user.get_or_init(|| SignedInUser {
+            name: name.to_owned(),
             id: *id,
         });
     }
 
-    pub(in crate::web) fn problem(&self) -> Option<&str> {
-        self.problem.get().map(|problem| &**problem)
+    pub(super) fn error(&self) -> Option<&str> {
+        self.error.get().map(|error| &**error)
     }
 
-    /// Why the request could not be served as it should, for the operator.
-    pub(in crate::web) fn set_problem(&self, problem: Arc<str>) {
-        self.problem.get_or_init(|| problem);
+    /// Why the request could not be served, for the operator. The first one stays.
+    pub(crate) fn set_error(&self, error: Arc<str>) {
+        self.error.get_or_init(|| error);
     }
 
-    pub(in crate::web) fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.own.load(Ordering::Relaxed)
     }
 
-    pub(in crate::web) fn set_own(&self) {
+    pub(crate) fn set_own(&self) {
         self.own.store(true, Ordering::Relaxed);
     }
 
-    pub(in crate::web) fn is_session_asked(&self) -> bool {
-        self.session_asked.load(Ordering::Relaxed)
+    pub(crate) fn is_session_looked_up(&self) -> bool {
+        self.session_looked_up.load(Ordering::Relaxed)
     }
 
-    pub(in crate::web) fn set_session_asked(&self) {
-        self.session_asked.store(true, Ordering::Relaxed);
+    pub(crate) fn set_session_looked_up(&self) {
+        self.session_looked_up.store(true, Ordering::Relaxed);
     }
 
-    /// Says whether this is the request's first refusal.
-    pub(in crate::web) fn refuse(&self) -> bool {
+    /// Returns whether this is the request's first refusal.
+    pub(super) fn set_refused(&self) -> bool {
         !self.refused.swap(true, Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl<'r> FromRequest<'r> for &'r RequestRecord {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
+        Outcome::Success(RequestRecord::of(request))
     }
 }

@@ -1,39 +1,50 @@
 //! Where a request comes from, as far as it tells.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
+use super::user_agent::describe;
 use crate::client::Client;
-use crate::web::request::user_agent::device;
 
-/// The most bytes that are kept of what a visitor says of himself: by default Redis keeps a hash compact only as long
-/// as none of its values has more.
-const MOST: usize = 64;
+/// The most bytes that are kept of a `User-Agent`: Redis keeps a hash compact as long as no value has more
+/// (`hash-max-listpack-value`).
+const MAX_USER_AGENT: usize = 64;
+
+impl Client {
+    pub(crate) fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        Self {
+            ip: ip.map(|ip| ip.to_string()),
+            user_agent: user_agent.map(shorten),
+        }
+    }
+
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        let user_agent = request.headers().get_one("User-Agent");
+        Self::new(request.client_ip(), user_agent)
+    }
+}
 
 #[async_trait]
 impl<'r> FromRequest<'r> for Client {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        Outcome::Success(Self {
-            ip: request.client_ip().map(|ip| ip.to_string()),
-            user_agent: request.headers().get_one("User-Agent").map(agent),
-        })
+        Outcome::Success(Self::of(request))
     }
 }
 
-/// The `User-Agent` itself, or where that is too long, as browsers' are, what it says; of what is not known the
-/// beginning.
-fn agent(header: &str) -> String {
+/// A `User-Agent` as it is. A browser's is too long: then what [`describe`] makes of it, or else its beginning.
+fn shorten(header: &str) -> String {
     let clean: String = header.chars().filter(|c| !c.is_control()).collect();
-    if clean.len() <= MOST {
+    if clean.len() <= MAX_USER_AGENT {
         return clean;
     }
-    device(Some(&clean)).unwrap_or_else(|| {
-        let fits = |(place, c): &(usize, char)| place + c.len_utf8() <= MOST;
-        let beginning = clean.char_indices().take_while(fits);
-        beginning.map(|(_, c)| c).collect()
+    describe(Some(&clean)).unwrap_or_else(|| {
+        let mut ends = (0..=MAX_USER_AGENT).rev();
+        let beginning = ends.find_map(|end| clean.get(..end));
+        beginning.unwrap_or_default().to_owned()
     })
 }

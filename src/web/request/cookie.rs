@@ -1,50 +1,42 @@
 //! The session cookie: how it is written, removed and read.
 
-use std::convert::Infallible;
-
+use rocket::Request;
 use rocket::http::{Cookie, SameSite};
-use rocket::request::{FromRequest, Outcome};
-use rocket::{Request, async_trait};
 
+use super::origin::PublicOrigin;
 use crate::session::SessionId;
 
-/// The policy of the session cookie, managed by Rocket.
-pub(in crate::web) struct SessionCookie {
-    /// Whether browsers reach the site by `https`.
-    pub(in crate::web) secure: bool,
+/// The session cookie: its name and its attributes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionCookie {
+    /// Whether browsers send it by `https` alone.
+    pub(crate) secure: bool,
 }
 
 /// What a request brought as its session cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Presented {
+pub(crate) enum CookieState {
     /// No such cookie.
-    Nothing,
+    Absent,
     /// The cookie, without a value.
     Empty,
-    /// A value that is no id of ours, and never was.
+    /// A value that is no session id.
     Malformed,
-    /// Several cookies of that name with different values: it cannot be told which one is meant.
+    /// Several cookies of that name with different values.
     Ambiguous,
-    /// An id, which may or may not be alive.
+    /// A session id, whether or not its session is alive.
     Id(SessionId),
 }
 
-impl Presented {
-    pub(in crate::web) fn of(request: &Request<'_>) -> Self {
-        let cookie = request.rocket().state::<SessionCookie>();
-        cookie.map_or(Self::Nothing, |cookie| cookie.presented(request))
+impl CookieState {
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        SessionCookie::of(request).map_or(Self::Absent, |cookie| cookie.state(request))
     }
 
-    /// Whether there is a cookie to remove.
-    pub(in crate::web) fn came(self) -> bool {
-        self != Self::Nothing
-    }
-
-    /// The id, where one came.
-    pub(in crate::web) fn id(self) -> Option<SessionId> {
+    pub(crate) fn id(self) -> Option<SessionId> {
         match self {
             Self::Id(id) => Some(id),
-            Self::Nothing | Self::Empty | Self::Malformed | Self::Ambiguous => None,
+            Self::Absent | Self::Empty | Self::Malformed | Self::Ambiguous => None,
         }
     }
 }
@@ -52,7 +44,15 @@ impl Presented {
 const SPACE: [char; 2] = [' ', '\t'];
 
 impl SessionCookie {
-    pub(in crate::web) fn name(&self) -> &'static str {
+    /// `None`: the application has not attached our stage.
+    pub(crate) fn of(request: &Request<'_>) -> Option<Self> {
+        let origin = request.rocket().state::<PublicOrigin>()?;
+        Some(Self {
+            secure: origin.secure,
+        })
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         if self.secure {
             "__Host-session_id"
         } else {
@@ -60,19 +60,19 @@ impl SessionCookie {
         }
     }
 
-    pub(in crate::web) fn carrying(&self, id: &SessionId) -> Cookie<'static> {
+    pub(crate) fn for_id(self, id: &SessionId) -> Cookie<'static> {
         self.build(id.to_string())
     }
 
     /// With all the attributes of the cookie itself: browsers ignore the removal of a `__Host-` cookie
     /// without `Secure` (RFC 6265bis, 5.7).
-    pub(in crate::web) fn removal(&self) -> Cookie<'static> {
+    pub(crate) fn removal(self) -> Cookie<'static> {
         let mut cookie = self.build(String::new());
         cookie.make_removal();
         cookie
     }
 
-    fn build(&self, value: String) -> Cookie<'static> {
+    fn build(self, value: String) -> Cookie<'static> {
         Cookie::build((self.name(), value))
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -86,7 +86,7 @@ impl SessionCookie {
     /// The jar keeps the last of several cookies, and it decodes names: `__Host%2Dsession_id` would pass for a
     /// cookie whose prefix the browser has enforced. For the same reason only the two characters that RFC 6265
     /// calls white space are skipped, and not Unicode's others.
-    pub(in crate::web) fn presented(&self, request: &Request<'_>) -> Presented {
+    pub(crate) fn state(self, request: &Request<'_>) -> CookieState {
         let mut values = request
             .headers()
             .get("Cookie")
@@ -101,19 +101,10 @@ impl SessionCookie {
             cookie.flatten().map(Cookie::value)
         });
         match first {
-            None => Presented::Nothing,
-            Some(first) if values.any(|other| other != first) => Presented::Ambiguous,
-            Some("") => Presented::Empty,
-            Some(text) => SessionId::parse(text).map_or(Presented::Malformed, Presented::Id),
+            None => CookieState::Absent,
+            Some(first) if values.any(|other| other != first) => CookieState::Ambiguous,
+            Some("") => CookieState::Empty,
+            Some(text) => SessionId::parse(text).map_or(CookieState::Malformed, CookieState::Id),
         }
-    }
-}
-
-#[async_trait]
-impl<'r> FromRequest<'r> for Presented {
-    type Error = Infallible;
-
-    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
-        Outcome::Success(Self::of(request))
     }
 }

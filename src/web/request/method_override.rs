@@ -5,28 +5,28 @@ use rocket::form::Form;
 use rocket::http::Method;
 use rocket::{Data, Request, async_trait};
 
-/// As much of a form as Rocket looks at.
-const LOOKED_AT: usize = "_method=delete".len();
+/// How much of a form Rocket itself looks at.
+const PEEK_BYTES: usize = "_method=delete".len();
 
 /// Takes back what Rocket does to a POST whose form begins with the field `_method`.
 ///
 /// Such a form could come from another site and would pass as a GET where only unsafe methods are checked.
 /// Rocket does it before any fairing runs, and only to a POST: a request whose method is the one that its form
 /// names was one. (Or it was sent with that method and that form, which no browser does.)
-pub(in crate::web) struct PostStaysPost;
+pub(crate) struct NoMethodOverride;
 
 #[async_trait]
-impl Fairing for PostStaysPost {
+impl Fairing for NoMethodOverride {
     fn info(&self) -> Info {
         Info {
-            name: "POST stays POST",
+            name: "No method override",
             kind: Kind::Request,
         }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let form = request.content_type().is_some_and(|kind| kind.is_form());
-        if form && named_method(data.peek(LOOKED_AT).await) == Some(request.method()) {
+        if form && named_method(data.peek(PEEK_BYTES).await) == Some(request.method()) {
             request.set_method(Method::Post);
         }
     }

@@ -1,7 +1,10 @@
 //! What a request says: reads, and never refuses.
 
-pub(in crate::web) mod client;
-pub(in crate::web) mod cookie;
-pub(in crate::web) mod method_override;
-pub(in crate::web) mod next;
-pub(in crate::web) mod user_agent;
+pub(crate) mod client;
+pub(crate) mod cookie;
+pub(crate) mod format;
+pub(crate) mod host;
+pub(crate) mod method_override;
+pub(crate) mod next;
+pub(crate) mod origin;
+pub(crate) mod user_agent;

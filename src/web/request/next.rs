@@ -1,11 +1,11 @@
-//! The page that a visitor wanted before he had to sign in.
+//! Where a browser goes on to after signing in.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rocket::form::{self, FromFormField, ValueField};
 
 /// A path of our own to go on to after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::web) struct Next(String);
+pub(crate) struct NextPath(String);
 
 /// The most bytes of a path, as a `Location` header writes it. It also travels in the query of the sign-in's address,
 /// where it may take three times as much, and many proxies refuse an answer with over 4 KiB of headers.
@@ -33,14 +33,14 @@ const NOT_IN_QUERY: &AsciiSet = &NOT_IN_URI
     .add(b'=')
     .add(b'?');
 
-impl Next {
+impl NextPath {
     /// Takes only what every browser reads as a path on this site; `None` for anything else.
     ///
     /// `//host` and `/\host` lead to another site, and so does a form that becomes one of them when somebody on
     /// the way decodes it or drops a tab or a line break, as browsers do.
     ///
     /// One of over [`MAX_BYTES`] is dropped too: the visitor then goes to his profile.
-    pub(in crate::web) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
         }
@@ -60,12 +60,12 @@ impl Next {
     }
 
     /// The path, for a `Location` header.
-    pub(in crate::web) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The path, as the value of a query field.
-    pub(in crate::web) fn in_query(&self) -> String {
+    pub(crate) fn in_query(&self) -> String {
         utf8_percent_encode(&self.0, NOT_IN_QUERY).to_string()
     }
 }
@@ -77,7 +77,7 @@ fn is_own_path(text: &str) -> bool {
 }
 
 #[rocket::async_trait]
-impl<'v> FromFormField<'v> for Next {
+impl<'v> FromFormField<'v> for NextPath {
     fn from_value(field: ValueField<'v>) -> form::Result<'v, Self> {
         Self::parse(field.value).ok_or_else(|| form::Error::validation("not a path of ours").into())
     }
@@ -85,7 +85,7 @@ impl<'v> FromFormField<'v> for Next {
 
 #[cfg(test)]
 mod tests {
-    use super::Next;
+    use super::NextPath;
 
     #[test]
     fn a_path_of_ours_is_followed() {
@@ -96,10 +96,15 @@ mod tests {
             "/a//b",
             "/caf%C3%A9",
         ] {
-            assert_eq!(Next::parse(path).as_ref().map(Next::as_str), Some(path));
+            assert_eq!(
+                NextPath::parse(path).as_ref().map(NextPath::as_str),
+                Some(path)
+            );
         }
         assert_eq!(
-            Next::parse("/caf\u{e9} 1").as_ref().map(Next::as_str),
+            NextPath::parse("/caf\u{e9} 1")
+                .as_ref()
+                .map(NextPath::as_str),
             Some("/caf%C3%A9%201")
         );
     }
@@ -124,25 +129,28 @@ mod tests {
             " //evil.example",
             "/%ff",
         ] {
-            assert_eq!(Next::parse(elsewhere), None, "{elsewhere:?}");
+            assert_eq!(NextPath::parse(elsewhere), None, "{elsewhere:?}");
         }
     }
 
     #[test]
     fn a_long_path_is_dropped() {
         let path = |length: usize| format!("/{}", "a".repeat(length - 1));
-        assert!(Next::parse(&path(1024)).is_some());
-        assert_eq!(Next::parse(&path(1025)), None);
+        assert!(NextPath::parse(&path(1024)).is_some());
+        assert_eq!(NextPath::parse(&path(1025)), None);
         let longer_when_encoded = format!("/{}", "\u{e9}".repeat(400));
-        assert_eq!(Next::parse(&longer_when_encoded), None);
+        assert_eq!(NextPath::parse(&longer_when_encoded), None);
     }
 
     #[test]
     fn a_path_in_a_query_comes_back_whole() {
-        let next = Next::parse("/orders?a=1&b=%26#c").unwrap();
+        let next = NextPath::parse("/orders?a=1&b=%26#c").unwrap();
         let query = format!("next={}&ended=1", next.in_query());
-        let back: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let back: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         assert_eq!(back[0].1, next.as_str());
-        assert_eq!(Next::parse("/profile/").unwrap().in_query(), "/profile/");
+        assert_eq!(
+            NextPath::parse("/profile/").unwrap().in_query(),
+            "/profile/"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What a `User-Agent` header says of the device, in words.
+//! What a `User-Agent` header says, in words.
 
 /// By what a browser's header is known, and what people call it; the first that fits, because most name others too.
 const BROWSERS: [(&str, &str); 19] = [
@@ -68,7 +68,7 @@ const UNKNOWN_SYSTEM: &str = "an unknown system";
 ///
 /// The header is the visitor's own text, and these words are read by others: by whoever's session he ended. So they are
 /// put together from the tables alone, and none of the header's own words gets through.
-pub(in crate::web) fn device(agent: Option<&str>) -> Option<String> {
+pub(crate) fn describe(agent: Option<&str>) -> Option<String> {
     let agent = agent?;
     let (name, version) = agent.split_once('/').unwrap_or((agent, ""));
     if matches!(name, "Mozilla" | "Opera") && !version.is_empty() {
@@ -87,7 +87,7 @@ fn find(table: &[(&str, &'static str)], agent: &str) -> Option<&'static str> {
     Some(*words)
 }
 
-/// Whether it is what [`device`] made of a browser's header.
+/// Whether it is what [`describe`] made of a browser's header.
 fn is_words(agent: &str) -> bool {
     let knows = |table: &[(&str, &str)], unknown, words| {
         words == unknown || table.iter().any(|(_, known)| *known == words)
@@ -99,7 +99,7 @@ fn is_words(agent: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::device;
+    use super::describe;
 
     #[test]
     fn what_was_told_is_told_again() {
@@ -108,9 +108,9 @@ mod tests {
             "Mozilla/5.0 (X11) Foo/1",
             "curl/8.5.0",
         ] {
-            let words = device(Some(agent));
+            let words = describe(Some(agent));
             assert!(words.is_some());
-            assert_eq!(device(words.as_deref()), words);
+            assert_eq!(describe(words.as_deref()), words);
         }
     }
 
@@ -131,14 +131,14 @@ mod tests {
             "  ",
             "",
         ] {
-            assert_eq!(device(Some(agent)), None, "{agent}");
+            assert_eq!(describe(Some(agent)), None, "{agent}");
         }
         let crafted = "Mozilla/5.0 (call +1-800) Chrome/1 on your account";
         assert_eq!(
-            device(Some(crafted)).as_deref(),
+            describe(Some(crafted)).as_deref(),
             Some("Chrome on an unknown system")
         );
-        assert_eq!(device(None), None);
+        assert_eq!(describe(None), None);
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
                 "Internet Explorer on Windows",
             ),
         ] {
-            assert_eq!(device(Some(agent)).as_deref(), Some(words));
+            assert_eq!(describe(Some(agent)).as_deref(), Some(words));
         }
     }
 }

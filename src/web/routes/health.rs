@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
-use crate::web::observe::audit::Audit;
 use crate::web::observe::readiness::Readiness;
+use crate::web::observe::request_record::RequestRecord;
 
 /// Has no details, because a client need not be signed in to read it.
 #[derive(Serialize, ToSchema)]
@@ -50,7 +50,7 @@ pub(crate) fn alive() -> Answer {
 pub(crate) async fn ready(
     sessions: &Sessions,
     readiness: &State<Readiness>,
-    audit: Audit<'_>,
+    record: &RequestRecord,
 ) -> Answer {
     if readiness.is_draining() {
         return answer(Status::ServiceUnavailable, "shutting down");
@@ -62,7 +62,7 @@ pub(crate) async fn ready(
         ),
         Ok(()) => answer(Status::Ok, "ready"),
         Err(error) => {
-            audit.store_failed(&error);
+            record.set_error(error.to_string().into());
             answer(
                 Status::ServiceUnavailable,
                 "the session store does not answer",

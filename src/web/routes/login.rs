@@ -2,34 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use rocket::data::{Data, FromData, Outcome};
 use rocket::form::FromForm;
 use rocket::http::Status;
 use rocket::response::{self, Responder, Response};
-use rocket::{Request, State, get, post};
+use rocket::{Request, async_trait, get, post};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::client::Client;
 use crate::session::Sessions;
 use crate::user_name::{NameError, UserName};
+use crate::web::answers::detail::{HTTPValidationError, ValidationError};
 use crate::web::answers::documented::{PublicResponses, Responses, SignInResponses, json_or_html};
-use crate::web::answers::negotiate::{SeeOther, answer};
-use crate::web::answers::page::HtmlPage;
-use crate::web::answers::refusal::{HTTPValidationError, Invalid, Refusal};
+use crate::web::answers::page::{HtmlPage, answer};
+use crate::web::answers::refusal::Refusal;
+use crate::web::answers::see_other::SeeOther;
 use crate::web::guards::body::Body;
 use crate::web::guards::current_session::CurrentSession;
 use crate::web::guards::end_lookup::EndLookup;
-use crate::web::guards::same_origin::SameOrigin;
-use crate::web::observe::audit::Audit;
-use crate::web::request::cookie::{Presented, SessionCookie};
-use crate::web::request::next::Next;
+use crate::web::guards::sign_in::SignIn;
+use crate::web::request::cookie::SessionCookie;
+use crate::web::request::next::NextPath;
 use crate::web::views::end_notice::EndNotice;
 
-/// What the form shows.
-#[derive(Serialize)]
-struct Form {
+/// What the page shows.
+#[derive(Debug, Serialize)]
+struct View {
     next: Option<String>,
     username: String,
     problem: Option<String>,
@@ -51,9 +51,9 @@ struct LoginRequest {
 
 /// The same from a form. A field may be given once.
 #[derive(ToSchema)]
-#[schema(examples(json!({ "username": "abdullah" })))]
+#[schema(as = LoginForm, examples(json!({ "username": "abdullah" })))]
 #[expect(dead_code, reason = "as above")]
-struct LoginForm {
+struct FormBody {
     #[schema(schema_with = user_name_schema)]
     username: String,
     /// Where to go on to; only a path of this site is followed.
@@ -91,13 +91,13 @@ pub(crate) struct LoggedIn {
 /// Where the form's address may say where to go on to, and why the visitor is here.
 #[derive(FromForm)]
 pub(crate) struct Query {
-    next: Option<Next>,
+    next: Option<NextPath>,
     ended: Option<String>,
 }
 
 /// The form, or what stands in its place.
 pub(crate) struct SignInPage {
-    next: Option<Next>,
+    next: Option<NextPath>,
     signed_in: bool,
     /// The session that the visitor still has a cookie for is over.
     stale_cookie: bool,
@@ -149,7 +149,7 @@ pub(crate) fn page(
 
 impl<'r> Responder<'r, 'static> for SignInPage {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let location = self.next.as_ref().map(Next::as_str);
+        let location = self.next.as_ref().map(NextPath::as_str);
         if self.signed_in {
             return Response::build()
                 .status(Status::SeeOther)
@@ -158,7 +158,7 @@ impl<'r> Responder<'r, 'static> for SignInPage {
         }
         let form = HtmlPage {
             template: "login",
-            view: Form {
+            view: View {
                 next: location.map(str::to_owned),
                 username: String::new(),
                 problem: None,
@@ -167,7 +167,7 @@ impl<'r> Responder<'r, 'static> for SignInPage {
         };
         let mut response = form.respond_to(request)?;
         if self.stale_cookie
-            && let Some(cookie) = request.rocket().state::<SessionCookie>()
+            && let Some(cookie) = SessionCookie::of(request)
         {
             response.adjoin_header(cookie.removal());
         }
@@ -177,37 +177,69 @@ impl<'r> Responder<'r, 'static> for SignInPage {
 
 const PROFILE: &str = "/profile/";
 
-/// The answer to a sign-in.
-#[derive(Responder)]
-pub(crate) enum Answer {
-    /// A new session.
-    SignedIn(SeeOther<LoggedIn>),
+/// What a form says.
+pub(crate) struct LoginForm {
+    user: UserName,
+    next: Option<NextPath>,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, Responder)]
+pub(crate) enum LoginError {
     /// The form again, with what is wrong.
-    Mistake(Box<Mistake>),
+    InvalidForm(Box<InvalidForm>),
     /// Something that the form cannot mend.
     Refused(Refusal),
 }
 
 /// The form as it comes back.
-pub(crate) struct Mistake {
-    form: Form,
-    invalid: Invalid,
+#[derive(Debug)]
+pub(crate) struct InvalidForm {
+    view: View,
+    error: ValidationError,
 }
 
-impl<'r> Responder<'r, 'static> for Box<Mistake> {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        Audit::of(request).refused(&Refusal::Invalid(self.invalid.clone()));
-        let (form, detail) = (&self.form, self.invalid.detail());
-        answer(request, Status::UnprocessableEntity, "login", form, &detail)
+impl From<Refusal> for LoginError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
-impl IntoResponses for Mistake {
+impl<'r> Responder<'r, 'static> for Box<InvalidForm> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let InvalidForm { view, error } = *self;
+        Refusal::Invalid(error.clone()).note(request);
+        let detail = HTTPValidationError { detail: [error] };
+        answer(request, Status::UnprocessableEntity, "login", view, &detail)
+    }
+}
+
+impl IntoResponses for InvalidForm {
     fn responses() -> Responses {
         json_or_html::<HTTPValidationError>(
             422,
             "The body does not say what it must; to a browser the form again.",
         )
+    }
+}
+
+#[async_trait]
+impl<'r> FromData<'r> for LoginForm {
+    type Error = LoginError;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        let body = Body::read(request, data).await;
+        let user = body.as_ref().map_err(Clone::clone).and_then(user_name);
+        let next = body.as_ref().ok().and_then(next);
+        match user {
+            Ok(user) => Outcome::Success(Self { user, next }),
+            Err(Refusal::Invalid(error)) => {
+                let form = InvalidForm::new(error, body.ok().as_ref(), next.as_ref());
+                let error = LoginError::InvalidForm(Box::new(form));
+                Outcome::Error((Status::UnprocessableEntity, error))
+            }
+            Err(refusal) => Outcome::Error((refusal.status(), refusal.into())),
+        }
     }
 }
 
@@ -219,55 +251,34 @@ impl IntoResponses for Mistake {
     path = "/login/",
     request_body(content(
         (LoginRequest = "application/json"),
-        (LoginForm = "application/x-www-form-urlencoded"),
+        (FormBody = "application/x-www-form-urlencoded"),
     )),
-    responses(SignInResponses, Mistake, SeeOther<LoggedIn>),
+    responses(SignInResponses, InvalidForm, SeeOther<LoggedIn>),
     security((), ("session" = []))
 )]
-#[post("/login", data = "<body>")]
+#[post("/login", data = "<form>")]
 pub(crate) async fn submit(
-    same_origin: Result<SameOrigin, Refusal>,
-    body: Result<Body, Refusal>,
-    presented: Presented,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
-) -> Answer {
-    if let Err(refusal) = same_origin {
-        return Answer::Refused(refusal);
-    }
-    let user = body.as_ref().map_err(Clone::clone).and_then(user_name);
-    let next = body.as_ref().ok().and_then(next);
-    let user = match user {
-        Ok(user) => user,
-        Err(Refusal::Invalid(invalid)) => {
-            return mistake(invalid, body.ok().as_ref(), next.as_ref());
-        }
-        Err(refusal) => return Answer::Refused(refusal),
-    };
-    if presented == Presented::Ambiguous {
-        return Answer::Refused(Refusal::AmbiguousCookie);
-    }
-    let presented = presented.id();
-    match sessions.start(&user, client, presented.as_ref()).await {
-        Ok(started) => {
-            audit.signed_in(&user, &started, presented.as_ref());
-            Answer::SignedIn(SeeOther {
-                location: next.as_ref().map_or(PROFILE, Next::as_str).to_owned(),
-                cookie: Some(cookie.carrying(&started.id)),
-                body: LoggedIn {
-                    message: "Logged in successfully",
-                    session_id: started.id.to_string(),
-                },
-            })
-        }
-        Err(error) => Answer::Refused(Refusal::from(error)),
-    }
+    sign_in: Result<SignIn<'_>, Refusal>,
+    form: Result<LoginForm, LoginError>,
+) -> Result<SeeOther<LoggedIn>, LoginError> {
+    let sign_in = sign_in?;
+    let LoginForm { user, next } = form?;
+    let id = sign_in.start(&user).await?;
+    Ok(SeeOther {
+        location: next.as_ref().map_or(PROFILE, NextPath::as_str).to_owned(),
+        removes_cookie: false,
+        body: LoggedIn {
+            message: "Logged in successfully",
+            session_id: id.to_string(),
+        },
+    })
 }
 
 fn user_name(body: &Body) -> Result<UserName, Refusal> {
-    let invalid = |kind, message: &str| Err(Refusal::Invalid(Invalid::new(kind, message)));
+    let invalid = |kind, message: &str| {
+        let error = ValidationError::new("username", kind, message);
+        Err(Refusal::Invalid(error))
+    };
     match body.get("username") {
         Some(Value::String(text)) => UserName::parse(text).or_else(|error| {
             let kind = match error {
@@ -284,23 +295,25 @@ fn user_name(body: &Body) -> Result<UserName, Refusal> {
     }
 }
 
-fn next(body: &Body) -> Option<Next> {
+fn next(body: &Body) -> Option<NextPath> {
     body.get("next")
         .and_then(Value::as_str)
-        .and_then(Next::parse)
+        .and_then(NextPath::parse)
 }
 
-fn mistake(invalid: Invalid, body: Option<&Body>, next: Option<&Next>) -> Answer {
-    let typed = body
-        .and_then(|body| body.get("username"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let form = Form {
-        next: next.map(|next| next.as_str().to_owned()),
-        // No page may hold them, and nobody sees them in a field.
-        username: typed.replace(char::is_control, "\u{fffd}"),
-        problem: Some(invalid.message.clone()),
-        ended: None,
-    };
-    Answer::Mistake(Box::new(Mistake { form, invalid }))
+impl InvalidForm {
+    fn new(error: ValidationError, body: Option<&Body>, next: Option<&NextPath>) -> Self {
+        let typed = body
+            .and_then(|body| body.get("username"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let view = View {
+            next: next.map(|next| next.as_str().to_owned()),
+            // No page may hold them, and nobody sees them in a field.
+            username: typed.replace(char::is_control, "\u{fffd}"),
+            problem: Some(error.message.clone()),
+            ended: None,
+        };
+        Self { view, error }
+    }
 }

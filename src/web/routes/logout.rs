@@ -1,19 +1,15 @@
 //! Signing out.
 
-use rocket::{State, get, post};
+use rocket::{get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::client::Client;
-use crate::session::Sessions;
 use crate::web::answers::documented::{PublicResponses, SignOutResponses};
-use crate::web::answers::negotiate::SeeOther;
 use crate::web::answers::page::HtmlPage;
 use crate::web::answers::refusal::Refusal;
+use crate::web::answers::see_other::SeeOther;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::guards::same_origin::SameOrigin;
-use crate::web::observe::audit::Audit;
-use crate::web::request::cookie::{Presented, SessionCookie};
+use crate::web::guards::sign_in::SignOut;
 use crate::web::views::countdown::Countdown;
 
 /// Who is about to sign out, if anybody.
@@ -82,28 +78,18 @@ pub(crate) struct LoggedOut {
 )]
 #[post("/logout")]
 pub(crate) async fn submit(
-    same_origin: Result<SameOrigin, Refusal>,
-    presented: Presented,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
+    sign_out: Result<SignOut<'_>, Refusal>,
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
-    same_origin?;
-    if presented == Presented::Ambiguous {
-        return Err(Refusal::AmbiguousCookie);
-    }
-    if let Some(id) = presented.id()
-        && let Some(user) = sessions.end(&id, &client).await?
-    {
-        audit.signed_out(&user, &id);
-    }
-    let came = presented.came();
+    let had_cookie = sign_out?.end().await?;
     Ok(SeeOther {
-        // Rocket drops a whole `Cookie` header for one byte that is not UTF-8 (another application's cookie, say): then
-        // there is a session, and a page that confirms its end would be a lie.
-        location: if came { "/logout/" } else { WITHOUT_COOKIE }.to_owned(),
-        cookie: came.then(|| cookie.removal()),
+        // A page that confirms the end of a session would be a lie, see [`SignOut::end`].
+        location: if had_cookie {
+            "/logout/"
+        } else {
+            WITHOUT_COOKIE
+        }
+        .to_owned(),
+        removes_cookie: false,
         body: LoggedOut {
             message: "Logged out successfully",
         },

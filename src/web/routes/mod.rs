@@ -13,8 +13,9 @@ mod static_files;
 use rocket::route::{Handler, Outcome};
 use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 
-use crate::web::guards::host::Hosts;
-use crate::web::observe::request_record::Trace;
+use crate::web::answers::refusal::Refusal;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::origin::is_for_own_host;
 
 /// Added to the ranks that Rocket gives our routes: so they keep their order and come after the application's routes, whose
 /// ranks are negative, and after its files: a `FileServer` has rank 10.
@@ -82,13 +83,13 @@ struct Own(Box<dyn Handler>);
 #[async_trait]
 impl Handler for Own {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
-        if let Err(refusal) = Hosts::check(request) {
-            return Outcome::from(request, refusal);
+        if !is_for_own_host(request) {
+            return Outcome::from(request, Refusal::WrongHost);
         }
         let outcome = self.0.handle(request, data).await;
         // A handler that failed or forwarded has not answered: somebody else does.
         if outcome.is_success() {
-            Trace::of(request).set_own();
+            RequestRecord::of(request).set_own();
         }
         outcome
     }

@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use crate::session::Session;
 use crate::web::answers::documented::ReadResponses;
-use crate::web::answers::negotiate::{Format, Page};
+use crate::web::answers::page::Page;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::current_session::CurrentSession;
+use crate::web::request::format::Format;
 use crate::web::views::countdown::Countdown;
 use crate::web::views::timestamp::{Timestamp, in_words};
 

@@ -9,12 +9,11 @@ use utoipa::ToSchema;
 
 use crate::session::Sessions;
 use crate::web::answers::documented::ReadResponses;
-use crate::web::answers::negotiate::Format;
 use crate::web::answers::refusal::Refusal;
 use crate::web::guards::end_lookup::EndLookup;
 use crate::web::guards::passive_session::PassiveSession;
-use crate::web::observe::audit::Audit;
 use crate::web::request::cookie::SessionCookie;
+use crate::web::request::format::Format;
 use crate::web::views::end_notice::EndNotice;
 
 /// The JSON answer, for programs and for the pages' script.
@@ -113,14 +112,14 @@ impl<'r> Responder<'r, 'static> for TimeLeftError {
             Self::Ended(_) => return Refusal::SessionEnded.respond_to(request),
             Self::Refused(refusal) => return refusal.respond_to(request),
         };
-        Audit::of(request).refused(&Refusal::SessionEnded);
+        Refusal::SessionEnded.note(request);
         let body = Json(EndedBody {
             detail: "Session expired",
             reason,
         });
         let mut response = (Status::NotFound, (ContentType::JSON, body)).respond_to(request)?;
         response.set_raw_header("Vary", "Accept");
-        if let Some(cookie) = request.rocket().state::<SessionCookie>() {
+        if let Some(cookie) = SessionCookie::of(request) {
             response.adjoin_header(cookie.removal());
         }
         Ok(response)

@@ -2,22 +2,20 @@
 
 use std::time::SystemTime;
 
-use rocket::{State, delete, get, post};
+use rocket::{delete, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::client::Client;
 use crate::clock::rfc3339;
-use crate::session::{
-    EndOutcome, EndReason, ListedSession, Listing, Selection, SessionHandle, Sessions, StoreError,
-};
+use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandle};
 use crate::web::answers::documented::{EndOneResponses, EndResponses, ReadResponses};
-use crate::web::answers::negotiate::{Format, Page, SeeOther};
+use crate::web::answers::page::Page;
 use crate::web::answers::refusal::Refusal;
+use crate::web::answers::see_other::SeeOther;
 use crate::web::guards::current_session::CurrentSession;
-use crate::web::observe::audit::Audit;
-use crate::web::request::cookie::SessionCookie;
-use crate::web::request::user_agent::device;
+use crate::web::request::format::Format;
+use crate::web::request::user_agent::describe;
 use crate::web::views::countdown::Countdown;
 use crate::web::views::timestamp::{Timestamp, ago};
 
@@ -91,16 +89,13 @@ struct Row {
 pub(crate) async fn page(
     current: Result<&CurrentSession, Refusal>,
     format: Format,
-    sessions: &Sessions,
 ) -> Result<Page<View, SessionList>, Refusal> {
     let current = current?;
-    let own = SessionHandle::from(current.id());
+    let own = current.handle();
     let Listing {
-        sessions: mut listed,
+        sessions: listed,
         complete,
-    } = sessions.list(current.user(), Some(current.id())).await?;
-    // Stable: behind the current one the order by last activity stays.
-    listed.sort_by_key(|listed| listed.handle != own);
+    } = current.list().await?;
     let now = current.used_at();
     Ok(Page::new(
         format,
@@ -149,7 +144,7 @@ impl Row {
 }
 
 fn device_of(client: &Client) -> String {
-    device(client.user_agent.as_deref()).unwrap_or_else(|| "Unknown device".to_owned())
+    describe(client.user_agent.as_deref()).unwrap_or_else(|| "Unknown device".to_owned())
 }
 
 /// What a program reads after ending one session.
@@ -167,17 +162,26 @@ pub(crate) struct EndedSeveral {
     ended: usize,
 }
 
-/// Those that answered are over, and told; the others may be alive.
-fn refuse_if_any_may_live(ended: usize, failure: Option<StoreError>) -> Result<(), Refusal> {
-    failure.map_or(Ok(()), |failure| {
-        Err(Refusal::NotAllEnded {
-            ended,
-            problem: failure.to_string().into(),
-        })
+type Several = Result<SeeOther<EndedSeveral>, Refusal>;
+
+async fn end_several(
+    current: &CurrentSession,
+    selection: Selection,
+    message: &'static str,
+) -> Several {
+    let EndOutcome { ended, failure } = current.end(selection).await?;
+    let ended = ended.len();
+    if let Some(failure) = failure {
+        let error = failure.to_string().into();
+        return Err(Refusal::NotAllEnded { ended, error });
+    }
+    let own = selection == Selection::All;
+    Ok(SeeOther {
+        location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
+        removes_cookie: own,
+        body: EndedSeveral { message, ended },
     })
 }
-
-type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 
 /// Ends one of the user's sessions, at once.
 #[utoipa::path(
@@ -191,39 +195,21 @@ type Several = Result<SeeOther<EndedSeveral>, Refusal>;
 pub(crate) async fn end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // Unknown, another user's and malformed are one answer, so that none tells anything.
     let handle = SessionHandle::parse(handle).ok_or(Refusal::NoSuchSession)?;
-    let own = handle == SessionHandle::from(current.id());
-    let EndOutcome { mut ended, failure } = sessions
-        .end_of_user(
-            current.user(),
-            Selection::One(handle),
-            EndReason::Ended,
-            &client,
-        )
-        .await?;
+    let own = handle == current.handle();
+    let EndOutcome { ended, failure } = current.end(Selection::One(handle)).await?;
     if let Some(failure) = failure {
         return Err(failure.into());
     }
-    if own {
-        let unlisted = sessions.end(current.id(), &client).await;
-        ended.extend(unlisted.iter().flatten().map(|_| handle));
-        audit.ended_own(current, Selection::One(handle), &ended);
-        unlisted?;
-    } else if ended.is_empty() {
+    if ended.is_empty() && !own {
         return Err(Refusal::NoSuchSession);
-    } else {
-        audit.ended_own(current, Selection::One(handle), &ended);
     }
     Ok(SeeOther {
         location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
-        cookie: own.then(|| cookie.removal()),
+        removes_cookie: own,
         body: EndedOne {
             message: "Session ended",
         },
@@ -238,27 +224,10 @@ pub(crate) async fn end_one(
     security(("session" = []))
 )]
 #[delete("/sessions/others")]
-pub(crate) async fn end_others(
-    current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    sessions: &Sessions,
-    audit: Audit<'_>,
-) -> Several {
+pub(crate) async fn end_others(current: Result<&CurrentSession, Refusal>) -> Several {
     let current = current?;
-    let others = Selection::Others(SessionHandle::from(current.id()));
-    let EndOutcome { ended, failure } = sessions
-        .end_of_user(current.user(), others, EndReason::Ended, &client)
-        .await?;
-    audit.ended_own(current, others, &ended);
-    refuse_if_any_may_live(ended.len(), failure)?;
-    Ok(SeeOther {
-        location: "/sessions/".to_owned(),
-        cookie: None,
-        body: EndedSeveral {
-            message: "Other sessions ended",
-            ended: ended.len(),
-        },
-    })
+    let others = Selection::Others(current.handle());
+    end_several(current, others, "Other sessions ended").await
 }
 
 /// Ends all sessions of the user, this one too.
@@ -269,37 +238,8 @@ pub(crate) async fn end_others(
     security(("session" = []))
 )]
 #[delete("/sessions")]
-pub(crate) async fn end_all(
-    current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
-) -> Several {
-    let current = current?;
-    let own = SessionHandle::from(current.id());
-    let others = Selection::Others(own);
-    let EndOutcome { mut ended, failure } = sessions
-        .end_of_user(current.user(), others, EndReason::Ended, &client)
-        .await?;
-    if failure.is_some() {
-        audit.ended_own(current, others, &ended);
-        refuse_if_any_may_live(ended.len(), failure)?;
-    }
-    // Last: whoever is told that some may be alive can ask again. And by its id: it ends even where the list has been
-    // lost (evicted from Redis, say).
-    let own_end = sessions.end(current.id(), &client).await;
-    ended.extend(own_end.iter().flatten().map(|_| own));
-    audit.ended_own(current, Selection::All, &ended);
-    own_end?;
-    Ok(SeeOther {
-        location: "/logout/".to_owned(),
-        cookie: Some(cookie.removal()),
-        body: EndedSeveral {
-            message: "All sessions ended",
-            ended: ended.len(),
-        },
-    })
+pub(crate) async fn end_all(current: Result<&CurrentSession, Refusal>) -> Several {
+    end_several(current?, Selection::All, "All sessions ended").await
 }
 
 /// Ends one of the user's sessions, for a form: it cannot send DELETE.
@@ -314,12 +254,8 @@ pub(crate) async fn end_all(
 pub(crate) async fn submit_end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
-    end_one(handle, current, client, cookie, sessions, audit).await
+    end_one(handle, current).await
 }
 
 /// Ends the user's other sessions, for a form.
@@ -330,13 +266,8 @@ pub(crate) async fn submit_end_one(
     security(("session" = []))
 )]
 #[post("/sessions/others/end")]
-pub(crate) async fn submit_end_others(
-    current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    sessions: &Sessions,
-    audit: Audit<'_>,
-) -> Several {
-    end_others(current, client, sessions, audit).await
+pub(crate) async fn submit_end_others(current: Result<&CurrentSession, Refusal>) -> Several {
+    end_others(current).await
 }
 
 /// Ends all sessions of the user, for a form.
@@ -347,12 +278,6 @@ pub(crate) async fn submit_end_others(
     security(("session" = []))
 )]
 #[post("/sessions/end")]
-pub(crate) async fn submit_end_all(
-    current: Result<&CurrentSession, Refusal>,
-    client: Client,
-    cookie: &State<SessionCookie>,
-    sessions: &Sessions,
-    audit: Audit<'_>,
-) -> Several {
-    end_all(current, client, cookie, sessions, audit).await
+pub(crate) async fn submit_end_all(current: Result<&CurrentSession, Refusal>) -> Several {
+    end_all(current).await
 }

@@ -12,14 +12,14 @@ use crate::config::{Config, PublicUrl};
 use crate::session::Sessions;
 use crate::store::{self, InstrumentedStore};
 use crate::web::answers::catcher;
-use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
-use crate::web::guards::host::Hosts;
-use crate::web::guards::same_origin::Site;
-use crate::web::observe::logging::RequestLog;
+use crate::web::answers::headers::SecurityHeaders;
+use crate::web::observe::access_log::AccessLog;
 use crate::web::observe::readiness::Readiness;
 use crate::web::observe::request_id::RequestIds;
 use crate::web::request::cookie::SessionCookie;
-use crate::web::request::method_override::PostStaysPost;
+use crate::web::request::host::Hosts;
+use crate::web::request::method_override::NoMethodOverride;
+use crate::web::request::origin::PublicOrigin;
 use crate::web::routes;
 use crate::web::routes::docs::Document;
 use crate::web::stage::announcement::announcement;
@@ -68,10 +68,11 @@ impl Assembly {
         } = self;
         let public_url = config.public_url.as_ref();
         let tls = has_tls(rocket.figment());
-        let cookie = SessionCookie {
-            secure: public_url.map_or(tls, PublicUrl::is_secure),
-        };
         let hosts = allowed_hosts(rocket.figment(), public_url);
+        let origin = PublicOrigin::new(public_url, tls, hosts);
+        let cookie = SessionCookie {
+            secure: origin.secure,
+        };
         let document = openapi::describe(cookie.name(), public_url, hosts);
         let readiness = Readiness::default();
         let shutdown = GracefulShutdown::new(readiness.clone());
@@ -82,20 +83,15 @@ impl Assembly {
         let rocket = rocket
             .manage(sessions)
             .manage(RequestIds::new())
-            .manage(cookie)
+            .manage(origin)
             .manage(Document::new(&document))
-            .manage(HeaderPolicy {
-                hsts: public_url.is_some_and(PublicUrl::is_secure),
-            })
-            .manage(hosts)
             .manage(readiness)
             .manage(shutdown.clone())
-            .attach(PostStaysPost)
+            .attach(NoMethodOverride)
             .attach(SecurityHeaders)
-            .attach(RequestLog)
+            .attach(AccessLog)
             .attach(shutdown)
-            .attach(announcement(&config))
-            .manage(Site::new(config.public_url, tls));
+            .attach(announcement(&config));
         // In a fairing, which runs after those that are attached by now: they may register catchers of their own.
         routes::mount(rocket).attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
             catcher::register(rocket)
@@ -106,7 +102,7 @@ impl Assembly {
 /// An address that Rocket cannot read is Rocket's to report.
 fn allowed_hosts(figment: &Figment, public_url: Option<&PublicUrl>) -> Hosts {
     match (public_url, figment.extract_inner("address")) {
-        (None, Ok(address)) => Hosts::of(address),
+        (None, Ok(address)) => Hosts::reached_at(address),
         _ => Hosts::Any,
     }
 }

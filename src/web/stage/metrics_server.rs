@@ -14,11 +14,13 @@ use tokio::sync::oneshot;
 use crate::config::MetricsAddress;
 use crate::session::Sessions;
 use crate::web::answers::catcher;
-use crate::web::answers::headers::{HeaderPolicy, SecurityHeaders};
-use crate::web::guards::host::Hosts;
+use crate::web::answers::headers::SecurityHeaders;
+use crate::web::answers::refusal::Refusal;
 use crate::web::observe::metrics::Metrics;
 use crate::web::observe::readiness::Readiness;
-use crate::web::request::method_override::PostStaysPost;
+use crate::web::request::host::Hosts;
+use crate::web::request::method_override::NoMethodOverride;
+use crate::web::request::origin::PublicOrigin;
 use crate::web::routes;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
@@ -39,7 +41,7 @@ impl MetricsServer {
             .map_err(|error| format!("{source}: {address} cannot be had ({error})"))?;
         Ok(Self {
             reserved: Mutex::new(Some(reserved)),
-            metrics: Arc::new(Metrics::new().map_err(|error| error.to_string())?),
+            metrics: Arc::new(Metrics::new(&Refusal::REASONS).map_err(|error| error.to_string())?),
             shutdown: OnceLock::new(),
         })
     }
@@ -69,10 +71,13 @@ impl MetricsServer {
         let (up, served) = oneshot::channel();
         let mut second = rocket::custom(config)
             .manage(Arc::clone(&self.metrics))
-            .manage(HeaderPolicy { hsts: false })
-            .manage(Hosts::of(address.ip()))
+            .manage(PublicOrigin::new(
+                None,
+                false,
+                Hosts::reached_at(address.ip()),
+            ))
             .attach(Shield::new())
-            .attach(PostStaysPost)
+            .attach(NoMethodOverride)
             .attach(SecurityHeaders)
             .attach(AdHoc::on_liftoff("Metrics are served", |_| {
                 Box::pin(async move {

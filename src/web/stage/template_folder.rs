@@ -11,7 +11,7 @@ use rocket::{Build, Rocket};
 use rocket_dyn_templates::Template;
 use rocket_dyn_templates::tera::{self, Tera};
 
-use crate::web::answers::page;
+use crate::web::answers::templates;
 
 const KEY: &str = "template_dir";
 
@@ -35,7 +35,7 @@ pub(crate) fn for_program(figment: Figment) -> Result<(Figment, NamedFiles), Str
             let folder = folder.relative();
             check(&folder, &folder, |tera, files| {
                 add(tera, files)?;
-                page::add(tera)
+                templates::add(tera)
             })
             .map_err(|problem| format!("`{KEY}`: {problem}"))?;
             Ok((figment, NamedFiles::new()))
@@ -44,7 +44,7 @@ pub(crate) fn for_program(figment: Figment) -> Result<(Figment, NamedFiles), Str
             let ours = Path::new(OURS);
             let replaced = if ours.is_dir() {
                 check(Path::new(DEFAULT), ours, |tera, files| {
-                    page::add(tera)?;
+                    templates::add(tera)?;
                     add(tera, files)
                 })?
             } else {
@@ -79,7 +79,7 @@ fn without_folder(figment: Figment) -> Figment {
 /// The template fairing, which knows our pages and those that replace them.
 pub(crate) fn engine(replaced: NamedFiles) -> impl Fairing {
     Template::try_custom(move |engines| {
-        page::templates(engines)?;
+        templates::templates(engines)?;
         add(&mut engines.tera, &replaced).map_err(Into::into)
     })
 }

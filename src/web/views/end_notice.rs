@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::session::{EndReason, EndedSession, Lifetimes};
 use crate::web::guards::end_lookup::EndLookup;
-use crate::web::request::user_agent::device;
+use crate::web::request::user_agent::describe;
 use crate::web::views::timestamp::{ago, in_words};
 
 /// Why the session that a request presented has ended.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct EndNotice {
     /// A sentence.
     pub(crate) text: String,
@@ -43,7 +43,7 @@ fn rule(lifetimes: Lifetimes) -> String {
 }
 
 fn sentence(ended: &EndedSession, since: Duration) -> String {
-    let device = device(ended.user_agent.as_deref());
+    let device = describe(ended.user_agent.as_deref());
     let device = device.as_deref().unwrap_or("an unknown device");
     let when = ago(since);
     match ended.reason {

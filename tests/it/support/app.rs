@@ -130,7 +130,7 @@ impl TestClient {
     }
 
     pub(crate) async fn submit_login_form(&mut self, user: &str) -> Answer {
-        let body = form_urlencoded::Serializer::new(String::new())
+        let body = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("username", user)
             .finish();
         self.post("/login/", FORM, &body).await

@@ -133,7 +133,7 @@ fn pretty(value: &Value) -> String {
 
 fn form_encoded(value: &Value) -> String {
     let fields = entries(value, "").map(|(name, value)| (name, text(value, "").to_owned()));
-    form_urlencoded::Serializer::new(String::new())
+    url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish()
 }

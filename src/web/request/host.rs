@@ -1,4 +1,4 @@
-//! Which hosts are ours.
+//! The host that a request is meant for.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -6,14 +6,13 @@ use std::net::IpAddr;
 use rocket::Request;
 
 use crate::config::is_loopback;
-use crate::web::answers::refusal::Refusal;
 
-/// Which hosts a request may be meant for, managed by Rocket.
+/// Which hosts a request may be meant for.
 ///
-/// A page of a name whose owner lets it resolve to 127.0.0.1 reads and sends what it likes here (DNS rebinding): to the
-/// browser, and by every header that it sends, page and server are one site. But its name is in `Host`.
+/// Against DNS rebinding: a page under a name that resolves to 127.0.0.1 is of one site with this server, to the browser
+/// and by every header that it sends. But its name is in `Host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Hosts {
+pub(crate) enum Hosts {
     Any,
     /// `localhost` and names below it, which nobody can own (RFC 6761, 6.3), 127.0.0.0/8 and `[::1]`.
     Loopback,
@@ -21,7 +20,7 @@ pub(in crate::web) enum Hosts {
 
 impl Hosts {
     /// For a server that listens on this address and is known by no other name.
-    pub(in crate::web) fn of(address: IpAddr) -> Self {
+    pub(crate) fn reached_at(address: IpAddr) -> Self {
         if address.is_loopback() {
             Self::Loopback
         } else {
@@ -30,32 +29,26 @@ impl Hosts {
     }
 
     /// A request without `Host` is no browser's, and passes.
-    pub(in crate::web) fn check(request: &Request<'_>) -> Result<(), Refusal> {
-        if request.rocket().state::<Self>() != Some(&Self::Loopback) {
-            return Ok(());
-        }
+    pub(crate) fn include(self, request: &Request<'_>) -> bool {
         let is_ours = |host: &str| is_loopback(&without_port(host).to_ascii_lowercase());
-        let refused = match named(request) {
-            Named::Nothing => false,
-            Named::One(host) => !is_ours(&host),
-            Named::Several => true,
-        };
-        if refused {
-            return Err(Refusal::WrongHost);
-        }
-        Ok(())
+        self == Self::Any
+            || match named(request) {
+                Named::Nothing => true,
+                Named::One(host) => is_ours(&host),
+                Named::Several => false,
+            }
     }
 }
 
 /// What a request says of the host that it is meant for.
-pub(in crate::web) enum Named<'r> {
+pub(crate) enum Named<'r> {
     Nothing,
     One(Cow<'r, str>),
     Several,
 }
 
 /// In HTTP/2 it stands in no header, but in `:authority`, which Rocket keeps apart.
-pub(in crate::web) fn named<'r>(request: &'r Request<'_>) -> Named<'r> {
+pub(crate) fn named<'r>(request: &'r Request<'_>) -> Named<'r> {
     let mut headers = request.headers().get("Host");
     match (headers.next(), headers.next()) {
         (Some(host), None) => Named::One(host.into()),

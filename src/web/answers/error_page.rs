@@ -1,0 +1,90 @@
+//! The pages of errors.
+
+use std::io::Cursor;
+
+use rocket::http::{ContentType, Status};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What an error's page says. Written for the visitor: the operator has the log.
+#[derive(Serialize)]
+pub(crate) struct ErrorPage {
+    code: u16,
+    title: &'static str,
+    message: String,
+    /// After how many seconds the page asks again where no script does; `None`: it never asks by itself.
+    retry_after: Option<u8>,
+}
+
+impl ErrorPage {
+    pub(crate) fn of(status: Status) -> Self {
+        let (title, message) = match status.code {
+            400 => ("Bad request", "We could not make sense of this request."),
+            403 => ("Not allowed", "You may not do this here."),
+            404 => ("Page not found", "There is no page at this address."),
+            405 => (
+                "That does not work here",
+                "This address exists, but not for this kind of request.",
+            ),
+            413 => (
+                "Too much at once",
+                "What you sent is larger than we accept.",
+            ),
+            415 => (
+                "Not a form",
+                "What you sent is in a format that we do not read.",
+            ),
+            421 => (
+                "Not at this address",
+                "This site does not answer to the name in your address bar. If it is yours, set `public_url` to the \
+                 address that people type.",
+            ),
+            422 => ("Something is missing", "What you sent could not be used."),
+            429 => ("Too many requests", "Please wait a moment, then try again."),
+            500 => (
+                "Something went wrong",
+                "The fault is ours, and it has been noted. Please try again.",
+            ),
+            503 => (
+                "We cannot look that up",
+                "The place where sessions are kept does not answer at the moment.",
+            ),
+            _ => (status.reason().unwrap_or("Error"), "This did not work."),
+        };
+        Self {
+            code: status.code,
+            title,
+            message: message.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// Makes the page ask again by itself.
+    ///
+    /// Its script does so less and less often, and not while the page is hidden. The browser alone can do neither:
+    /// so it waits longer, and each page differently, lest all ask in the same moment.
+    pub(crate) fn retrying(self) -> Self {
+        let [random, ..] = Uuid::new_v4().into_bytes();
+        Self {
+            retry_after: Some(5 + random % 11),
+            ..self
+        }
+    }
+
+    pub(crate) fn saying(self, message: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+            ..self
+        }
+    }
+
+    /// For the case that a template itself is the problem.
+    pub(crate) fn plain(&self, status: Status) -> rocket::Response<'static> {
+        let text = format!("{} {}\n{}\n", self.code, self.title, self.message);
+        rocket::Response::build()
+            .status(status)
+            .header(ContentType::Plain)
+            .sized_body(text.len(), Cursor::new(text))
+            .finalize()
+    }
+}

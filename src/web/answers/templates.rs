@@ -1,0 +1,74 @@
+//! The templates of the pages, and how one is rendered.
+
+use rocket::Request;
+use rocket::http::{ContentType, Status};
+use rocket::response::{self, Responder};
+use rocket_dyn_templates::{Engines, Template, tera};
+use serde::Serialize;
+
+macro_rules! compiled_in {
+    ($($name:literal),+ $(,)?) => {
+        [$((
+            concat!("innkeeper/", $name),
+            include_str!(concat!("../../../templates/innkeeper/", $name, ".html.tera")),
+        )),+]
+    };
+}
+
+/// Our templates, so that the program is one file and a library's user needs none of them.
+const TEMPLATES: [(&str, &str); 10] = compiled_in![
+    "layout",
+    "partials/sign_out",
+    "partials/countdown",
+    "docs",
+    "error",
+    "login",
+    "profile",
+    "sessions",
+    "logout",
+    "signed_out",
+];
+
+/// Gives the template engine our pages, `innkeeper/login` and so on; for
+/// [`Stage::without_templates`](crate::Stage::without_templates).
+///
+/// A page that the engine has already, because the application's template folder has a file such as
+/// `innkeeper/login.html.tera`, stays as it is: so a page is replaced. (A replaced page that extends the layout
+/// needs `innkeeper/layout.html.tera` in that folder too.)
+///
+/// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which forgets what it was told before: our pages would no
+/// longer be escaped.
+///
+/// # Errors
+///
+/// A page of ours refers to a replaced one that lacks what it needs.
+pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
+    add(&mut engines.tera)?;
+    // The engine decides by a file's ending whether to escape, and ours are no files.
+    let mut escaped = engines.tera.autoescape_suffixes.clone();
+    escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
+    engines.tera.autoescape_on(escaped);
+    Ok(())
+}
+
+/// Adds those of ours that are not there.
+pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
+    let known: Vec<String> = tera.get_template_names().map(str::to_owned).collect();
+    let missing = TEMPLATES
+        .into_iter()
+        .filter(|(name, _)| !known.iter().any(|known| known == name));
+    tera.add_raw_templates(missing)
+}
+
+pub(crate) fn render(
+    request: &Request<'_>,
+    status: Status,
+    template: &'static str,
+    view: impl Serialize,
+) -> response::Result<'static> {
+    let mut response =
+        Template::render(format!("innkeeper/{template}"), view).respond_to(request)?;
+    response.set_status(status);
+    response.set_header(ContentType::HTML);
+    Ok(response)
+}

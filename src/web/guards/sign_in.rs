@@ -1,0 +1,160 @@
+//! The request guards of signing in and out.
+
+use rocket::http::CookieJar;
+use rocket::request::{FromRequest, Outcome};
+use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+
+use super::same_origin::SameOrigin;
+use super::sessions;
+use crate::client::Client;
+use crate::session::{SessionId, Sessions};
+use crate::user_name::UserName;
+use crate::web::answers::refusal::Refusal;
+use crate::web::observe::audit::Audit;
+use crate::web::observe::request_record::RequestRecord;
+use crate::web::request::cookie::{CookieState, SessionCookie};
+
+/// Permission to sign somebody in: a request guard.
+///
+/// It refuses what [`SameOrigin`] refuses, and a request with several session cookies. What it needs of the request it
+/// holds, so that a handler signs a user in after whatever it likes, and answers what it likes:
+///
+/// ```
+/// use innkeeper::{Refusal, SignIn, UserName};
+/// use rocket::post;
+///
+/// #[post("/card")]
+/// async fn by_card(sign_in: Result<SignIn<'_>, Refusal>) -> Result<&'static str, Refusal> {
+///     let sign_in = sign_in?;
+///     let user = UserName::parse("abdullah").expect("a valid name");
+///     sign_in.start(&user).await?;
+///     Ok("Welcome")
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SignIn<'r>(Caller<'r>);
+
+/// Permission to sign somebody out: a request guard. It refuses what [`SignIn`] refuses.
+#[derive(Debug)]
+pub struct SignOut<'r>(Caller<'r>);
+
+/// What the two guards hold of the request.
+#[derive(Debug)]
+struct Caller<'r> {
+    cookie: SessionCookie,
+    state: CookieState,
+    client: Client,
+    sessions: &'r Sessions,
+    audit: Audit,
+    jar: &'r CookieJar<'r>,
+}
+
+impl<'r> Caller<'r> {
+    fn new(request: &'r Request<'_>) -> Result<Self, Refusal> {
+        // The answer says who is signed in: it must not be kept, see `SecurityHeaders`.
+        RequestRecord::of(request).set_session_looked_up();
+        SameOrigin::check(request)?;
+        let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions::of(request))
+        else {
+            // The sentinels below keep such an application from launching.
+            return Err(Refusal::without_stage());
+        };
+        let state = cookie.state(request);
+        if state == CookieState::Ambiguous {
+            return Err(Refusal::AmbiguousCookie);
+        }
+        Ok(Self {
+            cookie,
+            state,
+            client: Client::of(request),
+            sessions,
+            audit: Audit::of(request),
+            jar: request.cookies(),
+        })
+    }
+}
+
+impl SignIn<'_> {
+    /// Starts a session for `user` under a new id, and gives the answer its cookie. (An answer that fails, so that a catcher
+    /// takes its place, loses what is in Rocket's [`CookieJar`], and this cookie with it.)
+    ///
+    /// The session that the request came with ends, and so do the user's oldest beyond `max_sessions_per_user`. The sign-in
+    /// and what it ended are logged and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::StoreDown`]: nobody is signed in.
+    pub async fn start(self, user: &UserName) -> Result<SessionId, Refusal> {
+        let Caller {
+            cookie,
+            state,
+            client,
+            sessions,
+            audit,
+            jar,
+        } = self.0;
+        let replaced = state.id();
+        let started = sessions.start(user, client, replaced.as_ref()).await?;
+        audit.signed_in(user, &started, replaced.as_ref());
+        jar.add(cookie.for_id(&started.id));
+        Ok(started.id)
+    }
+}
+
+impl SignOut<'_> {
+    /// Ends the session that the request came with, and lets the answer remove its cookie. A session that is over already
+    /// is fine.
+    ///
+    /// Returns whether the request brought a session cookie. Rocket drops a whole `Cookie` header for one byte that is not
+    /// UTF-8 (in another application's cookie, say): then there may be a session, and nothing has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::StoreDown`]: the user is still signed in.
+    pub async fn end(self) -> Result<bool, Refusal> {
+        let Caller {
+            cookie,
+            state,
+            client,
+            sessions,
+            audit,
+            jar,
+        } = self.0;
+        if let Some(id) = state.id()
+            && let Some(user) = sessions.end(&id, &client).await?
+        {
+            audit.signed_out(&user, &id);
+        }
+        let brought = state != CookieState::Absent;
+        if brought {
+            jar.add(cookie.removal());
+        }
+        Ok(brought)
+    }
+}
+
+macro_rules! guard {
+    ($name:ident) => {
+        #[async_trait]
+        impl<'r> FromRequest<'r> for $name<'r> {
+            type Error = Refusal;
+
+            async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
+                match Caller::new(request) {
+                    Ok(caller) => Outcome::Success(Self(caller)),
+                    Err(refusal) => refusal.reject(request),
+                }
+            }
+        }
+
+        /// An application that asks for the guard and does not attach [`stage()`](crate::stage()) does not launch.
+        impl Sentinel for $name<'_> {
+            fn abort(rocket: &Rocket<Ignite>) -> bool {
+                <&State<Sessions> as Sentinel>::abort(rocket)
+            }
+        }
+    };
+}
+
+guard!(SignIn);
+guard!(SignOut);

@@ -1,0 +1,90 @@
+//! A line in the log for each request.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::{Data, Request, Response, async_trait};
+use tracing::field;
+
+use super::request_id::RequestIds;
+use super::request_record::RequestRecord;
+use crate::session::SessionHandle;
+
+/// Gives each answer its request's id, writes a line for it and counts it.
+///
+/// The line names the route and not the path: the client chose the path, and it might hold a session id.
+pub(crate) struct AccessLog;
+
+/// Writes a line at the given level: a macro, because `tracing` fixes the level of an event when it compiles.
+macro_rules! write_line {
+    ($level:ident, $request:ident, $record:ident, $status:ident) => {
+        tracing::$level!(
+            request_id = %$record.id,
+            method = $record.method(),
+            route = route($request),
+            status = $status.code,
+            duration_us = u64::try_from($record.elapsed().as_micros()).unwrap_or(u64::MAX),
+            ip = $request.client_ip().map(field::display),
+            user = $record.user().map(|user| user.name.as_str()),
+            session = $record.user().map(|user| field::display(SessionHandle::from(&user.id).prefix())),
+            error = $record.error(),
+            "request"
+        )
+    };
+}
+
+impl AccessLog {
+    /// For the catcher, which alone sees a request that Rocket cannot parse.
+    pub(crate) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
+        let is_logged = request.rocket().state::<RequestIds>().is_some();
+        if is_logged {
+            finish(request, response);
+        }
+    }
+}
+
+fn finish(request: &Request<'_>, response: &mut Response<'_>) {
+    let (record, status) = (RequestRecord::of(request), response.status());
+    // An application may name its requests itself.
+    if !response.headers().contains("X-Request-Id") {
+        response.set_raw_header("X-Request-Id", record.id.to_string());
+    }
+    if let Some(metrics) = &record.metrics {
+        metrics.answered(
+            route(request),
+            record.method(),
+            status.code,
+            record.elapsed(),
+        );
+    }
+    match status.code {
+        // Supervisors and load balancers ask every few seconds.
+        200 if record.is_own() && matches!(route(request), "/healthz" | "/readyz") => {
+            write_line!(debug, request, record, status);
+        }
+        503 => write_line!(warn, request, record, status),
+        500.. => write_line!(error, request, record, status),
+        _ => write_line!(info, request, record, status),
+    }
+}
+
+/// The template of the route that answered.
+fn route<'r>(request: &'r Request<'_>) -> &'r str {
+    request.route().map_or("-", |route| route.uri.path())
+}
+
+#[async_trait]
+impl Fairing for AccessLog {
+    fn info(&self) -> Info {
+        Info {
+            name: "Access log",
+            kind: Kind::Request | Kind::Response,
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        RequestRecord::of(request).set_method(request.method());
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        finish(request, response);
+    }
+}
