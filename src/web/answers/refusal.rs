@@ -279,7 +279,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
                 let detail = self.detail();
                 answer(request, status, "error", &page, &Detail { detail })
             };
-            // The listener of the metrics has no pages.
+            // The server of the metrics has no pages.
             answered.unwrap_or_else(|_| page.plain(status))
         };
         // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.

@@ -143,7 +143,7 @@ impl Fairing for MetricsServer {
         match served {
             Ok(address) => tracing::info!("metrics are at http://{address}/metrics"),
             // Sign-in works without: Prometheus reports that there is nothing to scrape.
-            Err(problem) => tracing::error!(problem, "the metrics cannot be served"),
+            Err(error) => tracing::error!(error, "the metrics cannot be served"),
         }
     }
 
