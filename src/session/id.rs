@@ -80,4 +80,8 @@ mod tests {
             assert_eq!(SessionId::parse(other), None, "{other}");
         }
     }
+    #[test]
+    fn a_debugged_id_does_not_show_itself() {
+        assert_eq!(format!("{:?}", SessionId::generate()), "SessionId(..)");
+    }
 }

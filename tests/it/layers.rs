@@ -277,7 +277,7 @@ fn imports_go_one_way() {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let imports = imports();
-    let reaches = |from: &String| {
+    let reachable_from = |from: &String| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
         while let Some(file) = next.pop() {
             for target in imports.get(file).into_iter().flatten() {
@@ -288,7 +288,10 @@ fn no_files_import_each_other_in_a_circle() {
         }
         seen
     };
-    let reached: BTreeMap<_, _> = imports.keys().map(|file| (file, reaches(file))).collect();
+    let reached: BTreeMap<_, _> = imports
+        .keys()
+        .map(|file| (file, reachable_from(file)))
+        .collect();
     let circles: BTreeSet<Vec<&String>> = imports
         .keys()
         .filter(|file| reached[file].contains(file))
