@@ -14,8 +14,8 @@ use crate::session::{
     SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
-/// The upper bounds of the buckets that time is counted in, in seconds: from a tenth of a millisecond, which the embedded
-/// store takes, to beyond what a request may wait.
+/// The upper bounds of the buckets that time is counted in, in seconds: from a tenth of a millisecond, which the
+/// embedded store takes, to beyond what a request may wait.
 pub(crate) const LATENCY_BUCKETS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
@@ -103,8 +103,8 @@ impl InstrumentedStore {
     }
 }
 
-/// An operation in progress. It is counted as it is dropped, because a request whose deadline has come drops it half-way;
-/// the timer observes as it is dropped, too.
+/// An operation in progress. It is counted as it is dropped, because a request whose deadline has come drops it
+/// half-way; the timer observes as it is dropped, too.
 struct Running<'a> {
     store: &'a InstrumentedStore,
     error: Option<&'static str>,

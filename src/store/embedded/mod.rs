@@ -22,9 +22,9 @@ use crate::session::Lifetimes;
 
 /// Keeps sessions in a file, or in memory; for one process.
 ///
-/// What was acknowledged is on disk: a sign-in or sign-out returns after its commit has been synced, and those that wait
-/// at the same time share one commit. Sliding costs no disk: new expiries are kept in memory and written once a second,
-/// so a crash makes a session end at most a second early, and never late.
+/// What was acknowledged is on disk: a sign-in or sign-out returns after its commit has been synced, and those that
+/// wait at the same time share one commit. Sliding costs no disk: new expiries are kept in memory and written once a
+/// second, so a crash makes a session end at most a second early, and never late.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     // Dropped before `database`, which its last commit needs open.
@@ -246,7 +246,7 @@ mod tests {
     async fn after_a_panic_changes_are_refused_until_the_file_is_open_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&StorePath::Folder(folder.path().to_owned()));
-        // Who still reads is waited for.
+        // `reopen` waits for every reader.
         let reading = store.database.snapshot().unwrap();
         store.writer.panic().await;
         let begun = Instant::now();

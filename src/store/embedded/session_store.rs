@@ -51,7 +51,7 @@ impl EmbeddedStore {
         keys.into_iter().filter_map(read).collect()
     }
 
-    /// The next keys behind this one, in their order; those of expired sessions too.
+    /// The next keys after this one, in order; keys of expired sessions too.
     fn keys_after(&self, last: Option<&Key>, limit: usize) -> Result<Vec<Key>, StoreError> {
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
         self.keys_in((after, Bound::Unbounded), limit)
@@ -100,8 +100,7 @@ impl SessionStore for EmbeddedStore {
         let Some(ActiveSession { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
         };
-        // Written before the machine's clock was set back: it would live until its absolute limit, and the time until
-        // it begins besides.
+        // Written before the machine's clock was set back: its absolute limit would count only from that moment on.
         if session.created_at.is_some_and(|created| created > now) {
             let limit_created = move |tables: &mut Tables<'_>| tables.limit_created(&key);
             if let Err(error) = self.writer.commit(Effect::Shrinks, limit_created).await {

@@ -23,8 +23,8 @@ impl Tables<'_> {
         self.users.insert(row, ()).map(drop).map_err(failed)
     }
 
-    /// Ends a user's oldest sessions beyond the limit, but never `newest`, even where a clock that was set back makes it
-    /// the oldest.
+    /// Ends a user's oldest sessions beyond the limit, but never `newest`, even where a clock that was set back makes
+    /// it the oldest.
     pub(crate) fn remove_over_limit(
         &mut self,
         user: &str,
@@ -45,7 +45,7 @@ impl Tables<'_> {
         Ok(others.iter().map(SessionHandle::of_digest).collect())
     }
 
-    /// Ends these sessions, whoever's they are; what is kept of `why` names each one's user.
+    /// Ends these sessions of any users; what is kept of `why` names the user of each.
     pub(crate) fn remove_these(
         &mut self,
         keys: &[Key],

@@ -71,7 +71,7 @@ pub(crate) enum Access {
     Closed,
     /// Open to others, and this process is its owner.
     Ours,
-    /// Open to others, and somebody else's: a volume that a system mounted for this process, or another user's file.
+    /// Open to others, and another user is its owner: of a volume that was mounted for this process, say.
     NotOurs,
 }
 

@@ -151,7 +151,7 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database, and waits until nobody reads any more.
+    /// Waits until nobody reads the database any more, and closes it.
     pub(crate) fn close(&self) {
         let old = self.lock().take();
         if let Some(old) = old {

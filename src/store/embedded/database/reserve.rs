@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// How much room on the disk the file has for itself beyond the last byte that was written.
 ///
 /// redb never overwrites what is committed, so ending a session needs new pages too, about twenty of 4 KiB; two
-/// commits later they are free again. With this much, ending goes on when the disk is full, whoever filled it.
+/// commits later they are free again. With this much, ending goes on when the disk is full.
 const RESERVE_BYTES: u64 = 4 << 20;
 
 /// Where the disk has not that much, less is asked for in these steps.
@@ -102,8 +102,8 @@ impl Reserve {
         }
     }
 
-    /// Truncating a file gives the room beyond its end back to the disk, the reserve too. On a full disk another process
-    /// takes it in the next moment, so it is asked for again at once.
+    /// Truncating a file gives the room beyond its end back to the disk, the reserve too. On a full disk another
+    /// process takes it in the next moment, so it is asked for again at once.
     pub(crate) fn truncate_to(&self, len: u64, file: &File) {
         let mut room = self.room();
         room.written_to = room.written_to.min(len);

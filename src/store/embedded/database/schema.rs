@@ -18,8 +18,8 @@ pub(crate) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefini
 /// Key of an ended session -> (when to forget it in milliseconds since 1970, an `EndedSession` as JSON).
 pub(crate) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
 
-/// A reader cannot open a table that no writer has created. Where all are there, nothing is written, so that a full disk
-/// does not prevent the start.
+/// A reader cannot open a table that no writer has created. Where all are there, nothing is written, so that a full
+/// disk does not prevent the start.
 pub(crate) fn create_tables(database: &redb::Database) -> Result<(), redb::Error> {
     let reading = database.begin_read()?;
     let are_there = reading.open_table(SESSIONS).is_ok()

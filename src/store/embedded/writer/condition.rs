@@ -1,4 +1,4 @@
-//! The condition of the writer's thread, for those who would wait for it.
+//! The condition of the writer's thread, asked before a caller waits for it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -71,8 +71,8 @@ impl Writer {
 
     /// Makes a change, and returns its answer when it is on disk.
     ///
-    /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the thread
-    /// does nothing else, and what waits for it would only become more.
+    /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the
+    /// thread does nothing else, and what waits for it would only become more.
     pub(crate) async fn commit<T: Send + 'static>(
         &self,
         effect: Effect,
@@ -143,8 +143,8 @@ impl Writer {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// A caller has waited in vain since this moment for the thread to write what is left. That counts as time for which
-    /// dropping the writer has waited.
+    /// A caller has waited in vain since this moment for the thread to write what is left. That counts as time for
+    /// which dropping the writer has waited.
     pub(crate) fn was_waited_for(&self, since: Instant) {
         // The first caller has waited longest.
         let _ = self.ending_since.set(since);

@@ -26,7 +26,7 @@ const MAX_BATCH: usize = 10_000;
 /// The same while the disk is full, when a commit must fit into what `Reserve` keeps.
 const MAX_JOBS_WHEN_FULL: usize = 16;
 pub(crate) const MAX_ROWS_WHEN_FULL: usize = 100;
-/// How long pending expiries are then written, in small commits, before the thread looks at the jobs that came meanwhile.
+/// How long pending expiries are then written, in small commits, before the jobs that came meanwhile.
 const MAX_FLUSH_WHEN_FULL: Duration = Duration::from_millis(200);
 /// How long the thread waits for jobs between two parts of a sweep.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
@@ -125,7 +125,7 @@ impl WriterThread {
 
     fn batch(&mut self, mut jobs: Vec<Job>) {
         jobs.retain(|job| !job.is_pointless());
-        // A failure of a read is looked at once: else those who read would put off the next attempt for ever.
+        // Not again while the writer has failed: each failing read would put off the next attempt to reopen.
         if self.condition.failure().is_none()
             && let Some(error) = self.database.take_read_failure()
         {
@@ -146,7 +146,7 @@ impl WriterThread {
         // The disk is full, or something has failed a moment ago: only what needs no room is written.
         let is_tight = self.backoff.is_waiting() || self.database.is_full();
         if is_tight {
-            jobs = self.fail_growing(jobs);
+            self.fail_growing(&mut jobs);
         }
         let expiries = if is_asked_for || is_due && !self.backoff.is_waiting() {
             self.pending.to_vec()
@@ -177,16 +177,14 @@ impl WriterThread {
         self.tell_whether_full();
     }
 
-    fn fail_growing(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let (growing, others) = partition(jobs, |effect| effect == Effect::Grows);
+    fn fail_growing(&self, jobs: &mut Vec<Job>) {
         let is_full = self.was_full || !self.backoff.is_waiting();
         let reason = if is_full {
             "the disk is full"
         } else {
             "its file could not be written a moment ago"
         };
-        finish(growing, Err(reason));
-        others
+        finish(take(jobs, Effect::Grows), Err(reason));
     }
 
     fn tell_whether_full(&self) {
@@ -210,15 +208,14 @@ impl WriterThread {
 
     fn write_in_small_commits(
         &mut self,
-        jobs: Vec<Job>,
+        mut jobs: Vec<Job>,
         expiries: &[(Key, u64)],
         limit: Option<Duration>,
     ) {
-        let (large, small) = partition(jobs, |effect| effect == Effect::ShrinksMuch);
-        for job in large {
+        for job in take(&mut jobs, Effect::ShrinksMuch) {
             self.write(vec![job], &[]);
         }
-        let mut jobs = small.into_iter().peekable();
+        let mut jobs = jobs.into_iter().peekable();
         while jobs.peek().is_some() {
             self.write(jobs.by_ref().take(MAX_JOBS_WHEN_FULL).collect(), &[]);
         }
@@ -253,16 +250,16 @@ impl WriterThread {
     }
 
     /// After a commit that failed: ending sessions is tried once more, without what came with it.
-    fn write_again(&mut self, jobs: Vec<Job>, expiries: &[(Key, u64)], error: &StoreError) {
+    fn write_again(&mut self, mut jobs: Vec<Job>, expiries: &[(Key, u64)], error: &StoreError) {
         self.break_off(error);
         let why = error.reason();
-        let (growing, others) = partition(jobs, |effect| effect == Effect::Grows);
+        let growing = take(&mut jobs, Effect::Grows);
         let was_all = growing.is_empty() && expiries.is_empty();
         finish(growing, Err(&why));
         if was_all || !self.reopen() {
-            finish(others, Err(&why));
-        } else if !others.is_empty() {
-            self.write(others, &[]);
+            finish(jobs, Err(&why));
+        } else if !jobs.is_empty() {
+            self.write(jobs, &[]);
         }
     }
 
@@ -335,8 +332,8 @@ impl WriterThread {
     }
 }
 
-fn partition(jobs: Vec<Job>, is_first: impl Fn(Effect) -> bool) -> (Vec<Job>, Vec<Job>) {
-    jobs.into_iter().partition(|job| is_first(job.effect))
+fn take(jobs: &mut Vec<Job>, effect: Effect) -> Vec<Job> {
+    jobs.extract_if(.., |job| job.effect == effect).collect()
 }
 
 fn finish(jobs: Vec<Job>, outcome: Result<(), &str>) {
