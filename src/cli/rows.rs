@@ -1,7 +1,6 @@
 //! Sessions as an operator sees them: rows of a table, or of a JSON array.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -129,12 +128,11 @@ impl Rows {
         }
         let mut text = String::new();
         for line in &lines {
-            for (width, cell) in widths.iter().zip(line).take(6) {
-                // Writing to a String does not fail.
-                let _ = write!(text, "{cell:<width$}  ");
-            }
-            // Nothing stands behind the last column, so it is not filled up.
-            text.push_str(&line[6]);
+            let cells = line.iter().zip(widths);
+            let cells: Vec<_> = cells
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            text += cells.join("  ").trim_end();
             text.push('\n');
         }
         text

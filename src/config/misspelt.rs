@@ -132,7 +132,7 @@ fn check_tls(figment: &Figment) -> Result<(), ConfigError> {
     }
     Err(origin(figment, "tls", &tls).error(
         "tls",
-        "is set, and this program has no TLS: it would serve plain HTTP. Take it away, put a proxy in front that has \
-         TLS, and set `public_url`",
+        "is set, and this program has no TLS: it would serve plain HTTP. Remove it, put a proxy with TLS in \
+         front, and set `public_url`",
     ))
 }

@@ -240,8 +240,8 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     match emptied.next().filter(|_| !is_chosen) {
         Some(key) => Err(sources.error(
             key,
-            "is empty, so sessions would be kept in the embedded store: give it a value, or take it away if that is \
-             what you want",
+            "is empty, so sessions would be kept in the embedded store: give it a value, or remove it if that is what \
+             you want",
         )),
         None => Ok(embedded),
     }
@@ -252,7 +252,7 @@ fn check_open_sign_in(figment: &Figment, open_to_the_world: bool) -> Result<(), 
     // An address that Rocket cannot read is Rocket's to report.
     match figment.extract_inner::<IpAddr>("address") {
         Ok(address) if !address.is_loopback() && !open_to_the_world => Err(ConfigError(format!(
-            "`address` is {address}, which is not loopback, and `sign_in` is `open`: whoever reaches it could sign in \
+            "`address` is {address}, which is not loopback, and `sign_in` is `open`: anybody who reaches it could sign in \
              under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you want"
         ))),
         Ok(_) | Err(_) => Ok(()),

@@ -16,7 +16,7 @@ use super::redis_address::Secret;
 const TEN_YEARS: u32 = 315_360_000;
 
 /// The table `innkeeper`. What is not set, or set to an empty text, is `None`.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) redis_url: Option<Secret>,

@@ -17,10 +17,8 @@ use super::settings::Settings;
 const TABLE: &str = "innkeeper";
 
 /// What is set, by key, and where it was set.
-#[derive(Debug)]
 pub(crate) struct Sources(BTreeMap<String, Setting>);
 
-#[derive(Debug)]
 struct Setting {
     /// [`Value::Empty`] for an empty text.
     value: Value,

@@ -22,8 +22,13 @@ pub(super) struct Usage<'a> {
 }
 
 pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
-    let unknown =
-        |what: &str, right: &str, refusal: &str| unknown(what, usage.user, right, refusal);
+    // What Redis refuses to report was not checked.
+    let unknown = |what: &str, right: &str, refusal: &str| {
+        let fact = format!("{what} could not be read, so this was not checked: {refusal}.");
+        let grant = denied::grant(usage.user, &[right]);
+        let change = format!("Sessions work without it. If your provider lets you: {grant}.");
+        warning(SUBJECT, &fact, &change)
+    };
     let mut findings = match &server.info {
         Ok(info) => check_info(info, server.save.as_deref(), usage),
         Err(refusal) => vec![unknown(
@@ -33,7 +38,9 @@ pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
         )],
     };
     match &server.clock {
-        Ok(offset) => findings.extend(check_clock(*offset, usage.request_timeout)),
+        Ok(ClockOffset { round_trip, ahead }) => {
+            findings.extend([latency(*round_trip, usage.request_timeout), clock(*ahead)]);
+        }
         Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
     findings.extend(denied::check(&server.denied, usage.user, usage.metrics));
@@ -47,18 +54,6 @@ pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
         None => {}
     }
     findings
-}
-
-/// What Redis refuses to report was not checked.
-fn unknown(what: &str, user: &str, right: &str, refusal: &str) -> Finding {
-    warning(
-        SUBJECT,
-        &format!("{what} could not be read, so this was not checked: {refusal}."),
-        &format!(
-            "Sessions work without it. If your provider lets you: {}.",
-            denied::grant(user, &[right])
-        ),
-    )
 }
 
 fn check_info(info: &Info, save: Result<&str, &String>, usage: Usage<'_>) -> Vec<Finding> {
@@ -140,10 +135,8 @@ fn replicas(info: &Info, by: By) -> Option<Finding> {
     }
 }
 
-fn check_clock(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] {
-    const SUBJECTS: [&str; 2] = ["latency", "clock"];
-    let ClockOffset { round_trip, ahead } = offset;
-    let [latency, clock] = SUBJECTS;
+fn latency(round_trip: Duration, request_timeout: Duration) -> Finding {
+    const SUBJECT: &str = "latency";
     let (took, limit) = (
         round_trip.as_secs_f64() * 1000.0,
         request_timeout.as_millis(),
@@ -151,33 +144,37 @@ fn check_clock(offset: ClockOffset, request_timeout: Duration) -> [Finding; 2] {
     let fact = format!(
         "A round trip takes {took:.1} ms, and a request waits at most {limit} ms for Redis."
     );
-    let latency = if round_trip > request_timeout / 10 {
+    if round_trip > request_timeout / 10 {
         warning(
-            latency,
+            SUBJECT,
             &fact,
             "Move Redis closer, or raise `redis_timeout_ms`.",
         )
     } else {
-        ok(latency, fact)
-    };
+        ok(SUBJECT, fact)
+    }
+}
+
+/// `ahead`: how many milliseconds it is ahead of this machine's.
+fn clock(ahead: i64) -> Finding {
+    const SUBJECT: &str = "clock";
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let apart = ahead.unsigned_abs() as f64 / 1000.0;
-    let direction = if ahead > 0 { "ahead of" } else { "behind" };
-    let clock = if apart < 1.0 {
-        ok(
-            clock,
+    if apart < 1.0 {
+        return ok(
+            SUBJECT,
             "It differs from this machine's by less than a second.",
-        )
-    } else {
-        warning(
-            clock,
-            &format!(
-                "It is {apart:.1} s {direction} this machine's: sessions end on time, because Redis measures them, but this machine shows wrong times."
-            ),
-            "Synchronise all clocks by NTP.",
-        )
-    };
-    [latency, clock]
+        );
+    }
+    let direction = if ahead > 0 { "ahead of" } else { "behind" };
+    warning(
+        SUBJECT,
+        &format!(
+            "It is {apart:.1} s {direction} this machine's: sessions end on time, because Redis measures them, but this \
+             machine shows wrong times."
+        ),
+        "Synchronise all clocks by NTP.",
+    )
 }
 
 fn check_cluster(info: &Info) -> Option<Finding> {
@@ -300,15 +297,13 @@ mod tests {
 
     #[test]
     fn latency_is_measured_against_the_timeout_of_a_request() {
-        let levels = |round_trip, ahead| {
-            let round_trip = Duration::from_millis(round_trip);
-            check_clock(ClockOffset { round_trip, ahead }, Duration::from_secs(1))
-                .map(|one| one.level)
-        };
-        assert_eq!(levels(100, 999), [Level::Ok, Level::Ok]);
-        assert_eq!(levels(101, -999), [Level::Warning, Level::Ok]);
-        assert_eq!(levels(1, 1000), [Level::Ok, Level::Warning]);
-        assert_eq!(levels(1, -1000), [Level::Ok, Level::Warning]);
+        let level = |millis| latency(Duration::from_millis(millis), Duration::from_secs(1)).level;
+        assert_eq!([100, 101].map(level), [Level::Ok, Level::Warning]);
+        let levels = [999, -999, 1000, -1000].map(|ahead| clock(ahead).level);
+        assert_eq!(
+            levels,
+            [Level::Ok, Level::Ok, Level::Warning, Level::Warning]
+        );
     }
 
     #[test]
