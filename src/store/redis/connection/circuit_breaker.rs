@@ -13,7 +13,7 @@ const FAILURE_THRESHOLD: u32 = 5;
 pub(crate) struct CircuitBreaker {
     failures: AtomicU32,
     open: AtomicBool,
-    /// When the server answered last, in [`micros`].
+    /// When the server answered last, in [`micros()`].
     answered_at: AtomicU64,
 }
 

@@ -73,8 +73,9 @@ impl RedisClient {
         probe_key: fn() -> String,
     ) -> Result<Arc<Self>, AddressError> {
         // An answer that takes longer does not come.
-        let patience = timeout / 2;
-        let pool = |connector| SharedPool::new(connector, connections, CONNECT_TIMEOUT, patience);
+        let answer_timeout = timeout / 2;
+        let pool =
+            |connector| SharedPool::new(connector, connections, CONNECT_TIMEOUT, answer_timeout);
         let servers = match topology {
             Topology::Standalone(server) => Connector::new(server, CONNECT_TIMEOUT, true)
                 .and_then(pool)
@@ -83,7 +84,7 @@ impl RedisClient {
                 .and_then(pool)
                 .map(Servers::Standalone),
             Topology::Cluster(nodes) => {
-                Cluster::new(&nodes, patience, probe_key).map(Servers::Cluster)
+                Cluster::new(&nodes, answer_timeout, probe_key).map(Servers::Cluster)
             }
         };
         Ok(Arc::new(Self {

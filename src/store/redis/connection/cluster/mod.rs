@@ -44,9 +44,9 @@ const MAX_REDIRECTS: usize = 3;
 pub(crate) struct Cluster {
     seeds: Vec<NodeAddress>,
     /// The connection settings of all nodes, host and port aside.
-    like: ConnectionInfo,
+    settings: ConnectionInfo,
     /// How long a node's answer may take before its connection is taken for broken.
-    patience: Duration,
+    answer_timeout: Duration,
     known: RwLock<Known>,
     refreshing: Mutex<Refreshing>,
     turn: AtomicUsize,
@@ -84,15 +84,15 @@ struct View {
 impl Cluster {
     pub(crate) fn new(
         seeds: &[ConnectionInfo],
-        patience: Duration,
+        answer_timeout: Duration,
         probe_key: fn() -> String,
     ) -> RedisResult<Arc<Self>> {
         let no_seed = || RedisError::from((ErrorKind::InvalidClientConfig, "no node is named"));
-        let like = seeds.first().ok_or_else(no_seed)?.clone();
+        let settings = seeds.first().ok_or_else(no_seed)?.clone();
         Ok(Arc::new(Self {
             seeds: seeds.iter().filter_map(address_of).collect(),
-            like,
-            patience,
+            settings,
+            answer_timeout,
             known: RwLock::default(),
             refreshing: Mutex::default(),
             turn: AtomicUsize::new(0),
@@ -243,11 +243,11 @@ impl Cluster {
         if let Some(node) = nodes.get(address) {
             return Ok(Arc::clone(node));
         }
-        let info = like(&self.like, address)?;
+        let info = with_address(&self.settings, address)?;
         let connector = Connector::new(info, CONNECT_TIMEOUT, false)?;
         let node = Arc::new(ClusterNode {
             address: address.clone(),
-            pool: SharedPool::new(connector, 1, CONNECT_TIMEOUT, self.patience)?,
+            pool: SharedPool::new(connector, 1, CONNECT_TIMEOUT, self.answer_timeout)?,
         });
         nodes.insert(address.clone(), Arc::clone(&node));
         Ok(node)
@@ -283,7 +283,7 @@ impl Cluster {
     /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays no other.
     async fn find_slots(&self) -> RedisResult<()> {
         let well = self.some_well_nodes();
-        if let Ok(view) = self.first_view(well, self.patience).await
+        if let Ok(view) = self.first_view(well, self.answer_timeout).await
             && view.serves
         {
             return self.install(&view);
@@ -303,12 +303,12 @@ impl Cluster {
     async fn first_view(
         &self,
         nodes: Vec<Arc<ClusterNode>>,
-        patience: Duration,
+        answer_timeout: Duration,
     ) -> RedisResult<View> {
         let probe_key = (self.probe_key)();
         let asking = nodes.iter().map(|node| node.view(&probe_key));
         let mut asking = std::pin::pin!(asking.collect::<FuturesUnordered<_>>());
-        let mut deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + answer_timeout;
         let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
         let mut best = Err(RedisError::from(silent));
         loop {
@@ -443,14 +443,14 @@ fn address_of(node: &ConnectionInfo) -> Option<NodeAddress> {
     None
 }
 
-/// Another node of the same cluster, with the same user and TLS settings.
-fn like(other: &ConnectionInfo, address: &NodeAddress) -> RedisResult<ConnectionInfo> {
+/// The same user and TLS settings, for another node.
+fn with_address(settings: &ConnectionInfo, address: &NodeAddress) -> RedisResult<ConnectionInfo> {
     let NodeAddress { host, port } = address.clone();
     let addr = if let ConnectionAddr::TcpTls {
         insecure,
         tls_params,
         ..
-    } = other.addr()
+    } = settings.addr()
     {
         ConnectionAddr::TcpTls {
             host,
@@ -461,6 +461,6 @@ fn like(other: &ConnectionInfo, address: &NodeAddress) -> RedisResult<Connection
     } else {
         ConnectionAddr::Tcp(host, port)
     };
-    let user: RedisConnectionInfo = other.redis_settings().clone();
+    let user: RedisConnectionInfo = settings.redis_settings().clone();
     Ok(addr.into_connection_info()?.set_redis_settings(user))
 }

@@ -21,7 +21,7 @@ const REPLACE_EVERY: u64 = 500_000;
 /// come.
 const CONNECT_EVERY: u64 = 100_000;
 
-/// What the connections to one server know of one another. Times are in [`micros`].
+/// What the connections to one server know of one another. Times are in [`micros()`].
 #[derive(Default)]
 pub(crate) struct Siblings {
     /// Since when one of them has been silent or lost: those that have not answered since then may be, too.
@@ -157,11 +157,11 @@ impl Connection {
     /// Whether the server answers in time.
     ///
     /// By `TIME`, to which Innkeeper's user needs the right for other reasons; a refusal is an answer, too.
-    pub(crate) async fn answers_within(&self, patience: Duration) -> bool {
+    pub(crate) async fn answers_within(&self, answer_timeout: Duration) -> bool {
         let question = Pipeline::with_capacity(1).add_command(cmd("TIME")).clone();
-        let mut round_trip = RoundTrip::new(patience, None);
+        let mut round_trip = RoundTrip::new(answer_timeout, None);
         let answer = self.clone().send(&question, &mut round_trip);
-        let has_answered = matches!(timeout(patience, answer).await, Ok(Ok(_)));
+        let has_answered = matches!(timeout(answer_timeout, answer).await, Ok(Ok(_)));
         if has_answered {
             // Exactly: it is doubted no longer.
             self.health
@@ -226,7 +226,7 @@ fn errors(answers: &[Value]) -> impl Iterator<Item = RedisError> {
 pub(crate) struct RoundTrip<'a> {
     begun: Instant,
     /// An answer that takes longer does not come.
-    patience: Duration,
+    answer_timeout: Duration,
     /// Since when it has been waiting on a connection.
     waits_on: Option<(Arc<Health>, Instant)>,
     /// Is told when no server was found, with the moment at which the round trip began; `None` once that is settled.
@@ -235,12 +235,12 @@ pub(crate) struct RoundTrip<'a> {
 
 impl<'a> RoundTrip<'a> {
     pub(crate) fn new(
-        patience: Duration,
+        answer_timeout: Duration,
         failed: Option<&'a (dyn Fn(Instant) + Send + Sync)>,
     ) -> Self {
         Self {
             begun: Instant::now(),
-            patience,
+            answer_timeout,
             waits_on: None,
             failed,
         }
@@ -263,12 +263,12 @@ impl<'a> RoundTrip<'a> {
 impl Drop for RoundTrip<'_> {
     fn drop(&mut self) {
         if let Some((health, since)) = &self.waits_on
-            && since.elapsed() >= self.patience
+            && since.elapsed() >= self.answer_timeout
         {
             health.break_since(*since);
         }
         if let Some(failed) = self.failed
-            && self.begun.elapsed() >= self.patience
+            && self.begun.elapsed() >= self.answer_timeout
         {
             failed(self.begun);
         }

@@ -33,7 +33,7 @@ pub(crate) struct SharedPool {
     places: Box<[RwLock<Place>]>,
     turn: AtomicUsize,
     /// How long an answer may take before its connection is taken for broken.
-    patience: Duration,
+    answer_timeout: Duration,
 }
 
 enum Place {
@@ -48,7 +48,7 @@ impl SharedPool {
         connector: Connector,
         connections: usize,
         connect_timeout: Duration,
-        patience: Duration,
+        answer_timeout: Duration,
     ) -> RedisResult<Arc<Self>> {
         let siblings = connector.siblings();
         let pool = Pool::builder(connector)
@@ -65,7 +65,7 @@ impl SharedPool {
                 .map(|_| RwLock::new(Place::Empty))
                 .collect(),
             turn: AtomicUsize::new(0),
-            patience,
+            answer_timeout,
         }))
     }
 
@@ -115,7 +115,7 @@ impl SharedPool {
 
     /// Sends commands that are no request's: the circuit breaker does not learn what comes of them.
     pub(crate) async fn ask(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        let mut round_trip = RoundTrip::new(self.patience, None);
+        let mut round_trip = RoundTrip::new(self.answer_timeout, None);
         self.send(commands, &mut round_trip).await
     }
 
@@ -233,7 +233,7 @@ impl SharedPool {
     /// A new connection, or the old one if it was only doubted and answers.
     async fn renew(&self, old: Option<Object<Connector>>) -> RedisResult<Object<Connector>> {
         if let Some(old) = old {
-            if old.state() == State::Doubtful && old.answers_within(self.patience / 2).await {
+            if old.state() == State::Doubtful && old.answers_within(self.answer_timeout / 2).await {
                 return Ok(old);
             }
             // It must not go back to the pool.
