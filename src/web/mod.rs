@@ -8,12 +8,8 @@ mod routes;
 mod stage;
 mod views;
 
-pub use answers::detail::ValidationError;
-pub use answers::refusal::Refusal;
 pub use answers::templates::templates;
-pub use guards::current_session::CurrentSession;
-pub use guards::passive_session::PassiveSession;
-pub use guards::same_origin::SameOrigin;
-pub use guards::sign_in::{SignIn, SignOut};
-pub use observe::logging::Log;
+pub use answers::{Refusal, ValidationError};
+pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
+pub use observe::Log;
 pub use stage::{Stage, launch, rocket, serve, stage};

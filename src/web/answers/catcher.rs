@@ -13,9 +13,8 @@ use super::error_page::ErrorPage;
 use super::headers::set_security_headers;
 use super::page::answer;
 use super::refusal::{REFUSED, Refusal};
-use crate::web::observe::access_log::AccessLog;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::origin::is_for_own_host;
+use crate::web::observe::{AccessLog, RequestRecord};
+use crate::web::request::is_for_own_host;
 
 /// Ours are known by it, as an application's are by the names of its functions.
 const NAME: &str = "Innkeeper";

@@ -3,9 +3,8 @@
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Request, Response, async_trait};
 
-use crate::web::observe::readiness::Readiness;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::origin::PublicOrigin;
+use crate::web::observe::{Readiness, RequestRecord};
+use crate::web::request::PublicOrigin;
 
 /// What every answer of ours has (OWASP secure headers, and its REST cheat sheet).
 const EVERYWHERE: [Entry; 3] = [

@@ -1,11 +1,22 @@
 //! What goes out.
 
 pub(crate) mod catcher;
-pub(crate) mod detail;
-pub(crate) mod documented;
-pub(crate) mod error_page;
-pub(crate) mod headers;
-pub(crate) mod page;
-pub(crate) mod refusal;
-pub(crate) mod see_other;
+mod detail;
+mod documented;
+mod error_page;
+mod headers;
+mod page;
+mod refusal;
+mod see_other;
 pub(crate) mod templates;
+
+pub use detail::ValidationError;
+pub(crate) use detail::{Detail, HTTPValidationError};
+pub(crate) use documented::{
+    EndOneResponses, EndResponses, PublicResponses, ReadResponses, Responses, SignInResponses,
+    SignOutResponses, json_or_html, wrong_host,
+};
+pub(crate) use headers::SecurityHeaders;
+pub(crate) use page::{HtmlPage, Page, answer};
+pub use refusal::Refusal;
+pub(crate) use see_other::SeeOther;

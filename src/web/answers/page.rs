@@ -8,7 +8,7 @@ use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 
 use super::templates::render;
-use crate::web::request::format::Format;
+use crate::web::request::Format;
 
 /// A page for people, the same in JSON for programs.
 ///

@@ -12,11 +12,8 @@ use super::error_page::ErrorPage;
 use super::page::answer;
 use super::see_other::see_other;
 use crate::session::{FieldError, StoreError};
-use crate::web::observe::audit::Audit;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::cookie::{CookieState, SessionCookie};
-use crate::web::request::format::Format;
-use crate::web::request::next::NextPath;
+use crate::web::observe::{Audit, RequestRecord};
+use crate::web::request::{CookieState, Format, NextPath, SessionCookie};
 
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
 const RETRY_AFTER: u8 = 2;

@@ -6,8 +6,7 @@ use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 
 use super::page::json;
-use crate::web::request::cookie::SessionCookie;
-use crate::web::request::format::Format;
+use crate::web::request::{Format, SessionCookie};
 
 /// After a change: a redirect for people, 200 and a body for programs.
 pub(crate) struct SeeOther<B> {

@@ -8,8 +8,7 @@ use rocket::http::ContentType;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::web::answers::detail::ValidationError;
-use crate::web::answers::refusal::Refusal;
+use crate::web::answers::{Refusal, ValidationError};
 
 /// The most that is read of a body.
 const LIMIT_KIB: u64 = 8;

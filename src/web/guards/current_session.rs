@@ -16,10 +16,9 @@ use crate::session::{
     ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, Selection, Session,
     SessionHandle, SessionId, Sessions, StoreError,
 };
-use crate::web::answers::refusal::Refusal;
-use crate::web::observe::audit::Audit;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::cookie::{CookieState, SessionCookie};
+use crate::web::answers::Refusal;
+use crate::web::observe::{Audit, RequestRecord};
+use crate::web::request::{CookieState, SessionCookie};
 
 /// The live session of this request: a request guard.
 ///

@@ -8,7 +8,7 @@ use rocket::{Request, async_trait};
 
 use crate::clock::rfc3339;
 use crate::session::{EndedSession, SessionHandle, SessionId, Sessions};
-use crate::web::observe::request_record::RequestRecord;
+use crate::web::observe::RequestRecord;
 
 /// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.
 pub(crate) struct EndLookup(Option<(EndedSession, Duration)>);

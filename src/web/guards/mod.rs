@@ -1,9 +1,16 @@
 //! What a handler may ask for.
 
-pub(crate) mod body;
-pub(crate) mod current_session;
-pub(crate) mod end_lookup;
-pub(crate) mod passive_session;
-pub(crate) mod same_origin;
-pub(crate) mod sessions;
-pub(crate) mod sign_in;
+mod body;
+mod current_session;
+mod end_lookup;
+mod passive_session;
+mod same_origin;
+mod sessions;
+mod sign_in;
+
+pub(crate) use body::Body;
+pub use current_session::CurrentSession;
+pub(crate) use end_lookup::EndLookup;
+pub use passive_session::PassiveSession;
+pub use same_origin::SameOrigin;
+pub use sign_in::{SignIn, SignOut};

@@ -7,7 +7,7 @@ use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
 use super::current_session::{Expiry, resolve};
 use crate::session::{ActiveSession, Session, Sessions};
-use crate::web::answers::refusal::Refusal;
+use crate::web::answers::Refusal;
 
 /// The session of this request, looked at without moving its end: a request guard.
 ///

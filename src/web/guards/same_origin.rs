@@ -3,8 +3,8 @@
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
-use crate::web::answers::refusal::Refusal;
-use crate::web::request::origin::{is_for_own_host, is_same_origin};
+use crate::web::answers::Refusal;
+use crate::web::request::{is_for_own_host, is_same_origin};
 
 /// Proof that no other site made the browser send this request: a request guard for unsafe methods.
 ///

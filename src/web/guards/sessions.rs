@@ -4,7 +4,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
 use crate::session::Sessions;
-use crate::web::answers::refusal::Refusal;
+use crate::web::answers::Refusal;
 
 /// The life cycle for handlers: a request guard. All calls of one request share one deadline.
 ///

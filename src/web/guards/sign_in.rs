@@ -9,10 +9,9 @@ use super::sessions;
 use crate::client::Client;
 use crate::session::{SessionId, Sessions};
 use crate::user_name::UserName;
-use crate::web::answers::refusal::Refusal;
-use crate::web::observe::audit::Audit;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::cookie::{CookieState, SessionCookie};
+use crate::web::answers::Refusal;
+use crate::web::observe::{Audit, RequestRecord};
+use crate::web::request::{CookieState, SessionCookie};
 
 /// Permission to sign somebody in: a request guard.
 ///

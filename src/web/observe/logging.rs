@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::config::LogFormat;
-use crate::web::observe::log_writer::LogWriter;
+use crate::web::observe::LogWriter;
 
 /// How long the end of the process waits for the last lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use prometheus::{
 
 use crate::session::{EndReason, StoreStats};
 use crate::store::LATENCY_BUCKETS;
-use crate::web::observe::log_writer::LogWriter;
+use crate::web::observe::LogWriter;
 
 /// The counters of one instance, managed by Rocket only where they are served.
 ///

@@ -1,10 +1,19 @@
 //! What is recorded of requests: the log, the audit, the metrics.
 
-pub(crate) mod access_log;
-pub(crate) mod audit;
-pub(crate) mod log_writer;
-pub(crate) mod logging;
-pub(crate) mod metrics;
-pub(crate) mod readiness;
-pub(crate) mod request_id;
-pub(crate) mod request_record;
+mod access_log;
+mod audit;
+mod log_writer;
+mod logging;
+mod metrics;
+mod readiness;
+mod request_id;
+mod request_record;
+
+pub(crate) use access_log::AccessLog;
+pub(crate) use audit::Audit;
+pub(crate) use log_writer::LogWriter;
+pub use logging::Log;
+pub(crate) use metrics::Metrics;
+pub(crate) use readiness::Readiness;
+pub(crate) use request_id::RequestIds;
+pub(crate) use request_record::RequestRecord;

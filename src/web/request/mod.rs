@@ -1,10 +1,18 @@
 //! What a request says: reads, and never refuses.
 
-pub(crate) mod client;
-pub(crate) mod cookie;
-pub(crate) mod format;
-pub(crate) mod host;
-pub(crate) mod method_override;
-pub(crate) mod next;
-pub(crate) mod origin;
-pub(crate) mod user_agent;
+mod client;
+mod cookie;
+mod format;
+mod host;
+mod method_override;
+mod next;
+mod origin;
+mod user_agent;
+
+pub(crate) use cookie::{CookieState, SessionCookie};
+pub(crate) use format::Format;
+pub(crate) use host::Hosts;
+pub(crate) use method_override::NoMethodOverride;
+pub(crate) use next::NextPath;
+pub(crate) use origin::{PublicOrigin, is_for_own_host, is_same_origin};
+pub(crate) use user_agent::describe;

@@ -7,8 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
-use crate::web::observe::readiness::Readiness;
-use crate::web::observe::request_record::RequestRecord;
+use crate::web::observe::{Readiness, RequestRecord};
 
 /// Has no details, because a client need not be signed in to read it.
 #[derive(Serialize, ToSchema)]

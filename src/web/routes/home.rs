@@ -3,9 +3,8 @@
 use rocket::get;
 use rocket::response::Redirect;
 
-use crate::web::answers::documented::PublicResponses;
-use crate::web::answers::refusal::Refusal;
-use crate::web::guards::current_session::CurrentSession;
+use crate::web::answers::{PublicResponses, Refusal};
+use crate::web::guards::CurrentSession;
 
 /// Redirects to the profile or the sign-in.
 #[utoipa::path(

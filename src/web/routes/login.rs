@@ -14,18 +14,13 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::session::Sessions;
 use crate::user_name::{NameError, UserName};
-use crate::web::answers::detail::{HTTPValidationError, ValidationError};
-use crate::web::answers::documented::{PublicResponses, Responses, SignInResponses, json_or_html};
-use crate::web::answers::page::{HtmlPage, answer};
-use crate::web::answers::refusal::Refusal;
-use crate::web::answers::see_other::SeeOther;
-use crate::web::guards::body::Body;
-use crate::web::guards::current_session::CurrentSession;
-use crate::web::guards::end_lookup::EndLookup;
-use crate::web::guards::sign_in::SignIn;
-use crate::web::request::cookie::SessionCookie;
-use crate::web::request::next::NextPath;
-use crate::web::views::end_notice::EndNotice;
+use crate::web::answers::{
+    HTTPValidationError, HtmlPage, PublicResponses, Refusal, Responses, SeeOther, SignInResponses,
+    ValidationError, answer, json_or_html,
+};
+use crate::web::guards::{Body, CurrentSession, EndLookup, SignIn};
+use crate::web::request::{NextPath, SessionCookie};
+use crate::web::views::EndNotice;
 
 /// What the page shows.
 #[derive(Debug, Serialize)]

@@ -4,13 +4,9 @@ use rocket::{get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::web::answers::documented::{PublicResponses, SignOutResponses};
-use crate::web::answers::page::HtmlPage;
-use crate::web::answers::refusal::Refusal;
-use crate::web::answers::see_other::SeeOther;
-use crate::web::guards::current_session::CurrentSession;
-use crate::web::guards::sign_in::SignOut;
-use crate::web::views::countdown::Countdown;
+use crate::web::answers::{HtmlPage, PublicResponses, Refusal, SeeOther, SignOutResponses};
+use crate::web::guards::{CurrentSession, SignOut};
+use crate::web::views::Countdown;
 
 /// Who is about to sign out, if anybody.
 #[derive(Serialize)]

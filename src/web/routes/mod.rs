@@ -13,9 +13,9 @@ mod static_files;
 use rocket::route::{Handler, Outcome};
 use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 
-use crate::web::answers::refusal::Refusal;
-use crate::web::observe::request_record::RequestRecord;
-use crate::web::request::origin::is_for_own_host;
+use crate::web::answers::Refusal;
+use crate::web::observe::RequestRecord;
+use crate::web::request::is_for_own_host;
 
 /// Added to the ranks that Rocket gives our routes: so they keep their order and come after the application's routes, whose
 /// ranks are negative, and after its files: a `FileServer` has rank 10.

@@ -8,13 +8,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::session::Session;
-use crate::web::answers::documented::ReadResponses;
-use crate::web::answers::page::Page;
-use crate::web::answers::refusal::Refusal;
-use crate::web::guards::current_session::CurrentSession;
-use crate::web::request::format::Format;
-use crate::web::views::countdown::Countdown;
-use crate::web::views::timestamp::{Timestamp, in_words};
+use crate::web::answers::{Page, ReadResponses, Refusal};
+use crate::web::guards::CurrentSession;
+use crate::web::request::Format;
+use crate::web::views::{Countdown, Timestamp, in_words};
 
 /// The JSON answer.
 #[derive(Serialize, ToSchema)]

@@ -8,13 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::session::Sessions;
-use crate::web::answers::documented::ReadResponses;
-use crate::web::answers::refusal::Refusal;
-use crate::web::guards::end_lookup::EndLookup;
-use crate::web::guards::passive_session::PassiveSession;
-use crate::web::request::cookie::SessionCookie;
-use crate::web::request::format::Format;
-use crate::web::views::end_notice::EndNotice;
+use crate::web::answers::{ReadResponses, Refusal};
+use crate::web::guards::{EndLookup, PassiveSession};
+use crate::web::request::{Format, SessionCookie};
+use crate::web::views::EndNotice;
 
 /// The JSON answer, for programs and for the pages' script.
 #[derive(Serialize, ToSchema)]

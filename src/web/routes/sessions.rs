@@ -9,15 +9,10 @@ use utoipa::ToSchema;
 use crate::client::Client;
 use crate::clock::rfc3339;
 use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandle};
-use crate::web::answers::documented::{EndOneResponses, EndResponses, ReadResponses};
-use crate::web::answers::page::Page;
-use crate::web::answers::refusal::Refusal;
-use crate::web::answers::see_other::SeeOther;
-use crate::web::guards::current_session::CurrentSession;
-use crate::web::request::format::Format;
-use crate::web::request::user_agent::describe;
-use crate::web::views::countdown::Countdown;
-use crate::web::views::timestamp::{Timestamp, ago};
+use crate::web::answers::{EndOneResponses, EndResponses, Page, ReadResponses, Refusal, SeeOther};
+use crate::web::guards::CurrentSession;
+use crate::web::request::{Format, describe};
+use crate::web::views::{Countdown, Timestamp, ago};
 
 /// What a program reads.
 #[derive(Serialize, ToSchema)]

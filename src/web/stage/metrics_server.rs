@@ -14,13 +14,9 @@ use tokio::sync::oneshot;
 use crate::config::MetricsAddress;
 use crate::session::Sessions;
 use crate::web::answers::catcher;
-use crate::web::answers::headers::SecurityHeaders;
-use crate::web::answers::refusal::Refusal;
-use crate::web::observe::metrics::Metrics;
-use crate::web::observe::readiness::Readiness;
-use crate::web::request::host::Hosts;
-use crate::web::request::method_override::NoMethodOverride;
-use crate::web::request::origin::PublicOrigin;
+use crate::web::answers::{Refusal, SecurityHeaders};
+use crate::web::observe::{Metrics, Readiness};
+use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin};
 use crate::web::routes;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.

@@ -6,9 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{self, Components, Server};
 
 use crate::config::PublicUrl;
-use crate::web::answers::detail::{Detail, HTTPValidationError};
-use crate::web::answers::documented::wrong_host;
-use crate::web::request::host::Hosts;
+use crate::web::answers::{Detail, HTTPValidationError, wrong_host};
+use crate::web::request::Hosts;
 use crate::web::routes::{docs, health, home, login, logout, profile, session, sessions};
 
 /// The handlers in the order in which a reader meets them, and the bodies that their answers name.

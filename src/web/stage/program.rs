@@ -14,7 +14,7 @@ use tokio::runtime::{self, Runtime};
 
 use crate::config::{self, Config, LogFormat};
 use crate::session::Sessions;
-use crate::web::observe::logging::Log;
+use crate::web::observe::Log;
 use crate::web::stage::assemble::Assembly;
 use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::session::Sessions;
-use crate::web::observe::readiness::Readiness;
+use crate::web::observe::Readiness;
 
 /// Closes the store as the process ends: a fairing, and managed by Rocket for [`launch`].
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::web::guards::current_session::CurrentSession;
+use crate::web::guards::CurrentSession;
 
 /// For the template `partials/countdown`.
 #[derive(Serialize)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::session::{EndReason, EndedSession, Lifetimes};
-use crate::web::guards::end_lookup::EndLookup;
-use crate::web::request::user_agent::describe;
-use crate::web::views::timestamp::{ago, in_words};
+use crate::web::guards::EndLookup;
+use crate::web::request::describe;
+use crate::web::views::{ago, in_words};
 
 /// Why the session that a request presented has ended.
 #[derive(Debug, Serialize)]

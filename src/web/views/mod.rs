@@ -1,5 +1,9 @@
 //! Pieces that several pages show.
 
-pub(crate) mod countdown;
-pub(crate) mod end_notice;
-pub(crate) mod timestamp;
+mod countdown;
+mod end_notice;
+mod timestamp;
+
+pub(crate) use countdown::Countdown;
+pub(crate) use end_notice::EndNotice;
+pub(crate) use timestamp::{Timestamp, ago, in_words};

@@ -9,7 +9,7 @@ use rocket::{State, get};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use crate::web::answers::page::HtmlPage;
+use crate::web::answers::HtmlPage;
 
 /// The document and the page that shows it, both made at the launch; managed by Rocket.
 pub(crate) struct Document {
