@@ -21,10 +21,10 @@ use super::reserve::{Reserve, is_out_of_room};
 /// whether a commit has succeeded.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    file: File,
+    pub(crate) file: File,
     /// The same open file again: its locks are this process's as long as either is open.
     locks: Arc<FileBackend>,
-    reserve: Reserve,
+    pub(crate) reserve: Reserve,
     failure: OnceLock<io::Error>,
     /// A sync has failed, so the kernel may show pages that never reached the disk.
     is_unsynced: AtomicBool,
@@ -85,14 +85,6 @@ impl Disk {
     fn fail_to_sync(&self, error: io::Error) {
         self.is_unsynced.store(true, Ordering::Relaxed);
         self.fail(error);
-    }
-
-    pub(crate) fn reserve(&self) -> &Reserve {
-        &self.reserve
-    }
-
-    pub(crate) fn refill_reserve(&self) {
-        self.reserve.refill(&self.file);
     }
 
     fn has_failed(&self) -> bool {

@@ -161,17 +161,17 @@ impl Database {
 
     /// Whether the disk has no more room than what is kept for ending sessions.
     pub(crate) fn is_full(&self) -> bool {
-        self.disk().is_some_and(|disk| disk.reserve().is_full())
+        self.disk().is_some_and(|disk| disk.reserve.is_full())
     }
 
     /// Whether room can be kept for ending sessions on a full disk.
     pub(crate) fn has_reserve(&self) -> bool {
-        self.disk().is_none_or(|disk| disk.reserve().is_supported())
+        self.disk().is_none_or(|disk| disk.reserve.is_supported())
     }
 
     pub(crate) fn refill_reserve(&self) {
         if let Some(disk) = self.disk() {
-            disk.refill_reserve();
+            disk.reserve.refill(&disk.file);
         }
     }
 
