@@ -35,7 +35,7 @@ pub struct Sessions {
 /// A session that was begun.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// Its id, for the visitor alone.
+    /// Its id, for the user's browser alone.
     pub id: SessionId,
     /// What it ended.
     pub created: Created,
@@ -81,7 +81,7 @@ impl ListedSession {
 impl Sessions {
     /// Binds a store to the lifetimes and the clock that it was opened with.
     ///
-    /// `max_sessions_per_user`: signing in beyond so many live sessions ends the user's oldest.
+    /// `max_sessions_per_user`: a sign-in beyond this number of live sessions ends the user's oldest.
     /// `timeout`: how long a request waits for the store; `None` for a store in memory, which waits for nothing.
     #[must_use]
     pub fn new(
@@ -124,14 +124,14 @@ impl Sessions {
         outcome.unwrap_or(Err(StoreError::Timeout(timeout)))
     }
 
-    /// Begins a session for `user` under a new id, and ends the one that the visitor came with.
+    /// Starts a session for `user` under a new id, and ends the session that the request came with.
     ///
     /// Always a new id: an id that was known before the sign-in must not be worth anything after it
     /// (OWASP, session fixation).
     ///
     /// # Errors
     ///
-    /// Nobody is signed in. (A session may have been begun whose id nobody has; it ends by itself.)
+    /// Nobody is signed in. (A session may have been stored whose id nobody knows; it expires.)
     pub async fn start(
         &self,
         user: &UserName,
@@ -217,7 +217,7 @@ impl Sessions {
         listed
     }
 
-    /// Hands over all live sessions, whoever's they are, in any order, for an operator: see [`SessionStore::list_all`].
+    /// Passes every live session to `found`, in any order, for an operator: see [`SessionStore::list_all`].
     ///
     /// # Errors
     ///
@@ -241,11 +241,11 @@ impl Sessions {
         Ok(self.last_used_first(active))
     }
 
-    /// Ends a session, as its own visitor does, and says whose it was; `None`: it was over already, which is fine.
+    /// Ends a session as its user signs out, and returns the user; `None`: it was over already, which is no error.
     ///
     /// # Errors
     ///
-    /// The visitor is still signed in.
+    /// The user is still signed in.
     pub async fn end(&self, id: &SessionId, by: &Client) -> Result<Option<String>, StoreError> {
         let why = EndedSession::new(EndReason::SignedOut, self.clock.now(), by);
         self.until_deadline(self.store.delete(id, &why)).await
@@ -286,7 +286,7 @@ impl Sessions {
         self.store.delete_by_handle(handle, &why).await
     }
 
-    /// Ends all sessions, whoever's they are, for an operator, and says how many of them were alive.
+    /// Ends every live session, for an operator, and returns those that it ended.
     ///
     /// # Errors
     ///
@@ -300,7 +300,7 @@ impl Sessions {
         EndedSession::new(EndReason::ByOperator, self.clock.now(), &Client::default())
     }
 
-    /// Why somebody ended a session, and how long ago; `None` if nobody did, or it is forgotten.
+    /// Why a session was ended, and how long ago; `None` if it expired, or was ended longer than the idle timeout ago.
     ///
     /// # Errors
     ///
@@ -352,7 +352,7 @@ impl Sessions {
         self.until_deadline(self.store.check()).await
     }
 
-    /// Whether nobody can sign in because the store has no room, while everything else works.
+    /// Whether the store has no room for new sessions, while everything else works.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.store.is_full()

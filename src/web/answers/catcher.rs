@@ -44,7 +44,7 @@ fn named<H: Handler>(code: impl Into<Option<u16>>, handler: H) -> Catcher {
 
 fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
     Box::pin(async move {
-        // Routes are asked by whoever answers them; this is about an address that nobody has.
+        // Where there is a route, the route has checked the host.
         let response = if request.route().is_none() && !is_for_own_host(request) {
             Refusal::WrongHost.respond_to(request)?
         } else {
@@ -91,7 +91,7 @@ fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Respons
     response
 }
 
-/// The answer to a status that nobody has put into words. Never fails: what cannot be rendered is plain text.
+/// The answer to a bare status. Never fails: if the page cannot be rendered, it is plain text.
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
     let allowed = match status {
         // What a route has answered, it has answered.

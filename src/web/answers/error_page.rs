@@ -6,13 +6,13 @@ use rocket::http::{ContentType, Status};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What an error's page says. Written for the visitor: the operator has the log.
+/// What an error's page says to people; what the operator should know is in the log.
 #[derive(Serialize)]
 pub(crate) struct ErrorPage {
     code: u16,
     title: &'static str,
     message: String,
-    /// After how many seconds the page asks again where no script does; `None`: it never asks by itself.
+    /// After how many seconds the page reloads without a script; `None`: it does not reload.
     retry_after: Option<u8>,
 }
 
@@ -59,10 +59,10 @@ impl ErrorPage {
         }
     }
 
-    /// Makes the page ask again by itself.
+    /// Makes the page reload by itself.
     ///
-    /// Its script does so less and less often, and not while the page is hidden. The browser alone can do neither:
-    /// so it waits longer, and each page differently, lest all ask in the same moment.
+    /// Its script asks less and less often, and not while the page is hidden. Without the script the browser can do
+    /// neither: so it waits longer, by a random time, so that pages do not all ask at once.
     pub(crate) fn retrying(self) -> Self {
         let [random, ..] = Uuid::new_v4().into_bytes();
         Self {
@@ -78,7 +78,7 @@ impl ErrorPage {
         }
     }
 
-    /// For the case that a template itself is the problem.
+    /// The text without a template, for when rendering has failed.
     pub(crate) fn plain(&self, status: Status) -> rocket::Response<'static> {
         let text = format!("{} {}\n{}\n", self.code, self.title, self.message);
         rocket::Response::build()

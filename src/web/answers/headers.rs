@@ -6,14 +6,14 @@ use rocket::{Request, Response, async_trait};
 use crate::web::observe::{Readiness, RequestRecord};
 use crate::web::request::PublicOrigin;
 
-/// What every answer of ours has (OWASP secure headers, and its REST cheat sheet).
+/// Headers of every answer of ours (OWASP Secure Headers Project and REST Security cheat sheet).
 const EVERYWHERE: [Entry; 3] = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ];
 
-/// And a page besides.
+/// Further headers of a page.
 const PAGE: [Entry; 4] = [
     (
         "Content-Security-Policy",
@@ -28,13 +28,13 @@ const PAGE: [Entry; 4] = [
     ),
 ];
 
-/// And what is no page: JSON, redirects, files.
+/// Further headers of JSON, redirects and files.
 const NO_PAGE: [Entry; 1] = [(
     "Content-Security-Policy",
     "default-src 'none'; frame-ancestors 'none'",
 )];
 
-/// What Rocket's own `Shield` sets if nobody has told it otherwise: weaker than ours, and nobody's choice.
+/// What Rocket's `Shield` sets by default: weaker than ours, and not what an application has chosen.
 const SHIELD_DEFAULTS: [Entry; 2] = [
     ("X-Frame-Options", "SAMEORIGIN"),
     ("Permissions-Policy", "interest-cohort=()"),
@@ -107,7 +107,7 @@ impl Fairing for SecurityHeaders {
         if record.is_own() {
             set_security_headers(request, response);
         } else if record.is_session_looked_up() && !response.headers().contains(NO_STORE.0) {
-            // It may be another one tomorrow, and another visitor's.
+            // The next request may come with another session, or with none.
             response.set_raw_header(NO_STORE.0, NO_STORE.1);
         }
     }

@@ -1,4 +1,4 @@
-//! Why a visitor is not served, and the answer that says so.
+//! Why a request is refused, and the answer that says so.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,11 +18,11 @@ use crate::web::request::{CookieState, Format, NextPath, SessionCookie};
 /// In how many seconds it may be worth asking again: a server that has come back is found within two.
 const RETRY_AFTER: u8 = 2;
 
-/// The status with which a guard of ours fails, and nobody else does.
+/// The status with which only Innkeeper's guards fail.
 ///
 /// A status is all that Rocket hands from a guard to a catcher, and `Result<guard, _>` runs the guard in the same way: by
 /// the status of the answer, the 404 of a handler that went on without a session would look like the guard's. It never
-/// reaches a visitor: `catchers` puts the refusal, or an application's own catcher, in its place.
+/// reaches a client: [`catcher`](super::catcher) answers with the refusal, or with the application's own catcher.
 pub(crate) const REFUSED: Status = Status::new(479);
 
 /// The last refusal of a guard; lives in the request's local cache.
@@ -37,7 +37,7 @@ impl LastRefusal {
     }
 }
 
-/// Why a visitor is not served. As a responder it is the answer, in HTML or JSON.
+/// Why a request is refused. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Nobody is signed in: 403, or for a page a redirect to the sign-in.
@@ -59,7 +59,7 @@ pub enum Refusal {
     /// A handle that names none of the user's sessions: 404.
     NoSuchSession,
     /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
-    /// stands in the request's line in the log, and the visitor reads only that he may try again.
+    /// stands in the request's line in the log; the answer says only to try again.
     StoreDown(Arc<str>),
     /// A part of the store did not answer, so some of the sessions that were to end may be alive: 503, and the cookie
     /// stays as it is.
@@ -108,7 +108,7 @@ impl Refusal {
         }
     }
 
-    /// Records that the request is refused, whoever answers it.
+    /// Records that the request is refused. For whatever answers a refusal: this responder, a page or a catcher.
     pub(crate) fn note(&self, request: &Request<'_>) {
         let suspicious = matches!(
             self,

@@ -29,11 +29,10 @@ use crate::web::request::{CookieState, SessionCookie};
 /// Take it as a `Result` and use `?`: the [`Refusal`] then answers, in HTML or JSON, 403 where there is no
 /// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Taken without `Result` it
 /// answers the same, unless the application has a catcher for that status. Never take it as an
-/// `Option`: that makes a store that is down look like a visitor who is not signed in.
+/// `Option`: that makes a store that is down look like a user who is not signed in.
 ///
 /// A guard of the application's own that asks for this one hands its error on as it is, with `try_outcome!`. The status in
-/// that outcome is one that Innkeeper's guards alone have, by which their refusals are known; what a visitor gets is
-/// [`Refusal::status`].
+/// that outcome is only a mark by which Innkeeper's catcher knows its refusals; the client gets [`Refusal::status`].
 ///
 /// The application's own data goes into fields of the session, each read and written by itself
 /// ([`get`](Self::get), [`set`](Self::set), [`remove`](Self::remove)). `examples/basket.rs` is a whole program.
@@ -66,7 +65,7 @@ impl CurrentSession {
         &self.active.session.user
     }
 
-    /// All that is remembered.
+    /// The session's data.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.active.session
@@ -90,7 +89,7 @@ impl CurrentSession {
         self.active.expires_in
     }
 
-    /// The present, by the clock that measures sessions.
+    /// The time of this request, by the clock that measures sessions.
     pub(crate) fn used_at(&self) -> SystemTime {
         self.active.expires_at - self.active.expires_in
     }
@@ -154,7 +153,8 @@ impl CurrentSession {
 
     /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted.
     ///
-    /// This session ends last, and only if nothing has failed before: whoever is told that some may be alive can ask again.
+    /// This session ends last, and only if nothing has failed before: a user who is told that others may be alive can try
+    /// again.
     ///
     /// # Errors
     ///

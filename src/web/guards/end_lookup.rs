@@ -1,4 +1,4 @@
-//! Why the session that a request presents is over, if somebody ended it.
+//! Why the session that a request presents was ended.
 
 use std::convert::Infallible;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,11 +10,12 @@ use crate::clock::rfc3339;
 use crate::session::{EndedSession, SessionHandle, SessionId, Sessions};
 use crate::web::observe::RequestRecord;
 
-/// What the guards of a session have found out about one that is over: a request guard, to be taken behind theirs.
+/// What is known of the ended session that a request presents: a request guard, to be taken after those of a session, which
+/// look it up.
 pub(crate) struct EndLookup(Option<(EndedSession, Duration)>);
 
 impl EndLookup {
-    /// Looks it up, once a request, and puts it into the log: an operator ends sessions by another process.
+    /// Looks it up, once a request, and logs it: an operator's command, which is another process, has no log.
     pub(crate) async fn look_up(request: &Request<'_>, sessions: &Sessions, id: &SessionId) {
         let look = async {
             // The session is over, whether or not the store says why.
@@ -27,7 +28,7 @@ impl EndLookup {
         request.local_cache_async(look).await;
     }
 
-    /// Why it ended, and how long ago; `None` if nobody ended it, or it is forgotten.
+    /// Why it was ended, and how long ago; `None` if it expired, or was ended longer than the idle timeout ago.
     pub(crate) fn known(&self) -> Option<&(EndedSession, Duration)> {
         self.0.as_ref()
     }

@@ -12,7 +12,7 @@ use crate::web::answers::Refusal;
 /// The session of this request, looked at without moving its end: a request guard.
 ///
 /// For what a page asks by itself: polling with [`CurrentSession`](crate::web::CurrentSession) would keep an idle
-/// visitor signed in for ever. It refuses as that guard does.
+/// user signed in for ever. It refuses as that guard does.
 #[derive(Debug)]
 pub struct PassiveSession {
     active: ActiveSession,
@@ -25,7 +25,7 @@ impl PassiveSession {
         &self.active.session.user
     }
 
-    /// All that is remembered.
+    /// The session's data.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.active.session

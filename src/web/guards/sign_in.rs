@@ -84,18 +84,14 @@ impl SignIn<'_> {
     ///
     /// [`Refusal::StoreDown`]: nobody is signed in.
     pub async fn start(self, user: &UserName) -> Result<SessionId, Refusal> {
-        let Caller {
-            cookie,
-            state,
-            client,
-            sessions,
-            audit,
-            jar,
-        } = self.0;
-        let replaced = state.id();
-        let started = sessions.start(user, client, replaced.as_ref()).await?;
-        audit.signed_in(user, &started, replaced.as_ref());
-        jar.add(cookie.for_id(&started.id));
+        let caller = self.0;
+        let replaced = caller.state.id();
+        let started = caller
+            .sessions
+            .start(user, caller.client, replaced.as_ref());
+        let started = started.await?;
+        caller.audit.signed_in(user, &started, replaced.as_ref());
+        caller.jar.add(caller.cookie.for_id(&started.id));
         Ok(started.id)
     }
 }
@@ -111,24 +107,17 @@ impl SignOut<'_> {
     ///
     /// [`Refusal::StoreDown`]: the user is still signed in.
     pub async fn end(self) -> Result<bool, Refusal> {
-        let Caller {
-            cookie,
-            state,
-            client,
-            sessions,
-            audit,
-            jar,
-        } = self.0;
-        if let Some(id) = state.id()
-            && let Some(user) = sessions.end(&id, &client).await?
+        let caller = self.0;
+        if let Some(id) = caller.state.id()
+            && let Some(user) = caller.sessions.end(&id, &caller.client).await?
         {
-            audit.signed_out(&user, &id);
+            caller.audit.signed_out(&user, &id);
         }
-        let brought = state != CookieState::Absent;
-        if brought {
-            jar.add(cookie.removal());
+        let has_cookie = caller.state != CookieState::Absent;
+        if has_cookie {
+            caller.jar.add(caller.cookie.removal());
         }
-        Ok(brought)
+        Ok(has_cookie)
     }
 }
 

@@ -93,7 +93,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// For whoever counts something of his own.
+    /// For other parts' own metrics.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A name is the number of the request, hashed with a secret key (SipHash): it tells neither how many requests there were
 /// nor what the next one will be called.
 ///
-/// Always our own. A name that a visitor chose (`X-Request-Id`) could be a text of any length, and another request's.
+/// The client's `X-Request-Id` is not used: it could be of any length, and another request's.
 pub(crate) struct RequestIds {
     key: RandomState,
     next: AtomicU64,

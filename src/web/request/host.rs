@@ -14,7 +14,7 @@ use crate::config::is_loopback;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
     Any,
-    /// `localhost` and names below it, which nobody can own (RFC 6761, 6.3), 127.0.0.0/8 and `[::1]`.
+    /// `localhost` and names below it, which cannot be registered (RFC 6761, 6.3), 127.0.0.0/8 and `[::1]`.
     Loopback,
 }
 

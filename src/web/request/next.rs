@@ -39,7 +39,7 @@ impl NextPath {
     /// `//host` and `/\host` lead to another site, and so does a form that becomes one of them when somebody on
     /// the way decodes it or drops a tab or a line break, as browsers do.
     ///
-    /// One of over [`MAX_BYTES`] is dropped too: the visitor then goes to his profile.
+    /// A path of over [`MAX_BYTES`] is dropped too: the browser then goes on to the profile.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;

@@ -66,8 +66,8 @@ const UNKNOWN_SYSTEM: &str = "an unknown system";
 
 /// `Firefox on Linux` for a browser, the name (`curl`, `python-requests`) for a program; `None` for what is not known.
 ///
-/// The header is the visitor's own text, and these words are read by others: by whoever's session he ended. So they are
-/// put together from the tables alone, and none of the header's own words gets through.
+/// The client chose the header, and the user of a session that it ends reads these words: so they are put together from
+/// the tables alone.
 pub(crate) fn describe(agent: Option<&str>) -> Option<String> {
     let agent = agent?;
     let (name, version) = agent.split_once('/').unwrap_or((agent, ""));

@@ -83,7 +83,7 @@ pub(crate) struct LoggedIn {
     session_id: String,
 }
 
-/// Where the form's address may say where to go on to, and why the visitor is here.
+/// The query of the form's address: where to go on to, and whether a session has ended.
 #[derive(FromForm)]
 pub(crate) struct Query {
     next: Option<NextPath>,
@@ -94,7 +94,7 @@ pub(crate) struct Query {
 pub(crate) struct SignInPage {
     next: Option<NextPath>,
     signed_in: bool,
-    /// The session that the visitor still has a cookie for is over.
+    /// The browser has a cookie of a session that is over.
     stale_cookie: bool,
     ended: Option<EndNotice>,
 }
@@ -304,7 +304,7 @@ impl InvalidForm {
             .unwrap_or_default();
         let view = View {
             next: next.map(|next| next.as_str().to_owned()),
-            // No page may hold them, and nobody sees them in a field.
+            // HTML allows no control characters, and an input field does not show them.
             username: typed.replace(char::is_control, "\u{fffd}"),
             problem: Some(error.message.clone()),
             ended: None,

@@ -43,7 +43,7 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
     })
 }
 
-/// So that a wrong password, say, is known at the launch, and not with the first visitor.
+/// So that a wrong password, say, is reported at the launch and not at the first request.
 async fn check_redis(sessions: &Sessions, place: &str) {
     let outcome = match sessions.check().await {
         // Connecting may take longer than `redis_timeout_ms`; by the second check it is done.

@@ -1,4 +1,4 @@
-//! Settings of Rocket's whose defaults do not suit us, where nobody has set them.
+//! Rocket's settings whose defaults do not suit us, unless they are set.
 
 use std::time::Duration;
 

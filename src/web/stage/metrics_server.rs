@@ -1,4 +1,4 @@
-//! Where the metrics are served: an address of their own, that visitors need not reach.
+//! The server of the metrics, on an address of its own.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};

@@ -1,4 +1,4 @@
-//! Why a visitor has to sign in again.
+//! Why a user has to sign in again.
 
 use std::time::Duration;
 
