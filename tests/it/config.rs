@@ -314,6 +314,25 @@ fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
 }
 
 #[test]
+fn a_value_of_the_wrong_kind_is_refused_and_not_shown_where_it_may_be_secret() {
+    for (toml, words) in [
+        ("redis_url = [\"s3cret\"]", ["`redis_url`", "in quotes"]),
+        (
+            "public_url = \"https://amy:s3cret@app.example\"",
+            ["`public_url`", "an address like"],
+        ),
+        ("log_format = 1", ["`log_format`", "`text` or `json`"]),
+    ] {
+        let folder = folder_with(&[("Rocket.toml", &format!("[default.innkeeper]\n{toml}\n"))]);
+        let said = Program::refusal(folder.path(), &[]);
+        for word in words {
+            assert!(said.contains(word), "{word} in: {said}");
+        }
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
 fn a_redis_address_that_is_none_is_refused_without_its_password() {
     for url in [
         "127.0.0.1:6379",

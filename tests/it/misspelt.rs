@@ -55,6 +55,10 @@ fn a_variable_that_is_nearly_a_setting_stops_the_launch() {
             &[("ROCKET_REDIS_URL", "redis://:s3cret@x")],
             &["`ROCKET_REDIS_URL`", "`INNKEEPER_REDIS_URL`"],
         ),
+        (
+            &[("ROCKET_INNKEEPER", "{redis_uri=\"redis://:s3cret@x\"}")],
+            &["`redis_uri`", "`ROCKET_INNKEEPER`", "`redis_url`"],
+        ),
         (&[("ROCKET_PROFILE", "relase")], &["`relase`", "`release`"]),
         (
             &[("ROCKET_CHAT_URL", "https://:s3cret@chat.example")],
@@ -95,7 +99,7 @@ fn what_nobody_reads_in_a_file_stops_the_launch() {
         ),
         (
             "[release.innkeeper]\nstorepath = \"x\"",
-            &["`storepath`", "`[release.innkeeper]`"],
+            &["`storepath`", "`[release.innkeeper]`", "`store_path`"],
         ),
         (
             "[default]\nprot = 8001",
