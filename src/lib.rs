@@ -51,7 +51,8 @@
 //!   - `request`: what a request says.
 //!   - `observe`: the log, the audit, the metrics and readiness; is told of everything, and asks nobody.
 //!   - `answers`: what goes out. Pages, JSON, [`Refusal`], headers.
-//!   - `guards`: what a handler may ask for. [`CurrentSession`], [`PassiveSession`], [`SameOrigin`].
+//!   - `guards`: what a handler may ask for. [`CurrentSession`], [`PassiveSession`], [`SameOrigin`], [`SignIn`],
+//!     [`SignOut`].
 //!   - `views`: pieces that several pages show.
 //!   - `routes`: the addresses, one file a subject.
 //!   - `stage`: what is attached to a Rocket. [`stage()`], [`rocket()`], [`launch`].

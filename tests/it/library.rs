@@ -1,6 +1,6 @@
 //! `stage()` in an application that is not ours.
 
-use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions};
+use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, SignIn, SignOut, UserName};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalRequest, LocalResponse};
 use rocket::{Build, Rocket, get, post, routes};
@@ -229,6 +229,73 @@ fn the_life_cycle_is_there_for_handlers() {
     let response = client.post("/everyone-out").dispatch();
     assert_eq!(response.into_string().unwrap(), "abdullah is out");
     assert_eq!(client.get("/orders").dispatch().status(), Status::NotFound);
+}
+
+#[test]
+fn an_application_signs_in_and_out_by_handlers_of_its_own() {
+    #[post("/in")]
+    async fn sign_in(sign_in: Result<SignIn<'_>, Refusal>) -> Result<&'static str, Refusal> {
+        let user = UserName::parse("abdullah").unwrap();
+        sign_in?.start(&user).await?;
+        Ok("in")
+    }
+
+    #[post("/out")]
+    async fn sign_out(sign_out: Result<SignOut<'_>, Refusal>) -> Result<String, Refusal> {
+        Ok(sign_out?.end().await?.to_string())
+    }
+
+    let rocket = application().mount("/", routes![sign_in, sign_out]);
+    let client = Client::tracked(rocket).unwrap();
+    let answer = client.post("/out").dispatch();
+    assert_eq!(answer.into_string().unwrap(), "false");
+    let first = client.post("/in").dispatch();
+    assert_eq!(first.headers().get_one("Cache-Control"), Some("no-store"));
+    assert_eq!(first.into_string().unwrap(), "in");
+    let replaced = client.cookies().get("session_id").unwrap().clone();
+    client.post("/in").dispatch();
+    assert_eq!(
+        client.get("/orders").dispatch().into_string().unwrap(),
+        "Orders of abdullah"
+    );
+    let answer = client.post("/out").dispatch();
+    assert_eq!(answer.into_string().unwrap(), "true");
+    assert!(client.cookies().get("session_id").is_none());
+    for id in [None, Some(replaced)] {
+        let request = client.get("/orders");
+        let request = match id.clone() {
+            Some(cookie) => request.cookie(cookie),
+            None => request,
+        };
+        let expected = id.map_or(Status::Forbidden, |_| Status::NotFound);
+        assert_eq!(request.dispatch().status(), expected);
+    }
+    let from_elsewhere = || Header::new("Sec-Fetch-Site", "cross-site");
+    for path in ["/in", "/out"] {
+        let answer = client.post(path).header(from_elsewhere()).dispatch();
+        assert_eq!(answer.status(), Status::Forbidden);
+    }
+}
+
+#[test]
+fn a_debugged_guard_shows_no_session_id() {
+    #[post("/debug")]
+    fn debug(sign_in: SignIn<'_>, sign_out: SignOut<'_>, current: &CurrentSession) -> String {
+        let shown = format!("{sign_in:?} {sign_out:?} {current:?}");
+        drop((sign_in, sign_out));
+        shown
+    }
+
+    let client = Client::tracked(application().mount("/", routes![debug])).unwrap();
+    log_in(&client, "abdullah");
+    let id = client
+        .cookies()
+        .get("session_id")
+        .unwrap()
+        .value()
+        .to_owned();
+    let shown = client.post("/debug").dispatch().into_string().unwrap();
+    assert!(shown.contains("Caller") && !shown.contains(&id), "{shown}");
 }
 
 #[test]

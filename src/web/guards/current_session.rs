@@ -153,8 +153,8 @@ impl CurrentSession {
 
     /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted.
     ///
-    /// This session ends last, and only if nothing has failed before: a user who is told that others may be alive can try
-    /// again.
+    /// Of [`Selection::All`] this session ends last, and only if nothing has failed before: a user who is told that others
+    /// may be alive can try again.
     ///
     /// # Errors
     ///

@@ -1,5 +1,7 @@
 //! The request guards of signing in and out.
 
+use std::fmt;
+
 use rocket::http::CookieJar;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
@@ -38,7 +40,6 @@ pub struct SignIn<'r>(Caller<'r>);
 pub struct SignOut<'r>(Caller<'r>);
 
 /// What the two guards hold of the request.
-#[derive(Debug)]
 struct Caller<'r> {
     cookie: SessionCookie,
     state: CookieState,
@@ -46,6 +47,16 @@ struct Caller<'r> {
     sessions: &'r Sessions,
     audit: Audit,
     jar: &'r CookieJar<'r>,
+}
+
+/// Without the jar: its `Debug` shows all cookies, and the session id among them.
+impl fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("state", &self.state)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'r> Caller<'r> {

@@ -23,7 +23,8 @@ use self::assemble::Assembly;
 /// Attach it, and the application has the addresses `/`, `/login`, `/profile`, `/logout`, `/sessions`, `/session`,
 /// `/healthz`, `/readyz`, `/openapi.json` and `/docs`, and four files below `/static/innkeeper`; the store that the settings
 /// ask for; the guards [`CurrentSession`](super::CurrentSession), [`PassiveSession`](super::PassiveSession),
-/// [`SameOrigin`](super::SameOrigin) and `&`[`Sessions`](crate::Sessions); a line in the log for each request, whose id is
+/// [`SameOrigin`](super::SameOrigin), [`SignIn`](super::SignIn), [`SignOut`](super::SignOut) and
+/// `&`[`Sessions`](crate::Sessions); a line in the log for each request, whose id is
 /// in `X-Request-Id`; with `metrics_address` a listener for Prometheus; and a catcher for errors, unless the application has
 /// a default catcher for `/` itself.
 ///
