@@ -310,10 +310,10 @@ impl Sessions {
         id: &SessionId,
     ) -> Result<Option<(EndedSession, Duration)>, StoreError> {
         let now = unix_time(self.clock.now());
-        let ending = self.until_deadline(self.store.ended(id)).await?;
-        Ok(ending.map(|ending| {
-            let ago = now.saturating_sub(Duration::from_secs(ending.at));
-            (ending, ago)
+        let ended = self.until_deadline(self.store.ended(id)).await?;
+        Ok(ended.map(|ended| {
+            let ago = now.saturating_sub(Duration::from_secs(ended.at));
+            (ended, ago)
         }))
     }
 

@@ -5,6 +5,7 @@ mod instrumented;
 pub(crate) mod redis;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub(crate) use instrumented::{InstrumentedStore, LATENCY_BUCKETS};
@@ -32,11 +33,13 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
 }
 
 /// The sessions of a store that has been opened with this configuration.
-pub(crate) fn sessions(config: &Config, store: Arc<dyn SessionStore>, clock: Clock) -> Sessions {
+pub(crate) fn sessions(
+    config: &Config,
+    store: Arc<dyn SessionStore>,
+    timeout: Option<Duration>,
+    clock: Clock,
+) -> Sessions {
     let limit = config.max_sessions_per_user;
-    // A store in memory waits for nothing.
-    let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
-    let timeout = waits.then_some(config.redis_timeout);
     Sessions::new(store, config.lifetimes, limit, timeout, clock)
 }
 

@@ -1,11 +1,14 @@
 //! `stage()` in an application that is not ours.
 
+use std::time::Duration;
+
 use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, SignIn, SignOut, UserName};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalRequest, LocalResponse};
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::support::configured;
 
@@ -274,6 +277,36 @@ fn an_application_signs_in_and_out_by_handlers_of_its_own() {
     for path in ["/in", "/out"] {
         let answer = client.post(path).header(from_elsewhere()).dispatch();
         assert_eq!(answer.status(), Status::Forbidden);
+    }
+}
+
+#[test]
+fn a_handler_may_work_for_longer_than_the_timeout_before_it_signs_in_and_out() {
+    async fn work() {
+        sleep(Duration::from_millis(1100)).await;
+    }
+
+    #[post("/in")]
+    async fn sign_in(sign_in: Result<SignIn<'_>, Refusal>) -> Result<(), Refusal> {
+        let user = UserName::parse("abdullah").unwrap();
+        work().await;
+        sign_in?.start(&user).await.map(drop)
+    }
+
+    #[post("/out")]
+    async fn sign_out(sign_out: Result<SignOut<'_>, Refusal>) -> Result<(), Refusal> {
+        work().await;
+        sign_out?.end().await.map(drop)
+    }
+
+    // On disk: a store in memory has no timeout. It is a second.
+    let folder = tempfile::tempdir().unwrap();
+    let rocket = configured("", &[("store_path", json!(folder.path()))])
+        .attach(innkeeper::stage())
+        .mount("/", routes![sign_in, sign_out]);
+    let client = Client::tracked(rocket).unwrap();
+    for path in ["/in", "/out"] {
+        assert_eq!(client.post(path).dispatch().status(), Status::Ok, "{path}");
     }
 }
 

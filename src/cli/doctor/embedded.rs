@@ -75,7 +75,7 @@ async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
             &format!("{error}."),
         )],
         Ok(store) => {
-            let sessions = store::sessions(config, Arc::new(store), clock);
+            let sessions = store::sessions(config, Arc::new(store), None, clock);
             vec![
                 ok(
                     SUBJECT,

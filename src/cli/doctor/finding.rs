@@ -96,10 +96,10 @@ pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
 
 /// What went wrong, for the end of a sentence.
 pub(super) fn problem(error: &StoreError) -> String {
-    match error {
-        StoreError::Timeout(whole) => format!("no answer within {} s", whole.as_secs()),
-        StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
-        StoreError::Unreadable(_) => error.to_string(),
+    if let StoreError::Timeout(timeout) = error {
+        format!("no answer within {} s", timeout.as_secs())
+    } else {
+        error.reason()
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn run(
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
-        let sessions = store::sessions(config, Arc::new(store), clock);
+        let sessions = store::sessions(config, Arc::new(store), Some(config.redis_timeout), clock);
         findings.push(self_test::run(&sessions).await);
     }
     Ok(findings)

@@ -115,7 +115,7 @@ impl CurrentSession {
     /// all keep their change; of two that write the same field the later one counts.
     ///
     /// A name has up to 64 characters, does not begin with `_` and is neither `user` nor `status`; a value has up to
-    /// 4096 bytes as JSON; a session has up to 32 fields. The user sees his fields in `session_data`.
+    /// 4096 bytes as JSON; a session has up to 32 fields. The user sees the fields in `session_data`.
     ///
     /// # Errors
     ///
@@ -151,7 +151,8 @@ impl CurrentSession {
         Ok(listing)
     }
 
-    /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted.
+    /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted. The answer keeps the
+    /// session cookie: to end this session alone and remove the cookie, use [`SignOut`](super::SignOut).
     ///
     /// Of [`Selection::All`] this session ends last, and only if nothing has failed before: a user who is told that others
     /// may be alive can try again.

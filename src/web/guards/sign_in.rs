@@ -7,7 +7,6 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 
 use super::same_origin::SameOrigin;
-use super::sessions;
 use crate::client::Client;
 use crate::session::{SessionId, Sessions};
 use crate::user_name::UserName;
@@ -64,8 +63,9 @@ impl<'r> Caller<'r> {
         // The answer says who is signed in: it must not be kept, see `SecurityHeaders`.
         RequestRecord::of(request).set_session_looked_up();
         SameOrigin::check(request)?;
-        let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions::of(request))
-        else {
+        // Not the request's own, which have a deadline: a handler may work for longer before it calls.
+        let sessions = request.rocket().state::<Sessions>();
+        let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions) else {
             // The sentinels below keep such an application from launching.
             return Err(Refusal::without_stage());
         };

@@ -21,10 +21,10 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The log on standard error, for a program. Keep it to the end of the process: when it is dropped, what has not been
 /// written yet is, for a second at most.
 ///
-/// Who logs never waits for the log's reader, and does not fail with him: lines that cannot be written are dropped, and
+/// Logging never waits for the log's reader, and does not fail with it: lines that cannot be written are dropped, and
 /// counted in the metric `innkeeper_log_lines_dropped_total`.
 ///
-/// A library's user who has a log of his own leaves this out: Innkeeper's events go to whatever `tracing`
+/// An application that has a log of its own leaves this out: Innkeeper's events go to whatever `tracing`
 /// subscriber there is, or without one to the `log` crate.
 #[derive(Debug)]
 #[must_use = "the last lines are written when it is dropped"]

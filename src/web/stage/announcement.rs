@@ -53,10 +53,7 @@ async fn check_redis(sessions: &Sessions, place: &str) {
     match outcome {
         Ok(()) => tracing::info!("{place} can be used"),
         Err(error) => {
-            let problem = match &error {
-                StoreError::Unreachable(problem) | StoreError::Failed(problem) => problem.clone(),
-                StoreError::Timeout(_) | StoreError::Unreadable(_) => error.to_string(),
-            };
+            let problem = error.reason();
             tracing::warn!(
                 "{place} cannot be used yet, and what needs a session is answered with 503: {problem}"
             );

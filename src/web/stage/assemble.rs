@@ -8,7 +8,7 @@ use rocket::figment::value::Value;
 use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
-use crate::config::{Config, PublicUrl};
+use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
 use crate::session::Sessions;
 use crate::store::{self, InstrumentedStore};
 use crate::web::answers::SecurityHeaders;
@@ -43,7 +43,10 @@ impl Assembly {
             let instrumented = InstrumentedStore::new(store, server.metrics().registry());
             store = Arc::new(instrumented.map_err(|error| error.to_string())?);
         }
-        let sessions = store::sessions(&config, store, clock);
+        // A store in memory waits for nothing.
+        let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
+        let timeout = waits.then_some(config.redis_timeout);
+        let sessions = store::sessions(&config, store, timeout, clock);
         Ok(Self {
             config,
             sessions,

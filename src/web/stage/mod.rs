@@ -25,7 +25,7 @@ use self::assemble::Assembly;
 /// ask for; the guards [`CurrentSession`](super::CurrentSession), [`PassiveSession`](super::PassiveSession),
 /// [`SameOrigin`](super::SameOrigin), [`SignIn`](super::SignIn), [`SignOut`](super::SignOut) and
 /// `&`[`Sessions`](crate::Sessions); a line in the log for each request, whose id is
-/// in `X-Request-Id`; with `metrics_address` a listener for Prometheus; and a catcher for errors, unless the application has
+/// in `X-Request-Id`; with `metrics_address` a server for Prometheus; and a catcher for errors, unless the application has
 /// a default catcher for `/` itself.
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
