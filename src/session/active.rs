@@ -62,6 +62,8 @@ impl ActiveSession {
         lifetimes: &Lifetimes,
         now: SystemTime,
     ) -> Option<Self> {
+        // Another program, or an instance with other limits, may have set an expiry that is further away.
+        let idle_expires_in = idle_expires_in.min(lifetimes.idle);
         let absolute_expires_in = lifetimes.absolute_expires_in(session.created_at, now);
         let expires_in =
             absolute_expires_in.map_or(idle_expires_in, |absolute| absolute.min(idle_expires_in));
@@ -71,5 +73,45 @@ impl ActiveSession {
             expires_in,
             absolute_expires_in,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_expires_by_whichever_limit_comes_first() {
+        let second = Duration::from_secs(1);
+        let now = SystemTime::UNIX_EPOCH + 1_000_000 * second;
+        let lifetimes = Lifetimes {
+            idle: 900 * second,
+            absolute: Some(1000 * second),
+        };
+        let expires_in = |age: u32, idle_left: Duration| {
+            let session = Session {
+                user: "abdullah".to_owned(),
+                status: "active".to_owned(),
+                data: BTreeMap::new(),
+                created_at: Some(now - age * second),
+                client: Client::default(),
+            };
+            let active = ActiveSession::new(session, idle_left, &lifetimes, now)?;
+            assert_eq!(active.expires_at, now + active.expires_in);
+            let absolute = (1000 - age) * second;
+            assert_eq!(active.absolute_expires_in, Some(absolute));
+            Some(active.expires_in)
+        };
+        assert_eq!(expires_in(0, 900 * second), Some(900 * second));
+        assert_eq!(expires_in(0, 10 * second), Some(10 * second));
+        assert_eq!(expires_in(950, 900 * second), Some(50 * second));
+        assert_eq!(expires_in(0, Duration::ZERO), None);
+        assert_eq!(expires_in(1000, 900 * second), None);
+        // Written by a program with a longer timeout, or with none.
+        assert_eq!(expires_in(0, 5000 * second), Some(900 * second));
+        assert_eq!(
+            expires_in(0, Duration::from_millis(u64::MAX)),
+            Some(900 * second)
+        );
     }
 }

@@ -248,6 +248,15 @@ fn a_key_that_holds_no_session_keeps_nobody_from_signing_out_or_in() {
     assert_eq!(http::status(&answer), 200);
     assert_eq!(http::profile_status(port, odd), 404);
 
+    // Nor does an expiry that no calendar can tell.
+    redis.run::<u64>(&format!("DEL session:{odd}"));
+    redis.run::<u64>(&format!("HSET session:{odd} user a"));
+    redis.run::<u64>(&format!("PEXPIRE session:{odd} 4611686018427387903"));
+    let answer = http::request(port, "GET /session/", &[&cookie], "");
+    assert_eq!(http::status(&answer), 200);
+    assert!(answer.contains(r#""idle_seconds_left":900"#), "{answer}");
+    assert_eq!(http::profile_status(port, odd), 200);
+
     // A birth that no clock can tell is no birth.
     for born in ["18446744073709551615", "9223372036854775000", "-1", "soon"] {
         redis.run::<u64>(&format!("DEL session:{odd}"));
