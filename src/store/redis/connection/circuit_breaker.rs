@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::store::redis::connection::micros::{self, CLOCK_RESOLUTION, micros};
 
-/// How many failures in a row open the breaker.
+/// How many failed round trips in a row open the breaker.
 const FAILURE_THRESHOLD: u32 = 5;
 
 /// Closed: commands go to the server. Open: they fail at once, until a probe has found the server again.

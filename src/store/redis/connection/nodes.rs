@@ -16,6 +16,7 @@ pub(crate) type Node = Option<NodeAddress>;
 impl RedisClient {
     /// All servers, in the order of their names.
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        self.fail_if_unavailable()?;
         match &self.servers {
             Servers::Standalone(pool) => {
                 // So that a failure to connect is not taken for the answer to the question that comes next.

@@ -109,9 +109,9 @@ impl RedisStore {
         }
         match self.client.query_one(eval(DATE, &[&session_key(id)])).await {
             // With full memory it stays as it is for the time being: its visitor should not suffer for it.
-            Err(StoreError::Failed(problem)) => {
+            Err(StoreError::Failed(error)) => {
                 tracing::warn!(
-                    problem,
+                    error,
                     "a session that begins in the future could not be dated"
                 );
                 Ok(())

@@ -133,8 +133,8 @@ impl RedisStore {
             return Ok(true);
         }
         match self.client.query_one(self.list_command(id, user)).await {
-            Err(StoreError::Failed(problem)) => {
-                tracing::warn!(problem, "a session could not be listed");
+            Err(StoreError::Failed(error)) => {
+                tracing::warn!(error, "a session could not be listed");
                 return Ok(true);
             }
             outcome => outcome?,

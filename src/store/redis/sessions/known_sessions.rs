@@ -52,6 +52,12 @@ impl State {
     }
 
     fn insert(&mut self, id: &SessionId, entry: Entry) {
+        // Where it is: a copy in each generation would halve what is remembered.
+        let Self { recent, older, .. } = self;
+        if let Some(known) = recent.get_mut(id).or_else(|| older.get_mut(id)) {
+            *known = entry;
+            return;
+        }
         if self.recent.len() >= GENERATION_SIZE {
             self.has_forgotten |= !self.older.is_empty();
             self.older = std::mem::take(&mut self.recent);
@@ -118,7 +124,10 @@ impl KnownSessions {
 
     /// The task ended otherwise: with its runtime, or by a panic.
     pub(crate) fn worker_lost(&self) {
-        self.state().has_worker = false;
+        let mut state = self.state();
+        // A full queue takes nothing, and so would not ask for another task either.
+        state.waiting.clear();
+        state.has_worker = false;
     }
 }
 
@@ -152,7 +161,24 @@ mod tests {
         assert!(known.enqueue(&SessionId::generate(), "a"));
         assert!(!known.enqueue(&SessionId::generate(), "b"));
         known.worker_lost();
-        assert!(known.enqueue(&SessionId::generate(), "c"));
+        for _ in 0..=BATCH_SIZE {
+            known.enqueue(&SessionId::generate(), "c");
+        }
+        known.worker_lost();
+        assert!(known.enqueue(&SessionId::generate(), "d"));
+    }
+
+    #[test]
+    fn a_session_in_use_takes_one_place() {
+        let known = KnownSessions::default();
+        let ids: Vec<_> = (0..2 * GENERATION_SIZE)
+            .map(|_| SessionId::generate())
+            .collect();
+        for id in ids.iter().chain(&ids) {
+            known.remember(id, "a");
+            known.set_listed(id, "a");
+        }
+        assert!(ids.iter().all(|id| known.get(id).is_some()));
     }
 
     #[test]

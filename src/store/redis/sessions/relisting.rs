@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Value};
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
 
 use crate::session::{SessionId, StoreError};
@@ -22,6 +22,8 @@ use crate::store::redis::sessions::store::RedisStore;
 
 /// How long sessions are gathered before they are looked up together.
 const BATCH_DELAY: Duration = Duration::from_millis(200);
+/// How many lists are changed at a time, in the background: fewer than the failures that open the circuit breaker.
+const CONCURRENCY: usize = 4;
 /// How much longer than a session its list must live, because it is not looked at with each request.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -89,7 +91,10 @@ impl RedisStore {
                 tracing::debug!(%error, "a user's list could not be looked at");
             }
         });
-        join_all(relist).await;
+        // Not all at once: what fails together here must not open the circuit breaker by itself.
+        stream::iter(relist)
+            .for_each_concurrent(CONCURRENCY, |relist| relist)
+            .await;
         Ok(())
     }
 
