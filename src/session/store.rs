@@ -28,8 +28,11 @@ use super::{
 ///    the store is persistent at all.
 ///
 /// Every method may be called from any task at any time. A call whose future is dropped leaves the store consistent: the
-/// step was done, or it was not. A method returns an error if the store could not do its work. It need not
-/// watch the time: [`Sessions`](super::Sessions) drops a call whose deadline has passed.
+/// step was done, or it was not. A method returns an error if the store could not do its work. A request's calls need not
+/// watch the time: [`Sessions`](super::Sessions) drops them at the request's deadline. What is for an operator
+/// ([`restore_lists`](Self::restore_lists), [`delete_by_handle`](Self::delete_by_handle), [`list_all`](Self::list_all),
+/// [`find`](Self::find), [`delete_all`](Self::delete_all)), [`stats`](Self::stats) and [`close`](Self::close) must come to
+/// an end by themselves.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new session, ends the one that it replaces, and ends the user's oldest sessions beyond [`NewSession::limit`].

@@ -31,7 +31,7 @@ pub(crate) struct Expired {
     ended: Vec<Key>,
     /// Sessions whose expiry is further away than any can be, and where it is to be: they were written before the
     /// machine's clock was set back, or with a longer idle timeout.
-    too_late: Vec<(Key, u64)>,
+    pub(crate) too_late: Vec<(Key, u64)>,
 }
 
 impl Sweep {
@@ -106,9 +106,6 @@ impl Expired {
     }
 
     pub(crate) fn remove(&self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
-        for (key, latest) in &self.too_late {
-            tables.set_expiry(key, *latest)?;
-        }
         for key in &self.sessions {
             tables.remove(key, None)?;
         }

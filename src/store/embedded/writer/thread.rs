@@ -318,7 +318,7 @@ impl WriterThread {
             let now = self.clock.now();
             let mut tables = Tables::open(transaction, &self.pending, now, self.ended_ttl)?;
             // After a failure all further pages of the transaction would be kept in memory.
-            for (key, expires_at) in expiries {
+            for (key, expires_at) in expiries.iter().chain(&expired.too_late) {
                 file.check_written()?;
                 tables.set_expiry(key, *expires_at)?;
             }
