@@ -8,12 +8,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
-/// Tells the time. Copies of one clock agree, and it never goes back.
+/// A clock that never goes back. Its clones agree.
 ///
-/// It counts on from its start by tokio's clock, and jumps ahead when the wall clock is seen further ahead. The wall clock
-/// goes on while a machine sleeps; tokio's does not go back when somebody sets the wall clock back, and follows a test
-/// that pauses and advances it.
-/// So no session lives longer, and no expired session comes back, because a clock was changed.
+/// It follows tokio's clock, which does not go back when the system clock is set back, and which a test can pause and
+/// advance. Where the system clock is further ahead, because it goes on while a machine sleeps, it jumps to that.
+/// So no session lives longer, and no expired session comes back, because the system clock was changed.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Origin>);
 
@@ -21,7 +20,7 @@ pub struct Clock(Arc<Origin>);
 struct Origin {
     wall: SystemTime,
     steady: Instant,
-    /// The furthest that the wall clock was seen ahead of `steady`, in nanoseconds.
+    /// The furthest that the system clock was seen ahead of `steady`, in nanoseconds.
     ahead: AtomicU64,
 }
 
@@ -39,7 +38,7 @@ impl Clock {
     /// The present.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        // The wall clock is read first: a pause between the two readings must not look as if it had gone ahead.
+        // The system clock is read first: a pause between the two readings must not look as if it had gone ahead.
         self.now_by(SystemTime::now())
     }
 
@@ -57,12 +56,12 @@ impl Clock {
     }
 }
 
-/// The time since 1970, as stores and records count it; zero for what is earlier.
+/// The time since 1970; zero for an earlier timestamp.
 pub(crate) fn unix_time(timestamp: SystemTime) -> Duration {
     timestamp.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The end of the year 9999, the latest that RFC 3339 can write: what a record names beyond it was written by mistake.
+/// The end of the year 9999, the last second that RFC 3339 can write: a later one in a record is a mistake.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The reverse of [`unix_time`], in whole seconds.

@@ -41,21 +41,21 @@
 //! Each imports only from those above it:
 //!
 //! - `clock` ([`Clock`]), `client` ([`Client`]: where a request came from) and `user_name` ([`UserName`]).
-//! - `session`: what a session is and how long it lives. [`Session`], its life cycle in [`Sessions`], and the contract
-//!   [`SessionStore`]. No HTTP, no Redis, no Rocket.
+//! - `session`: [`Session`], its life cycle in [`Sessions`], and the contract of a store, [`SessionStore`]. No HTTP, no
+//!   Redis, no Rocket.
 //! - `config`: the settings, [`Config`].
 //! - `store`: where sessions are kept. `redis` ([`RedisStore`]) and `embedded` ([`EmbeddedStore`]) know nothing of each
 //!   other, and neither knows HTTP.
-//! - `cli`: what the program does at the command line instead of serving, [`Command`]. It knows nothing of `web`.
+//! - `cli`: the command line, [`Command`]. It knows nothing of `web`.
 //! - `web`: HTTP.
-//!   - `request`: what a request says.
-//!   - `observe`: the log, the audit, the metrics and readiness; is told of everything, and asks nobody.
-//!   - `answers`: what goes out. Pages, JSON, [`Refusal`], headers.
-//!   - `guards`: what a handler may ask for. [`CurrentSession`], [`PassiveSession`], [`SameOrigin`], [`SignIn`],
+//!   - `request`: reads the parts of a request: cookies, `Accept`, `Origin`.
+//!   - `observe`: the log, the audit, the metrics and readiness. The rest of `web` reports to it.
+//!   - `answers`: the responses. Pages, JSON, [`Refusal`], headers.
+//!   - `guards`: the request guards. [`CurrentSession`], [`PassiveSession`], [`SameOrigin`], [`SignIn`],
 //!     [`SignOut`].
 //!   - `views`: pieces that several pages show.
-//!   - `routes`: the addresses, one file a subject.
-//!   - `stage`: what is attached to a Rocket. [`stage()`], [`rocket()`], [`launch`].
+//!   - `routes`: the handlers, one file a subject.
+//!   - `stage`: attaches all of it to a Rocket. [`stage()`], [`rocket()`], [`launch`].
 
 mod cli;
 mod client;
@@ -66,17 +66,17 @@ mod store;
 mod user_name;
 mod web;
 
-pub use crate::session::{
-    ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,
-    HandlePrefix, Lifetimes, ListedSession, Listing, NewSession, Selection, Session, SessionHandle,
-    SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
-};
 pub use cli::Command;
 pub use client::Client;
 pub use clock::Clock;
 pub use config::{
     ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl, RedisAddress,
     RedisConfig, Secret, StoreConfig, StorePath,
+};
+pub use session::{
+    ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,
+    HandlePrefix, Lifetimes, ListedSession, Listing, NewSession, Selection, Session, SessionHandle,
+    SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
 };
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};

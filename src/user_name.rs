@@ -1,4 +1,4 @@
-//! The name under which somebody signs in.
+//! User names.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,9 +8,9 @@ use unicode_properties::UnicodeEmoji;
 
 /// A user name that may sign in: 1 to 64 characters in Unicode's NFC.
 ///
-/// Any script is welcome. Refused is what cannot be seen or makes two names look alike: control, bidi, zero-width,
-/// replacement and non-characters, white space other than single spaces between other characters, and a variation
-/// selector (U+FE0E, U+FE0F) behind anything but an emoji.
+/// Any script is allowed. Refused are characters that are invisible or make two names look alike: control, bidi,
+/// zero-width, replacement and noncharacters, white space other than single spaces between other characters, and a
+/// variation selector (U+FE0E, U+FE0F) after anything but an emoji.
 ///
 /// ```
 /// use innkeeper::{NameError, UserName};
@@ -21,7 +21,7 @@ use unicode_properties::UnicodeEmoji;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserName(String);
 
-/// Why a text is no user name. `Display` is written for the person who typed it.
+/// Why a text is not a user name. `Display` is written for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// No character at all.
@@ -64,29 +64,29 @@ impl UserName {
         if name.trim() != name {
             return Err(NameError::OuterSpace);
         }
-        let strange = |c: char| c.is_whitespace() && c != ' ';
-        if name.contains(strange) || name.contains("  ") {
+        let is_other_space = |c: char| c.is_whitespace() && c != ' ';
+        if name.contains(is_other_space) || name.contains("  ") {
             return Err(NameError::InnerSpace);
         }
         Ok(Self(name))
     }
 
-    /// What a name is apart from its length, as a regular expression of ECMAScript.
+    /// The rules for a name, except its length, as an ECMAScript regular expression for the schema of the API.
     ///
-    /// In ASCII, because many tools read the document that it stands in as YAML, which allows no control characters;
-    /// with `\\uXXXX`, which most languages' expressions know, so it says nothing of characters beyond U+FFFF; and
-    /// it lets a variation selector follow more than the emoji that take one. What it refuses is refused.
+    /// It is written in ASCII, because many tools read that document as YAML, which allows no control characters, and
+    /// with `\uXXXX`, which most languages' expressions know. It refuses no valid name. It accepts some invalid ones:
+    /// with forbidden characters beyond U+FFFF, or a variation selector after a character that takes none.
     pub(crate) fn pattern() -> String {
-        let mut never = String::new();
+        let mut forbidden = String::new();
         for range in &FORBIDDEN {
             if let (Some(first), Some(last)) = (escaped(*range.start()), escaped(*range.end())) {
-                never.extend([first.as_str(), "-", last.as_str()]);
+                forbidden.extend([first.as_str(), "-", last.as_str()]);
             }
         }
-        let one = format!(
-            r"([^ {never}{SPACES}\ufe0e\ufe0f]|[^\u0000-\u00a8{never}{SPACES}\ufe0e\ufe0f][\ufe0e\ufe0f]|[#*0-9]\ufe0f\u20e3)"
+        let character = format!(
+            r"([^ {forbidden}{SPACES}\ufe0e\ufe0f]|[^\u0000-\u00a8{forbidden}{SPACES}\ufe0e\ufe0f][\ufe0e\ufe0f]|[#*0-9]\ufe0f\u20e3)"
         );
-        format!("^{one}( ?{one})*$")
+        format!("^{character}( ?{character})*$")
     }
 
     /// The name, in NFC.
@@ -102,11 +102,10 @@ impl fmt::Display for UserName {
     }
 }
 
-/// Control characters, what Unicode calls default ignorable (it is not shown, so it makes names look alike), and what
-/// is no character for good.
+/// Control characters, noncharacters, and Unicode's default ignorable code points: they are not shown, and so make names
+/// look alike.
 ///
-/// Of the ignorable ones only the two variation selectors that emoji are written with may occur, see
-/// [`has_stray_selector`].
+/// Two ignorable ones are allowed, the variation selectors of emoji: see [`has_stray_selector`].
 const FORBIDDEN: [RangeInclusive<char>; 21] = [
     '\0'..='\u{1f}',
     '\u{7f}'..='\u{9f}',
@@ -124,14 +123,14 @@ const FORBIDDEN: [RangeInclusive<char>; 21] = [
     '\u{ffa0}'..='\u{ffa0}',
     '\u{fe00}'..='\u{fe0d}', // variation selectors
     '\u{feff}'..='\u{feff}',
-    '\u{fdd0}'..='\u{fdef}', // no characters, as the last two of each plane are
-    '\u{fff0}'..='\u{ffff}', // annotations, object and character replacement, no characters
+    '\u{fdd0}'..='\u{fdef}', // noncharacters, as the last two of each plane are
+    '\u{fff0}'..='\u{ffff}', // annotations, object and character replacement, noncharacters
     '\u{1bca0}'..='\u{1bca3}',
     '\u{1d173}'..='\u{1d17a}',
     '\u{e0000}'..='\u{e0fff}', // tags, further variation selectors
 ];
 
-/// The white space, but for the space itself, that [`FORBIDDEN`] does not name; for [`UserName::pattern`].
+/// The white space other than U+0020 that [`FORBIDDEN`] does not contain; for [`UserName::pattern`].
 const SPACES: &str = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
 
 /// Whether a character is invisible, or changes how the others are read.
@@ -140,28 +139,28 @@ pub(crate) fn is_disallowed(character: char) -> bool {
     last_two_of_a_plane || FORBIDDEN.iter().any(|range| range.contains(&character))
 }
 
-/// Whether a variation selector stands where it shows nothing.
+/// Whether a variation selector stands where it is invisible.
 ///
-/// Behind an emoji it chooses between a picture and a sign. The digits, `#` and `*` take one too (UTS 51), but only as
-/// the first half of a keycap does it change what is seen.
+/// After an emoji it chooses between image and text. The digits, `#` and `*` take one too (UTS 51), but it is visible
+/// there only in a keycap (U+FE0F U+20E3).
 fn has_stray_selector(name: &str) -> bool {
-    let mut before = None;
+    let mut previous = None;
     let mut characters = name.chars().peekable();
     while let Some(character) = characters.next() {
         let is_selector = matches!(character, '\u{fe0e}' | '\u{fe0f}');
-        let takes_one = before.is_some_and(|base: char| {
+        let takes_one = previous.is_some_and(|base: char| {
             let keycap = character == '\u{fe0f}' && characters.peek() == Some(&'\u{20e3}');
             base.is_emoji_char() && (!base.is_ascii() || keycap)
         });
         if is_selector && !takes_one {
             return true;
         }
-        before = Some(character);
+        previous = Some(character);
     }
     false
 }
 
-/// As a regular expression in ASCII writes it; `None` beyond U+FFFF.
+/// The escape of a character in an ECMAScript regular expression; `None` beyond U+FFFF.
 fn escaped(character: char) -> Option<String> {
     let code = u16::try_from(u32::from(character)).ok()?;
     Some(format!("\\u{code:04x}"))
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_refused() {
+    fn invisible_characters_and_stray_white_space_are_refused() {
         for name in [
             "a\0b",
             "a\nb",

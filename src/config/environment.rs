@@ -1,4 +1,4 @@
-//! Settings in the environment.
+//! The settings in the environment.
 
 use std::env;
 use std::net::IpAddr;
@@ -11,13 +11,13 @@ use super::settings::Settings;
 const PREFIX: &str = "INNKEEPER_";
 
 /// The names that the tutorial and most Redis tools use, read as if they began with our prefix.
-const ALSO: [&str; 3] = [
+const UNPREFIXED: [&str; 3] = [
     "REDIS_URL",
     "UPSTASH_REDIS_REST_URL",
     "UPSTASH_REDIS_REST_TOKEN",
 ];
 
-/// Our variables by key, the ones with our prefix last so that they win.
+/// The values by key; variables with our prefix come last, so that they win.
 pub(crate) fn variables() -> Result<Vec<(String, Value, Origin)>, ConfigError> {
     let (mut found, mut prefixed) = (Vec::new(), Vec::new());
     for (name, text) in env::vars_os() {
@@ -27,7 +27,7 @@ pub(crate) fn variables() -> Result<Vec<(String, Value, Origin)>, ConfigError> {
         let (variables, key) = match name.strip_prefix(PREFIX) {
             Some(key) if is_service_link(key, &text.to_string_lossy()) => continue,
             Some(key) => (&mut prefixed, key),
-            None if ALSO.contains(&name.as_str()) => (&mut found, name.as_str()),
+            None if UNPREFIXED.contains(&name.as_str()) => (&mut found, name.as_str()),
             None => {
                 check_prefix(&name)?;
                 continue;
@@ -57,13 +57,14 @@ fn check_prefix(name: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Refuses a misspelt address of Redis. Call it where none is set: the embedded store would start in its place.
+/// Refuses a variable that is nearly one of [`UNPREFIXED`]. Call it where no Redis is set: the embedded store would
+/// start in its place.
 ///
-/// `REDIS_HOST` and the like belong to other programs, or tell of a service `redis` in Kubernetes.
+/// `REDIS_HOST` and the like are other programs' variables, or those of a service `redis` in Kubernetes.
 pub(crate) fn check_redis_names() -> Result<(), ConfigError> {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if let Some(known) = nearest(&name, &ALSO).filter(|known| *known != name) {
+        if let Some(known) = nearest(&name, &UNPREFIXED).filter(|known| *known != name) {
             let hint = " If it is another program's, start Innkeeper without it";
             return Err(misspelt(&name, known, hint));
         }
@@ -77,9 +78,9 @@ fn misspelt(name: &str, meant: &str, hint: &str) -> ConfigError {
     ))
 }
 
-/// Whether a variable, named without `INNKEEPER_`, is one of those by which Kubernetes tells a pod of a service called
-/// `innkeeper`: the format of Docker's container links, documented as "Discovering services" for Kubernetes. A value of
-/// another form is a setting that somebody meant.
+/// Whether a variable (`name` is without `INNKEEPER_`) is one that Kubernetes sets for a service called `innkeeper`, in
+/// the format of Docker's container links: "Discovering services" in its documentation. With a value of another form
+/// the variable is taken for a setting.
 fn is_service_link(name: &str, value: &str) -> bool {
     match name.split('_').collect::<Vec<_>>().as_slice() {
         ["SERVICE", "HOST"] => is_ip(value),
@@ -115,7 +116,7 @@ fn is_protocol(text: &str) -> bool {
 fn is_address(text: &str) -> bool {
     text.split_once("://")
         .filter(|(protocol, _)| is_protocol(protocol))
-        .and_then(|(_, place)| place.rsplit_once(':'))
+        .and_then(|(_, authority)| authority.rsplit_once(':'))
         .is_some_and(|(host, port)| {
             is_ip(host.trim_start_matches('[').trim_end_matches(']')) && is_port(port)
         })

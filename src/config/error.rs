@@ -1,6 +1,6 @@
-//! What is wrong with a setting, where it was set, and which one was meant.
+//! Errors in settings, their origins, and misspelt names.
 
-/// What is wrong with a setting. Names the key and where it was set; never shows a secret.
+/// An error in a setting. Names the key and where it was set; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
@@ -16,8 +16,8 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Names the table, too, if it is in a file.
-    pub(crate) fn within(self, table: &str) -> Self {
+    /// Adds the table, if the setting is in a file.
+    pub(crate) fn in_table(self, table: &str) -> Self {
         match self {
             Self::File(file) => Self::File(format!("`{table}` of {file}")),
             Self::Environment(_) | Self::Program => self,
@@ -38,7 +38,7 @@ impl Origin {
     }
 }
 
-/// Shorter names differ by a letter or two without being misspelt: `REDIS_TTL` is no `REDIS_URL`.
+/// A name of this length or more may have two slips, a shorter one only one: `REDIS_TTL` is not a misspelt `REDIS_URL`.
 const LONG_NAME: usize = 12;
 
 /// The known name of which `name` is a misspelling, or differs only by case.

@@ -1,10 +1,8 @@
-//! Which hosts are this machine itself.
+//! Loopback hosts.
 
 use std::net::IpAddr;
 
-/// Whether a host's name or address, as it is written in a URL, never leaves this machine.
-///
-/// Other names are not resolved: the answer of DNS may change.
+/// Whether a host, as it is written in a URL, is this machine. Other names are not resolved: DNS may change its answer.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {

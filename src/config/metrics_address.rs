@@ -11,7 +11,7 @@ const KEY: &str = "metrics_address";
 /// Where the metrics are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsAddress {
-    /// Port 0 is one that is free; the log names it.
+    /// Port 0 stands for any free port; the log names it.
     pub address: SocketAddr,
     /// The setting that named it, for messages.
     pub source: String,
@@ -31,7 +31,7 @@ impl MetricsAddress {
     }
 }
 
-/// Whether Rocket listens there, too. Whichever binds the port second would only report that it is in use.
+/// Whether Rocket listens there, too. The second to bind the port would report only that it is in use.
 fn is_public(figment: &Figment, address: SocketAddr) -> bool {
     let ip = figment.extract_inner::<IpAddr>("address");
     let port = figment.extract_inner::<u16>("port");

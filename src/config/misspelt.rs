@@ -15,7 +15,7 @@ const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];
 /// The profiles that Rocket itself uses.
 const PROFILES: [&str; 4] = ["default", "global", "debug", "release"];
 
-/// Refuses what is no setting, in any profile.
+/// Refuses unknown keys and tables, in any profile.
 pub(crate) fn check(figment: &Figment) -> Result<(), ConfigError> {
     check_profile_names(figment)?;
     let profiles = figment.data();
@@ -33,7 +33,7 @@ pub(crate) fn check(figment: &Figment) -> Result<(), ConfigError> {
     check_tls(figment)
 }
 
-/// To Rocket every table is a profile, and only the selected one is read.
+/// To Rocket every table of the file is a profile, and it reads only the selected one.
 fn check_profile_names(figment: &Figment) -> Result<(), ConfigError> {
     let selected = figment.profile().as_str().as_str();
     let found: Vec<_> = figment
@@ -71,7 +71,7 @@ fn check_key(
     if known.contains(&key) {
         return Ok(());
     }
-    let origin = origin(figment, key, value).within(&format!("[{profile}]"));
+    let origin = origin(figment, key, value).in_table(&format!("[{profile}]"));
     let is_in_file = matches!(origin, Origin::File(_));
     let upper = str::to_ascii_uppercase;
     let problem = match (nearest(key, Settings::keys()), nearest(key, &known)) {
@@ -106,11 +106,11 @@ fn check_our_table(figment: &Figment, profile: &Profile, table: &Value) -> Resul
     let Some((key, value)) = unknown(table, Settings::keys()) else {
         return Ok(());
     };
-    let origin = origin(figment, "innkeeper", value).within(&format!("[{profile}.innkeeper]"));
+    let origin = origin(figment, "innkeeper", value).in_table(&format!("[{profile}.innkeeper]"));
     Err(origin.error(key, &Settings::unknown(key)))
 }
 
-/// The first key of a table that is none of the known ones.
+/// The first unknown key of a table.
 fn unknown<'a>(table: &'a Value, known: &[&str]) -> Option<(&'a str, &'a Value)> {
     let mut keys = table
         .as_dict()?

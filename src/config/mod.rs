@@ -1,4 +1,4 @@
-//! The settings: where they come from, their defaults, and what is wrong with them.
+//! The settings: their sources, defaults and errors.
 
 mod environment;
 mod error;
@@ -35,11 +35,11 @@ use crate::session::Lifetimes;
 /// Innkeeper's settings, checked.
 ///
 /// They are read from the table `innkeeper` of Rocket's configuration (`[default.innkeeper]` in `Rocket.toml`) and from
-/// `INNKEEPER_<KEY>` in the environment. The environment wins over files, and what a program merges into its figment itself
-/// wins over both: with a `store_path` of its own it gets the embedded store, even if the environment has a `REDIS_URL`.
+/// `INNKEEPER_<KEY>` in the environment. The environment wins over files, and values that a program merges into its figment
+/// win over both: with a `store_path` of its own it gets the embedded store, even if the environment has a `REDIS_URL`.
 ///
 /// An empty text is the same as no value, with one exception: a variable or a file that leaves `redis_url` or one of the
-/// Upstash keys empty stops the launch, unless the program or another variable chooses a store. A Redis was meant.
+/// Upstash keys empty stops the launch, unless the program or another variable chooses a store. It was to name a Redis.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where sessions are kept. Default: a file in the folder `data`.
@@ -101,7 +101,7 @@ impl LogFormat {
     /// `log_format` alone, for the message about a mistake in another setting.
     pub(crate) fn from_settings() -> Self {
         let figment = source::rocket_figment().unwrap_or_default();
-        // If the file cannot be read, the environment has to do.
+        // If the file cannot be read, the environment alone is.
         let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));
         let format = sources.and_then(|sources| sources.only("log_format").settings());
         format
@@ -157,7 +157,7 @@ impl Config {
         })
     }
 
-    /// What is allowed, and probably a mistake.
+    /// A warning about settings that are allowed, and probably a mistake.
     pub(crate) fn warning(&self) -> Option<String> {
         let Lifetimes { idle, absolute } = self.lifetimes;
         let absolute = absolute.filter(|_| self.lifetimes.absolute_comes_first())?;
@@ -174,12 +174,11 @@ impl Config {
 ///
 /// # Errors
 ///
-/// A sentence for the operator: one of Rocket's own settings is wrong, or something that is set is no setting.
+/// A sentence for the operator: one of Rocket's own settings is wrong, or a key is unknown.
 pub(crate) fn figment() -> Result<Figment, String> {
     let figment = source::rocket_figment()?;
-    figment
-        .extract::<rocket::Config>()
-        .map_err(|error| error.to_string())?;
+    let rocket = figment.extract::<rocket::Config>();
+    rocket.map_err(|error| error.to_string())?;
     check_names(&figment).map_err(|error| error.to_string())?;
     Ok(figment)
 }
@@ -225,10 +224,8 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     if let Some(url) = &settings.redis_url {
         return Ok(redis(RedisAddress::Url(url.clone()), URL));
     }
-    let (rest_url, token) = (
-        settings.upstash_redis_rest_url.as_deref(),
-        settings.upstash_redis_rest_token.clone(),
-    );
+    let rest_url = settings.upstash_redis_rest_url.as_deref();
+    let token = settings.upstash_redis_rest_token.clone();
     if let Some((rest_url, token)) = sources.pair((REST_URL, rest_url), (REST_TOKEN, token))? {
         let address = RedisAddress::upstash(rest_url, token);
         let address = address.map_err(|problem| sources.error(REST_URL, problem))?;
@@ -247,7 +244,7 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     }
 }
 
-/// With `open` sign-in anybody who reaches the address can sign in under any name.
+/// With `open` sign-in every client that reaches the address can sign in under any name.
 fn check_open_sign_in(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
     // An address that Rocket cannot read is Rocket's to report.
     match figment.extract_inner::<IpAddr>("address") {

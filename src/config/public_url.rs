@@ -1,10 +1,10 @@
-//! The address that people type.
+//! The setting `public_url`.
 
 use url::Url;
 
 use super::host::is_loopback;
 
-/// The address that people type, reduced to what matters: its origin (RFC 6454) and whether it is `https`.
+/// The address that people type: its origin (RFC 6454), and whether it is `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,

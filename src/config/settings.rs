@@ -1,4 +1,4 @@
-//! Every setting, and what its value may be.
+//! Every setting, and its allowed values.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::redis_address::Secret;
 /// Ten years, in seconds.
 const TEN_YEARS: u32 = 315_360_000;
 
-/// The table `innkeeper`. What is not set, or set to an empty text, is `None`.
+/// The table `innkeeper`. A setting that is missing or an empty text is `None`.
 #[derive(Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -52,7 +52,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Every key that may be set: serde names them in its error about one that may not.
+    /// Every key, from serde's error about an unknown one.
     pub(crate) fn keys() -> &'static [&'static str] {
         let unknown = Value::from(Dict::from([(String::new(), Value::from(""))]));
         match unknown.deserialize::<Self>() {
@@ -64,7 +64,7 @@ impl Settings {
         }
     }
 
-    /// What is wrong with a key that may not be set.
+    /// The problem with an unknown key.
     pub(crate) fn unknown(key: &str) -> String {
         let known = Self::keys();
         if rocket::Config::PARAMETERS.contains(&key) {
@@ -78,14 +78,14 @@ impl Settings {
     }
 }
 
-/// How somebody proves who they are.
+/// How users prove their identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SignIn {
     /// A user name is enough.
     Open,
 }
 
-/// What a line of the log looks like.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -138,7 +138,7 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Publi
     parsed(deserializer, PublicUrl::parse)
 }
 
-/// Parses a setting as it would be typed. The environment knows only texts; files and programs also know numbers and flags.
+/// Parses the text of a setting. Files and programs may set numbers and flags, too, which are written as text first.
 fn parsed<'de, T, E: Display, D: Deserializer<'de>>(
     deserializer: D,
     parse: impl FnOnce(&str) -> Result<T, E>,

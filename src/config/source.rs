@@ -1,4 +1,4 @@
-//! Where settings come from: files and the environment, and which of them wins.
+//! The sources of settings, files and the environment, and their precedence.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{self, Path, PathBuf};
@@ -16,7 +16,7 @@ use super::settings::Settings;
 /// Our table in Rocket's configuration.
 const TABLE: &str = "innkeeper";
 
-/// What is set, by key, and where it was set.
+/// The settings by key, and where each was set.
 pub(crate) struct Sources(BTreeMap<String, Setting>);
 
 struct Setting {
@@ -26,7 +26,7 @@ struct Setting {
 }
 
 impl Sources {
-    /// Reads the table `innkeeper` of the figment, and the environment: what the program itself has set wins over
+    /// Reads the table `innkeeper` of the figment, and the environment: values of the program itself win over
     /// variables, and these over files.
     pub(crate) fn read(figment: &Figment) -> Result<Self, ConfigError> {
         let configured = table(figment)?.into_iter().map(|(key, value)| {
@@ -62,7 +62,7 @@ impl Sources {
         } else if let Kind::UnknownField(..) = error.kind {
             &Settings::unknown(key)
         } else {
-            // What `Settings` does not parse is a text. It may be secret, so it is not shown.
+            // Every setting without a parser is a text. It may be secret, so it is not shown.
             "must be a text, in quotes"
         };
         self.error(key, problem)
@@ -91,13 +91,13 @@ impl Sources {
         self.is_empty(key) && *self.origin(key) != Origin::Program
     }
 
-    /// Where it was set; [`Origin::Program`] for what is not set.
+    /// Where it was set; [`Origin::Program`] if it is not set.
     pub(crate) fn origin(&self, key: &str) -> &Origin {
         let setting = self.0.get(key);
         setting.map_or(&Origin::Program, |setting| &setting.origin)
     }
 
-    /// Two settings of which neither means anything alone.
+    /// Two settings that must be set together.
     pub(crate) fn pair<A, B>(
         &self,
         (key, value): (&str, Option<A>),
@@ -119,7 +119,7 @@ impl Sources {
 /// Our table; empty if there is none.
 fn table(figment: &Figment) -> Result<Dict, ConfigError> {
     if figment.profiles().any(|profile| profile == TABLE) {
-        // To Rocket this is a profile of that name, whose settings nobody reads.
+        // To Rocket this is a profile of that name, which is not read.
         return Err(ConfigError(format!(
             "`[{TABLE}]` in Rocket.toml must be `[default.{TABLE}]`"
         )));
@@ -152,7 +152,7 @@ fn check_table_name(figment: &Figment) -> Result<(), ConfigError> {
 
 /// Where the value of one of Rocket's keys was set.
 pub(crate) fn origin(figment: &Figment, key: &str, value: &Value) -> Origin {
-    // A merged table has lost its own tag, but what it holds has not.
+    // A merged table has lost its own tag, but its values have theirs.
     let mut inner = value;
     while let Some(first) = inner.as_dict().and_then(|dict| dict.values().next()) {
         inner = first;
@@ -162,7 +162,7 @@ pub(crate) fn origin(figment: &Figment, key: &str, value: &Value) -> Origin {
     };
     match &metadata.source {
         Some(figment::Source::File(path)) => Origin::File(path.display().to_string()),
-        // Only its name tells figment's provider of the environment from others.
+        // Figment's provider of the environment differs from others only by its name.
         _ if metadata.name.contains("environment") => {
             Origin::Environment(format!("ROCKET_{}", key.to_ascii_uppercase()))
         }
@@ -224,7 +224,7 @@ fn file() -> Result<Option<PathBuf>, String> {
     ))
 }
 
-/// Names only the place: the parser's own message shows the line, which may hold a password.
+/// Names only the line's number: the rest of the parser's message shows the line, which may hold a password.
 fn unreadable(path: &Path, error: &figment::Error) -> String {
     let error = error.to_string();
     let place = error.lines().next().unwrap_or_default();
@@ -234,8 +234,8 @@ fn unreadable(path: &Path, error: &figment::Error) -> String {
     )
 }
 
-/// Puts what `.env` of the working directory says into the environment, unless the environment says it already, and returns
-/// where the file is. Call it before there are other threads.
+/// Adds the variables of `.env` in the working directory to the environment, whose own win, and returns the file's
+/// path. Call it before there are other threads.
 ///
 /// Folders above are not searched: others may write there.
 pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
@@ -256,7 +256,7 @@ pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
     }
 }
 
-/// Makes messages say which file it is.
+/// For messages, so that they show which file it is.
 fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

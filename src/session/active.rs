@@ -12,12 +12,11 @@ use crate::client::Client;
 /// A session's data, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Who signed in.
-    /// A `String` and not a [`UserName`](crate::UserName): a session that another program began may hold any name.
+    /// The user's name; no [`UserName`](crate::UserName), because another program may have written any text.
     pub user: String,
     /// `active` in every session that Innkeeper creates; empty if another program wrote none.
     pub status: String,
-    /// The application's own fields, each value as JSON; a text that is not JSON stands for itself.
+    /// The application's own fields, each value as JSON; one that is not JSON is read as a text.
     pub data: BTreeMap<String, String>,
     /// When the user signed in, to the second; `None` where another program created the session.
     pub created_at: Option<SystemTime>,
@@ -42,19 +41,19 @@ impl Session {
 /// A session that was found alive, and when it ends if it is not used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveSession {
-    /// What is stored.
+    /// The stored data.
     pub session: Session,
     /// When it ends.
     pub expires_at: SystemTime,
-    /// How far away that is.
+    /// The time until then.
     pub expires_in: Duration,
-    /// How far away its absolute limit is; `None` where it has none.
+    /// The time until its absolute limit; `None` where it has none.
     pub absolute_expires_in: Option<Duration>,
 }
 
 impl ActiveSession {
-    /// `idle_expires_in`: how much of its idle timeout a session has left at `now`; all of it, if it has just been used.
-    /// Its absolute limit is applied here. `None`: the session is over.
+    /// `idle_expires_in`: the rest of its idle timeout at `now`; all of it, if it has just been used. The absolute limit
+    /// is applied here. `None`: the session is over.
     #[must_use]
     pub fn new(
         session: Session,

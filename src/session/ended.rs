@@ -9,11 +9,11 @@ use crate::clock::unix_time;
 
 /// Why a session was ended, when, and from where.
 ///
-/// Kept for the idle timeout, and told only to a client that presents the ended session's id. A session that expired
+/// Kept for the idle timeout, and shown only to a client that presents the ended session's id. A session that expired
 /// leaves none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedSession {
-    /// What ended it.
+    /// The reason.
     pub reason: EndReason,
     /// When, in seconds since 1970.
     pub at: u64,
@@ -26,7 +26,7 @@ pub struct EndedSession {
     pub user: Option<String>,
 }
 
-/// What ended a session.
+/// The reason why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
@@ -34,7 +34,7 @@ pub enum EndReason {
     SignedOut,
     /// Its user ended it in the list of sessions.
     Ended,
-    /// Somebody signed in again in the same browser.
+    /// A new sign-in in the same browser replaced it.
     #[serde(rename = "signed_in_again")]
     Replaced,
     /// The user signed in once more than `max_sessions_per_user` allows, and this was the oldest.
@@ -46,7 +46,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// The reasons that the server counts; an operator's command is a process of its own.
-    pub(crate) const OF_THE_SERVER: [Self; 4] = [
+    pub(crate) const COUNTED: [Self; 4] = [
         Self::SignedOut,
         Self::Ended,
         Self::Replaced,
@@ -77,7 +77,7 @@ impl EndedSession {
     }
 
     /// The same, with the session's user.
-    pub(crate) fn of(&self, user: &str) -> Self {
+    pub(crate) fn with_user(&self, user: &str) -> Self {
         Self {
             user: Some(user.to_owned()),
             ..self.clone()

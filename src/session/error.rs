@@ -1,4 +1,4 @@
-//! What can fail, and why.
+//! The errors of a store and of a session's fields.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Why a store could not do its work. Written for the operator, and never names an id or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The whole time that a request may spend on the store went by.
+    /// The time that a request may spend on the store has passed.
     #[error("the session store did not answer within {} ms", .0.as_millis())]
     Timeout(Duration),
     /// The store cannot be reached, or cannot work at all.
@@ -21,7 +21,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What went wrong, without the words about the store around it: for an error that tells it again.
+    /// The reason without the words about the store, for an error that contains it.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Unreachable(reason) | Self::Failed(reason) => reason.clone(),
@@ -42,12 +42,12 @@ pub enum FieldError {
     /// The session has 32 fields already, and this would be one more.
     #[error("the session has as many fields as it may have")]
     TooMany,
-    /// The value cannot be written as JSON, or what is stored cannot be read as this type.
+    /// The value cannot be written as JSON, or the stored text cannot be read as this type.
     #[error("the session's field `{name}` does not fit its type as JSON")]
     Json {
         /// The field.
         name: String,
-        /// What serde says.
+        /// The error of serde.
         #[source]
         source: serde_json::Error,
     },

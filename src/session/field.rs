@@ -7,19 +7,19 @@ use serde_json::Value;
 use super::FieldError;
 
 /// The most characters of a field's name.
-pub(super) const MAX_NAME_CHARS: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 /// The most bytes of a field's value, written as JSON.
-pub(super) const MAX_VALUE_BYTES: usize = 4096;
+const MAX_VALUE_BYTES: usize = 4096;
 /// The most fields of one session.
 pub(super) const MAX_FIELDS: usize = 32;
 
 pub(super) fn check_name(name: &str) -> Result<(), FieldError> {
-    let good = !name.is_empty()
+    let is_valid = !name.is_empty()
         && name.chars().count() <= MAX_NAME_CHARS
         && !name.starts_with('_')
         && name != "user"
         && name != "status";
-    if good {
+    if is_valid {
         Ok(())
     } else {
         Err(FieldError::Name(name.to_owned()))

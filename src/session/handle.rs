@@ -35,9 +35,9 @@ impl SessionHandle {
         HandlePrefix::new(self.0, HandlePrefix::MIN_DIGITS)
     }
 
-    /// A digest with this handle, filled up with `rest`.
-    fn digest(self, rest: u8) -> [u8; 32] {
-        let mut digest = [rest; 32];
+    /// The digest that begins with this handle and is filled with `fill`.
+    fn digest(self, fill: u8) -> [u8; 32] {
+        let mut digest = [fill; 32];
         for (byte, own) in digest.iter_mut().zip(self.0.to_be_bytes()) {
             *byte = own;
         }
@@ -45,7 +45,7 @@ impl SessionHandle {
     }
 }
 
-/// The first digits of a handle, at least eight: how an operator names a session that he reads of in the log.
+/// The first digits of a handle, at least eight: how an operator names a session that the log mentions.
 ///
 /// Two sessions may share them; all 32 digits name exactly one.
 ///
@@ -59,15 +59,15 @@ impl SessionHandle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlePrefix {
     first: SessionHandle,
-    digits: usize,
+    digits: u32,
 }
 
 impl HandlePrefix {
-    const MIN_DIGITS: usize = 8;
-    const ALL_DIGITS: usize = 32;
+    const MIN_DIGITS: u32 = 8;
+    const ALL_DIGITS: u32 = 32;
 
     /// Keeps the first `digits` of a number.
-    fn new(number: u128, digits: usize) -> Self {
+    fn new(number: u128, digits: u32) -> Self {
         Self {
             first: SessionHandle(number & !Self::rest(digits)),
             digits,
@@ -77,7 +77,7 @@ impl HandlePrefix {
     /// Reads 8 to 32 lower-case hexadecimal digits; `None` for every other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.len();
+        let digits = u32::try_from(text.len()).ok()?;
         if !(Self::MIN_DIGITS..=Self::ALL_DIGITS).contains(&digits) {
             return None;
         }
@@ -107,12 +107,9 @@ impl HandlePrefix {
         SessionHandle(self.first.0 | Self::rest(self.digits))
     }
 
-    /// A mask of the bits behind the first `digits`.
-    fn rest(digits: usize) -> u128 {
-        u32::try_from(4 * digits)
-            .ok()
-            .and_then(|bits| u128::MAX.checked_shr(bits))
-            .unwrap_or_default()
+    /// A mask of the bits after the first `digits`.
+    fn rest(digits: u32) -> u128 {
+        u128::MAX.checked_shr(4 * digits).unwrap_or_default()
     }
 }
 
@@ -124,8 +121,7 @@ impl From<SessionHandle> for HandlePrefix {
 
 impl fmt::Display for HandlePrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.first.to_string();
-        f.write_str(all.get(..self.digits).unwrap_or(&all))
+        write!(f, "{:.*}", self.digits as usize, self.first.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::{Uuid, Variant, Version};
 
 /// A session's id: a version 4 UUID, 122 bits from the operating system's generator.
 ///
-/// Whoever knows it is signed in, so `Debug` does not show it; `Display` does, for the cookie and the store's key.
+/// Knowing it is being signed in, so `Debug` does not show it; `Display` does, for the cookie and the store's key.
 ///
 /// ```
 /// use innkeeper::SessionId;
@@ -28,7 +28,7 @@ impl SessionId {
 
     /// Reads the canonical form: 36 characters, lower case, version 4, RFC 9562's variant.
     ///
-    /// `None` for every other spelling, also for those that `Uuid` itself would take (braces, `urn:uuid:`,
+    /// `None` for every other spelling, also for those that `Uuid` accepts (braces, `urn:uuid:`,
     /// capitals, no hyphens), so that one session has one spelling.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -80,6 +80,7 @@ mod tests {
             assert_eq!(SessionId::parse(other), None, "{other}");
         }
     }
+
     #[test]
     fn a_debugged_id_does_not_show_itself() {
         assert_eq!(format!("{:?}", SessionId::generate()), "SessionId(..)");

@@ -25,7 +25,7 @@ impl Lifetimes {
         }
     }
 
-    /// How far away the absolute limit is, zero once it is reached; `None` where there is no such limit.
+    /// The time until the absolute limit, zero once it is reached; `None` where there is no such limit.
     #[must_use]
     pub fn absolute_expires_in(
         &self,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_in_the_future_counts_as_now() {
+    fn a_creation_in_the_future_counts_as_now() {
         let second = Duration::from_secs(1);
         let lifetimes = Lifetimes {
             idle: 900 * second,

@@ -1,4 +1,4 @@
-//! The domain: what a session is, how long it lives, and what a store of sessions promises. No HTTP, no Redis, no Rocket.
+//! The domain: sessions, their lifetimes, and the contract of a store. No HTTP, no Redis, no Rocket.
 
 mod active;
 mod ended;

@@ -1,4 +1,4 @@
-//! The life cycle of a session in three verbs: start, resume, end; and a user's view of all of his.
+//! The life cycle of sessions: start, resume, list, end.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,14 +8,13 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use super::{FieldError, field};
-use crate::client::Client;
-use crate::clock::{Clock, unix_time};
-use crate::session::{
-    ActiveSession, Created, EndOutcome, EndReason, EndedSession, HandlePrefix, Lifetimes, Listing,
-    NewSession, Selection, Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats,
-    WriteOutcome,
+use super::{
+    ActiveSession, Created, EndOutcome, EndReason, EndedSession, FieldError, HandlePrefix,
+    Lifetimes, Listing, NewSession, Selection, Session, SessionHandle, SessionId, SessionStore,
+    StoreError, StoreStats, WriteOutcome, field,
 };
+use crate::client::Client;
+use crate::clock::{Clock, from_unix_time, unix_time};
 use crate::user_name::UserName;
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -28,16 +27,16 @@ pub struct Sessions {
     max_sessions_per_user: usize,
     clock: Clock,
     timeout: Option<Duration>,
-    /// One request's; without it every call has the whole timeout.
+    /// The request's; without it each call has the whole timeout.
     deadline: Option<Instant>,
 }
 
-/// A session that was begun.
+/// A new session.
 #[derive(Clone, Debug)]
 pub struct Started {
     /// Its id, for the user's browser alone.
     pub id: SessionId,
-    /// What it ended.
+    /// The sessions that it ended.
     pub created: Created,
 }
 
@@ -46,12 +45,12 @@ pub struct Started {
 pub struct ListedSession {
     /// Its public name.
     pub handle: SessionHandle,
-    /// What the store remembers.
+    /// The stored data.
     pub session: Session,
     /// When it was last used.
     ///
-    /// Not stored, but derived from the time that is left; in the last stretch before the absolute limit the true
-    /// moment may be later.
+    /// Derived from the time that is left. Once the absolute limit comes first, a use does not move `expires_at`, so
+    /// the true time may be later.
     pub last_active_at: SystemTime,
     /// When it ends if it is not used again.
     pub expires_at: SystemTime,
@@ -69,9 +68,7 @@ impl ListedSession {
         let last_active_at = now - idle.saturating_sub(expires_in);
         Self {
             handle,
-            last_active_at: session
-                .created_at
-                .map_or(last_active_at, |created_at| last_active_at.max(created_at)),
+            last_active_at: last_active_at.max(session.created_at.unwrap_or(last_active_at)),
             session,
             expires_at,
         }
@@ -101,9 +98,9 @@ impl Sessions {
         }
     }
 
-    /// The same sessions for one request, which begins now: all its calls together have the timeout, instead of each.
+    /// A clone for one request, which begins now: all its calls together have the timeout, instead of each.
     ///
-    /// Those for an operator, which look at all sessions that there are, have no deadline.
+    /// The calls for an operator, which look at every session in the store, have no deadline.
     #[must_use]
     pub fn with_deadline(&self) -> Self {
         Self {
@@ -131,7 +128,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Nobody is signed in. (A session may have been stored whose id nobody knows; it expires.)
+    /// The user is not signed in. (A session may have been stored, whose id is lost; it expires.)
     pub async fn start(
         &self,
         user: &UserName,
@@ -146,7 +143,8 @@ impl Sessions {
             user: user.as_str().to_owned(),
             status: "active".to_owned(),
             data: BTreeMap::new(),
-            created_at: Some(to_the_second(now)),
+            // Stores keep whole seconds.
+            created_at: Some(from_unix_time(unix_time(now).as_secs())),
             client,
         };
         let new = NewSession {
@@ -180,7 +178,7 @@ impl Sessions {
 
     /// All live sessions of a user, the last used first. Slides none.
     ///
-    /// `reader` is the live session that asks, if one does; it is put back into its user's list if it was lost there.
+    /// `reader`: the user's session that reads the list, if one does; it is put back if the list has lost it.
     ///
     /// # Errors
     ///
@@ -198,7 +196,7 @@ impl Sessions {
         })
     }
 
-    /// Puts sessions back into users' lists that these have lost; slow where there are many sessions: see
+    /// Puts sessions back that these users' lists have lost; slow where there are many sessions: see
     /// [`SessionStore::restore_lists`].
     ///
     /// # Errors
@@ -221,7 +219,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// What was handed over is not all.
+    /// `found` has not seen all of them.
     pub async fn list_all(
         &self,
         found: &mut (dyn FnMut(ListedSession) + Send),
@@ -231,7 +229,8 @@ impl Sessions {
         self.store.list_all(&mut listed).await
     }
 
-    /// The live sessions whose handle begins like this, the last used first, for an operator: see [`SessionStore::find`].
+    /// The live sessions whose handle begins with `prefix`, the last used first, for an operator: see
+    /// [`SessionStore::find`].
     ///
     /// # Errors
     ///
@@ -251,9 +250,9 @@ impl Sessions {
         self.until_deadline(self.store.delete(id, &why)).await
     }
 
-    /// Ends some of a user's sessions, and says which of them were alive.
+    /// Ends some of a user's sessions, and returns those that were alive.
     ///
-    /// Nobody's but this user's: a handle of another user's session names none here.
+    /// The handle of another user's session selects none.
     /// `by` is the client that asked for it; an operator ([`EndReason::ByOperator`]) has none.
     ///
     /// # Errors
@@ -268,13 +267,13 @@ impl Sessions {
     ) -> Result<EndOutcome, StoreError> {
         let mut why = EndedSession::new(reason, self.clock.now(), by);
         if reason == EndReason::ByOperator {
-            why = why.of(user);
+            why = why.with_user(user);
         }
         self.until_deadline(self.store.delete_of_user(user, selection, &why))
             .await
     }
 
-    /// Ends the session with this handle for an operator, and says whose it was; `None` if there is none.
+    /// Ends the session with this handle, for an operator, and returns its user; `None` if there is none.
     ///
     /// Slow where there are many sessions: see [`SessionStore::delete_by_handle`].
     ///
@@ -282,7 +281,7 @@ impl Sessions {
     ///
     /// The session may be alive.
     pub async fn end_by_handle(&self, handle: SessionHandle) -> Result<Option<String>, StoreError> {
-        let why = self.operator();
+        let why = self.ended_by_operator();
         self.store.delete_by_handle(handle, &why).await
     }
 
@@ -292,11 +291,11 @@ impl Sessions {
     ///
     /// None, some or all of them have ended.
     pub async fn end_all(&self) -> Result<EndOutcome, StoreError> {
-        let why = self.operator();
+        let why = self.ended_by_operator();
         self.store.delete_all(&why).await
     }
 
-    fn operator(&self) -> EndedSession {
+    fn ended_by_operator(&self) -> EndedSession {
         EndedSession::new(EndReason::ByOperator, self.clock.now(), &Client::default())
     }
 
@@ -329,8 +328,7 @@ impl Sessions {
         let write = self
             .store
             .write(id, name, text.as_deref(), field::MAX_FIELDS);
-        let written = self.until_deadline(write).await?;
-        match written {
+        match self.until_deadline(write).await? {
             WriteOutcome::Written => Ok(text),
             WriteOutcome::NoSession => Err(FieldError::Ended),
             WriteOutcome::TooManyFields => Err(FieldError::TooMany),
@@ -343,7 +341,7 @@ impl Sessions {
         self.lifetimes
     }
 
-    /// Asks whether the store can be used at this moment.
+    /// Checks that the store can be used at this moment.
     ///
     /// # Errors
     ///
@@ -364,18 +362,13 @@ impl Sessions {
         self.store.is_lost()
     }
 
-    /// How the store is, for the operator.
+    /// Statistics of the store, for the metrics.
     pub async fn stats(&self) -> StoreStats {
         self.store.stats().await
     }
 
-    /// Lets the store write what it still holds in memory; for the shutdown.
+    /// Lets the store write its last changes, at shutdown: see [`SessionStore::close`].
     pub async fn close(&self) {
         self.store.close().await;
     }
-}
-
-/// Stores keep whole seconds, so the live session and its stored copy agree.
-fn to_the_second(timestamp: SystemTime) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(unix_time(timestamp).as_secs())
 }

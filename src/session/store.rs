@@ -1,4 +1,4 @@
-//! What a session store promises: the trait and its types.
+//! The contract of a session store: the trait and its types.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::{
 /// A session store.
 ///
 /// Three outcomes are kept apart everywhere: a live session, no session (`Ok(None)`), and a store that
-/// could not do its work (`Err`). Nobody is taken for signed in or out because a store failed.
+/// could not do its work (`Err`). A user never appears signed in, or signed out, because a store failed.
 ///
 /// A store knows the [`Lifetimes`](super::Lifetimes) and checks them on every read: an expired session is not found,
 /// whether or not its record has been removed yet.
@@ -28,24 +28,23 @@ use super::{
 ///    the store is persistent at all.
 ///
 /// Every method may be called from any task at any time. A call whose future is dropped leaves the store consistent: the
-/// step was done, or it was not. A method returns an error if the store could not do its work. A request's calls need not
-/// watch the time: [`Sessions`](super::Sessions) drops them at the request's deadline. What is for an operator
-/// ([`restore_lists`](Self::restore_lists), [`delete_by_handle`](Self::delete_by_handle), [`list_all`](Self::list_all),
-/// [`find`](Self::find), [`delete_all`](Self::delete_all)), [`stats`](Self::stats) and [`close`](Self::close) must come to
-/// an end by themselves.
+/// step was done, or it was not. The methods that requests call need no timeout: [`Sessions`](super::Sessions) drops them
+/// at the request's deadline. The methods for an operator ([`restore_lists`](Self::restore_lists),
+/// [`delete_by_handle`](Self::delete_by_handle), [`list_all`](Self::list_all), [`find`](Self::find),
+/// [`delete_all`](Self::delete_all)), [`stats`](Self::stats) and [`close`](Self::close) must end by themselves.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new session, ends the one that it replaces, and ends the user's oldest sessions beyond [`NewSession::limit`].
     ///
     /// The new session lives for the idle timeout, or until its absolute limit if that comes first.
-    /// Returns what this call ended; where several calls end the same session at once, one of them returns it.
+    /// Returns the sessions that this call ended; where several calls end the same session at once, one of them returns it.
     ///
-    /// An old session that lies in a part of the store that does not answer is left for a later sign-in to end: this
-    /// sign-in does not fail because of it.
+    /// An old session in a part of the store that does not answer is left for a later sign-in to end: this sign-in does
+    /// not fail because of it.
     ///
     /// # Errors
     ///
-    /// The caller must not hand out the id; what it replaces may or may not have ended.
+    /// The caller must not hand out the id; the session that it replaces may or may not have ended.
     async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError>;
 
     /// Reads a live session and slides its end: it lives on for the idle timeout from this moment, or until
@@ -85,7 +84,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Puts sessions back that these users' lists have lost. It looks at every session in the store, so it may take long:
     /// it is for an operator, not for requests.
     ///
-    /// A store whose lists lose nothing does nothing.
+    /// Does nothing in a store whose lists lose nothing.
     ///
     /// # Errors
     ///
@@ -95,10 +94,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Ends a session, and keeps why for the idle timeout. When this returns `Ok`, no later call on any instance
+    /// Ends a session, and keeps `why` for the idle timeout. When this returns `Ok`, no later call on any instance
     /// finds it. An unknown id is no error: that session is over.
     ///
-    /// Returns whose live session this call ended; `None` if there was none, or another call ended it, or its record
+    /// Returns the user whose live session this call ended; `None` if there was none, or another call ended it, or its record
     /// could not be read.
     ///
     /// # Errors
@@ -128,8 +127,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         why: &EndedSession,
     ) -> Result<EndOutcome, StoreError>;
 
-    /// Ends the session with this handle, like [`delete`](Self::delete), and returns its user, whom the stored reason
-    /// names too.
+    /// Ends the session with this handle, like [`delete`](Self::delete), and returns its user; the stored reason names
+    /// the user, too.
     ///
     /// `None`: no live session has this handle. It may look at every session in the store, so it may take long and miss
     /// a session that is created meanwhile: it is for an operator, not for requests.
@@ -186,7 +185,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Somebody may have ended it.
+    /// It may have been ended.
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError>;
 
     /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
@@ -228,7 +227,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         StoreStats::default()
     }
 
-    /// Writes what is still only in memory. Called once, at shutdown; returns within the time that a request may wait.
+    /// Writes the changes that are still only in memory. Called once, at shutdown; returns within a request's timeout.
     async fn close(&self) {}
 }
 
@@ -237,17 +236,17 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 pub struct NewSession<'a> {
     /// Its id, never used before.
     pub id: &'a SessionId,
-    /// What is stored.
+    /// Its data.
     pub session: &'a Session,
-    /// The session that ends because of it, and what is stored as the reason; `None`: it replaces none.
+    /// The session that it replaces, and the reason that is stored for that; `None`: it replaces none.
     pub replaced: Option<(&'a SessionId, &'a EndedSession)>,
     /// How many live sessions the user may have, this one included.
     pub limit: usize,
-    /// What is stored as the reason why sessions beyond `limit` end.
+    /// The reason that is stored for the sessions beyond `limit`.
     pub over_limit: &'a EndedSession,
 }
 
-/// What a new session ended.
+/// The sessions that a new session ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Created {
     /// The user of the session that it replaced; `None` if it replaced none, or that was over already.
@@ -256,7 +255,7 @@ pub struct Created {
     pub evicted: Vec<SessionHandle>,
 }
 
-/// What is known of a user's sessions.
+/// A user's sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Listing<T> {
@@ -266,7 +265,7 @@ pub struct Listing<T> {
     pub complete: bool,
 }
 
-/// What ending several sessions did.
+/// The outcome of ending several sessions.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct EndOutcome {
@@ -309,7 +308,7 @@ impl Selection {
     }
 }
 
-/// What became of a write to a field.
+/// The outcome of writing a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// The field was written or removed.

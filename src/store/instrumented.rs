@@ -1,4 +1,4 @@
-//! A store whose operations are timed and counted, for the metrics.
+//! A wrapper around a store that times and counts its operations, for the metrics.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::session::{
     SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 
-/// The upper bounds of the buckets that time is counted in, in seconds: from a tenth of a millisecond, which the
-/// embedded store takes, to beyond what a request may wait.
+/// The upper bounds of the histograms' buckets, in seconds: from the time of an embedded read to more than a request
+/// may wait.
 pub(crate) const LATENCY_BUCKETS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
@@ -34,7 +34,7 @@ const OPERATIONS: [&str; 9] = [
 
 const ERROR_KINDS: [&str; 4] = ["timeout", "unreachable", "failed", "unreadable"];
 
-/// Times and counts what requests ask of the store. What only operators and the metrics themselves ask is passed on.
+/// Times and counts the operations of requests. Those of operators and of the metrics are only passed on.
 #[derive(Debug)]
 pub(crate) struct InstrumentedStore {
     store: Arc<dyn SessionStore>,
@@ -66,7 +66,7 @@ impl InstrumentedStore {
             "Operations of the session store under way.",
             registry
         )?;
-        // Each is there from the first scrape on, at zero.
+        // So that the first scrape shows each, at zero.
         for operation in OPERATIONS {
             durations.with_label_values(&[operation]);
         }
@@ -103,8 +103,8 @@ impl InstrumentedStore {
     }
 }
 
-/// An operation in progress. It is counted as it is dropped, because a request whose deadline has come drops it
-/// half-way; the timer observes as it is dropped, too.
+/// An operation in progress. Its drop counts it, because a request drops it half-way at its deadline; the drop of the
+/// timer observes the duration.
 struct Running<'a> {
     store: &'a InstrumentedStore,
     error: Option<&'static str>,

@@ -16,9 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, RedisConfig, StoreConfig, StorePath};
 use crate::session::{SessionStore, Sessions};
 
-/// Opens the store that the configuration asks for.
-///
-/// Redis need not be running yet: the first request connects to it.
+/// Opens the configured store. Redis need not be running yet: the first request connects to it.
 ///
 /// # Errors
 ///
@@ -32,7 +30,7 @@ pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore
     })
 }
 
-/// The sessions of a store that has been opened with this configuration.
+/// [`Sessions`] over a store that was opened with this configuration.
 pub(crate) fn sessions(
     config: &Config,
     store: Arc<dyn SessionStore>,
@@ -54,7 +52,7 @@ pub(crate) fn place(config: &Config) -> String {
     }
 }
 
-/// Opens the embedded store with the limits that the configuration sets.
+/// Opens the embedded store with the configured limits.
 pub(crate) fn open_embedded(
     config: &Config,
     path: &StorePath,
@@ -67,7 +65,7 @@ pub(crate) fn open_embedded(
     EmbeddedStore::open_within(path, limits, config.lifetimes, clock)
 }
 
-/// Opens Redis; an error names the setting that is at fault.
+/// Opens Redis; an error names the setting that is wrong.
 pub(crate) fn open_redis(
     config: &Config,
     redis: &RedisConfig,

@@ -225,7 +225,7 @@ impl SessionStore for EmbeddedStore {
             return Ok(None);
         };
         let user = session.user;
-        let why = why.of(&user);
+        let why = why.with_user(&user);
         let selection = Selection::One(handle);
         let EndOutcome { ended, .. } = self.delete_of_user(&user, selection, &why).await?;
         Ok((!ended.is_empty()).then_some(user))

@@ -64,7 +64,7 @@ impl Metrics {
                 &["reason"],
             )?,
         };
-        for reason in EndReason::OF_THE_SERVER {
+        for reason in EndReason::COUNTED {
             metrics.ended.with_label_values(&[reason.as_str()]);
         }
         for reason in refusals {

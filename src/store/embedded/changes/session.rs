@@ -55,7 +55,8 @@ impl Tables<'_> {
         for key in keys {
             // A record that cannot be read goes too.
             let record = self.row(key).ok().flatten();
-            let why = record.map_or_else(|| why.clone(), |(_, record)| why.of(record.user()));
+            let why =
+                record.map_or_else(|| why.clone(), |(_, record)| why.with_user(record.user()));
             if self.remove(key, Some(&why))?.is_some() {
                 ended.push(SessionHandle::of_digest(key));
             }

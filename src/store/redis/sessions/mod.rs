@@ -252,7 +252,9 @@ impl SessionStore for RedisStore {
                 let Some(user) = self.user_of(&id).await? else {
                     return Ok(None);
                 };
-                let removed = self.remove(&user, &[id], Some(&why.of(&user))).await?;
+                let removed = self
+                    .remove(&user, &[id], Some(&why.with_user(&user)))
+                    .await?;
                 removed.user_if_ended(user)
             };
             return self.client.with_timeout(remove).await;

@@ -108,7 +108,7 @@ impl RedisStore {
             }
         }
         let remove = of_users.iter().map(|(user, ids)| async move {
-            let why = why.of(user);
+            let why = why.with_user(user);
             self.remove(user, ids, Some(&why)).await
         });
         let mut all = Removed::default();
