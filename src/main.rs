@@ -17,7 +17,7 @@ struct Arguments {
 }
 
 /// A request makes many small allocations, most of them in Rocket, and other threads free them: with the system's allocator a
-/// profile page takes half as much time again.
+/// profile page takes 1.5 times as long.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -12,14 +12,14 @@ use std::time::Duration;
 use clap::Subcommand;
 use tokio::runtime;
 
-use self::output::remark;
+use self::output::eprint;
 use self::sessions::SessionsCommand;
 use crate::config::{self, Config};
 
-/// The first answer may have to wait for its connection longer than a request would wait.
+/// Longer than a request waits: a command has to connect first.
 const MIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Longer than this nobody wants to wait at a terminal.
+/// The longest wait that is bearable at a terminal.
 const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command of the program.
@@ -35,7 +35,7 @@ pub enum Command {
 }
 
 impl fmt::Display for Command {
-    /// As it is typed, without its arguments.
+    /// The command as it is typed, without its arguments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Doctor => f.write_str("doctor"),
@@ -45,12 +45,12 @@ impl fmt::Display for Command {
 }
 
 impl Command {
-    /// Runs the command with the program's settings, `.env` among them, and prints what came of it.
+    /// Runs the command with the program's settings, `.env` among them, and prints the outcome.
     #[must_use]
     pub fn run(&self) -> ExitCode {
         self.outcome().unwrap_or_else(|problem| {
-            // Where this cannot be written, nobody can be told.
-            drop(remark(&format!("innkeeper {self}: {problem}")));
+            // If this fails too, there is nowhere left to report it.
+            drop(eprint(&format!("innkeeper {self}: {problem}")));
             ExitCode::from(2)
         })
     }
@@ -74,7 +74,7 @@ impl Command {
                 Self::Sessions(command) => command.run(&config).await,
             }
         });
-        // Does not wait for the look-up of a host name, which cannot be cancelled.
+        // Without waiting for the look-up of a host name, which cannot be cancelled.
         runtime.shutdown_background();
         outcome
     }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-/// Writes a line to standard error: what is no answer, but should be known.
-pub(crate) fn remark(text: &str) -> Result<(), String> {
+/// Writes a line to standard error.
+pub(crate) fn eprint(text: &str) -> Result<(), String> {
     let written = writeln!(io::stderr().lock(), "{text}");
-    written.map_err(|error| format!("a remark cannot be written: {error}"))
+    written.map_err(|error| format!("standard error cannot be written to: {error}"))
 }
 
 /// Writes to standard output.
@@ -14,5 +14,5 @@ pub(crate) fn print(text: &str) -> Result<(), String> {
     output
         .write_all(text.as_bytes())
         .and_then(|()| output.flush())
-        .map_err(|error| format!("the answer cannot be written: {error}"))
+        .map_err(|error| format!("standard output cannot be written to: {error}"))
 }

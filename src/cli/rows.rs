@@ -1,4 +1,4 @@
-//! Sessions as an operator sees them: rows of a table, or of a JSON array.
+//! Listed sessions, as a table or as a JSON array.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ const COLUMNS: [&str; 7] = [
     "USER AGENT",
 ];
 
-/// A session as it is shown: without its id. What another program's sign-in did not record is `null`.
+/// A session without its id. What another program's sign-in did not record is `null`.
 #[derive(Debug, Serialize)]
 struct Row {
     handle: String,
@@ -49,9 +49,7 @@ impl From<ListedSession> for Row {
     }
 }
 
-/// Of many sessions, those that were used last.
-///
-/// However many are added, no more than twice the limit are kept in memory.
+/// Those of many sessions that were used last. At most twice the limit are in memory at any time.
 #[derive(Debug)]
 pub(crate) struct Rows {
     limit: usize,
@@ -82,17 +80,17 @@ impl Rows {
     pub(crate) fn add(&mut self, listed: ListedSession) {
         self.kept.push(listed.into());
         if self.kept.len() >= self.limit.saturating_mul(2) {
-            self.leave_out();
+            self.truncate();
         }
     }
 
     /// Sorts them, the last used first.
     pub(crate) fn finish(mut self) -> Self {
-        self.leave_out();
+        self.truncate();
         self
     }
 
-    fn leave_out(&mut self) {
+    fn truncate(&mut self) {
         let mut seen = HashSet::new();
         // A store may list a session twice.
         self.kept.retain(|row| seen.insert(row.handle.clone()));
@@ -152,7 +150,7 @@ fn cells(row: &Row) -> [String; 7] {
     ]
 }
 
-/// Without characters that move a terminal's cursor or reverse its text: another program may have stored some.
+/// Replaces the characters that move a terminal's cursor or reverse its text: another program may have stored some.
 pub(crate) fn visible(text: &str) -> String {
     text.replace(is_disallowed, "\u{fffd}")
 }
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_handed_over_twice_is_shown_once() {
+    fn a_session_that_is_added_twice_is_shown_once() {
         let id = SessionId::generate();
         let rows = Rows::from(vec![
             used(5, &id),

@@ -1,4 +1,4 @@
-//! Lists and ends the sessions of any user.
+//! The commands `sessions list` and `sessions end`.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::cli::output::{print, remark};
+use crate::cli::output::{eprint, print};
 use crate::cli::rows::{Rows, visible};
 use crate::client::Client;
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::store;
 use crate::store::embedded::{FileState, inspect};
 use crate::user_name::UserName;
 
-/// What an operator does with sessions.
+/// A command on sessions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum SessionsCommand {
     /// Lists active sessions, the last used first
@@ -86,13 +86,14 @@ impl SessionsCommand {
 
 fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
-    let store = match &config.store {
-        StoreConfig::Embedded(path) => open_embedded(config, path, clock.clone())?,
-        StoreConfig::Redis(_) => store::open(config, clock.clone())?,
+    let (store, timeout) = match &config.store {
+        // A command waits for the disk however long that takes.
+        StoreConfig::Embedded(path) => (open_embedded(config, path, clock.clone())?, None),
+        StoreConfig::Redis(_) => (
+            store::open(config, clock.clone())?,
+            Some(config.redis_timeout),
+        ),
     };
-    // A command waits for the embedded store's disk as long as that takes.
-    let is_redis = matches!(config.store, StoreConfig::Redis(_));
-    let timeout = is_redis.then_some(config.redis_timeout);
     Ok(store::sessions(config, store, timeout, clock))
 }
 
@@ -103,8 +104,7 @@ fn open_embedded(
 ) -> Result<Arc<dyn SessionStore>, String> {
     match inspect(path) {
         FileState::There { .. } => {}
-        // A missing file is not created only to be found empty, and an unreadable one does not count as empty: no session
-        // is over because it was not seen.
+        // Neither a missing file nor an unreadable one counts as empty: their sessions are unknown.
         FileState::Missing(outcome) => {
             let why = outcome.err().map_or_else(
                 || "there is none".to_owned(),
@@ -132,9 +132,9 @@ fn open_embedded(
     }
 }
 
-/// The names that a typed one may stand for, the one that signs in first. Another program may have created sessions under
-/// a name that could not sign in here, or under the other Unicode normal form of it, which looks the same; an operator must
-/// be able to end those, too.
+/// The names that a typed one may stand for; first the one that signs in here. Another program may have created sessions
+/// under a name that cannot sign in here, or under its other Unicode normal form, which looks the same, and an operator must
+/// be able to end those too.
 fn names(typed: &str) -> Vec<String> {
     let as_at_sign_in = UserName::parse(typed).map(|name| name.as_str().to_owned());
     let decomposed = typed.nfd().collect();
@@ -147,12 +147,13 @@ fn names(typed: &str) -> Vec<String> {
     names
 }
 
-/// Searches all sessions for those that the lists of these users have lost. Where that fails, the lists have to do.
+/// Searches all sessions for those that the lists of these users have lost. If that fails, a line says so, and the lists are
+/// used as they are.
 async fn restore_lists(sessions: &Sessions, names: &[String]) -> Result<(), String> {
     let Err(error) = sessions.restore_lists(names).await else {
         return Ok(());
     };
-    remark(&format!(
+    eprint(&format!(
         "Only sessions in this user's list are seen, none that the list may have lost: {}.",
         search_failed(&error)
     ))
@@ -167,7 +168,7 @@ async fn list(sessions: &Sessions, args: &ListArgs) -> Result<ExitCode, String> 
         all.map_err(|error| search_failed(&error))
     };
     let rows = rows.finish();
-    // After an error, too, what was found is shown.
+    // Also after an error, the sessions that were found are shown.
     if !rows.is_empty() || outcome.is_ok() {
         print(&if args.json {
             rows.json()?
@@ -179,7 +180,7 @@ async fn list(sessions: &Sessions, args: &ListArgs) -> Result<ExitCode, String> 
     }
     if rows.left_out() > 0 {
         let left_out = rows.left_out();
-        remark(&format!("{left_out} more are not shown; see --limit"))?;
+        eprint(&format!("{left_out} more are not shown; see --limit"))?;
     }
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -211,29 +212,33 @@ async fn end_all(sessions: &Sessions) -> Result<ExitCode, String> {
         .await
         .map_err(|error| search_failed(&error))?;
     let failure = outcome.failure.map(|error| search_failed(&error));
-    ended(outcome.ended.len(), failure, None)
+    report_end(outcome.ended.len(), failure, None)
 }
 
 async fn end_of_user(sessions: &Sessions, user: &str) -> Result<ExitCode, String> {
     let names = names(user);
     restore_lists(sessions, &names).await?;
     let (mut number, mut failure) = (0, None);
-    let nobody = Client::default();
+    let unknown = Client::default();
     for name in &names {
-        let end = sessions.end_of_user(name, Selection::All, EndReason::ByOperator, &nobody);
+        let end = sessions.end_of_user(name, Selection::All, EndReason::ByOperator, &unknown);
         let outcome = end.await.map_err(|error| error.to_string())?;
         number += outcome.ended.len();
         failure = failure.or(outcome.failure);
     }
-    ended(number, failure.map(|error| error.to_string()), Some(user))
+    report_end(number, failure.map(|error| error.to_string()), Some(user))
 }
 
-/// Says how many sessions have ended, of a user or of everybody, and what failed besides.
-fn ended(number: usize, failure: Option<String>, user: Option<&str>) -> Result<ExitCode, String> {
+/// Prints how many sessions have ended, of a user or of all; the error is what failed.
+fn report_end(
+    number: usize,
+    failure: Option<String>,
+    user: Option<&str>,
+) -> Result<ExitCode, String> {
     if number > 0 {
         let sessions = if number == 1 { "session" } else { "sessions" };
-        let whose = user.map_or_else(String::new, |user| format!(" of {}", visible(user)));
-        print(&format!("Ended {number} {sessions}{whose}.\n"))?;
+        let of_user = user.map_or_else(String::new, |user| format!(" of {}", visible(user)));
+        print(&format!("Ended {number} {sessions}{of_user}.\n"))?;
     }
     match failure {
         Some(problem) if number == 0 && user.is_none() => Err(problem),

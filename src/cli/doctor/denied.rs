@@ -1,4 +1,4 @@
-//! The rights that Innkeeper's user in Redis does not have.
+//! The rights that Innkeeper's Redis user lacks.
 
 use crate::cli::doctor::finding::{Finding, failure, warning};
 use crate::store::redis::{Denied, Need};
@@ -6,8 +6,8 @@ use crate::store::redis::{Denied, Need};
 const SUBJECT: &str = "rights";
 
 pub(super) fn check(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding> {
-    type Judge = fn(&'static str, &str, &str) -> Finding;
-    let needs: [(Need, &str, Judge); 3] = [
+    type NewFinding = fn(&'static str, &str, &str) -> Finding;
+    let needs: [(Need, &str, NewFinding); 3] = [
         (
             Need::Sessions,
             "Signing in, staying signed in and signing out",

@@ -1,4 +1,4 @@
-//! The embedded store: whether its file can be used.
+//! Checks whether the embedded store's file can be used.
 
 use std::sync::Arc;
 
@@ -16,18 +16,15 @@ pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     let mut findings = check(path, &file);
     if let FileState::There { .. } = file {
         findings.extend(open(config, path).await);
-        let exposed = exposed(path);
-        findings.extend(exposed.iter().map(|problem| open_to_others(problem)));
+        findings.extend(exposed(path).iter().map(|problem| {
+            warning(
+                SUBJECT,
+                &format!("{problem}."),
+                "Close the volume to other users of this machine, or set `store_path` to a folder of its own.",
+            )
+        }));
     }
     findings
-}
-
-fn open_to_others(problem: &str) -> Finding {
-    warning(
-        SUBJECT,
-        &format!("{problem}."),
-        "Close the volume to other users of this machine, or set `store_path` to a folder of its own.",
-    )
 }
 
 fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {

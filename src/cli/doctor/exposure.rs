@@ -1,4 +1,4 @@
-//! What the site exposes: the cookie, sign-in, and what a visitor's address is.
+//! What the site exposes to others: the cookie and sign-in; and client addresses and open files.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::config::{Config, PublicUrl};
 
-/// The settings that decide it, and this process's limit of open files.
+/// The settings that decide this, and the process's limit of open files.
 #[derive(Debug)]
 pub(super) struct Exposure<'a> {
     address: IpAddr,

@@ -1,4 +1,4 @@
-//! What doctor found, and how it is printed.
+//! The findings of doctor, and the report of them.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -94,7 +94,7 @@ pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
     (text, ExitCode::from(status))
 }
 
-/// What went wrong, for the end of a sentence.
+/// The reason of an error, for the end of a sentence.
 pub(super) fn problem(error: &StoreError) -> String {
     if let StoreError::Timeout(timeout) = error {
         format!("no answer within {} s", timeout.as_secs())
@@ -114,7 +114,7 @@ mod tests {
             warning("clock", "It is late.", "Mend it."),
         );
         let (known, broken) = (note("b", "So."), failure("c", "No.", "Yes."));
-        for (findings, sum, status) in [
+        for (findings, summary, status) in [
             (vec![fine.clone()], "All well: 1 ok.\n", 0),
             (
                 vec![fine.clone(), known.clone()],
@@ -127,22 +127,18 @@ mod tests {
                 1,
             ),
             (
-                vec![fine, bad, known, broken],
+                vec![fine, bad.clone(), known, broken],
                 "It does not work: 1 failure, 1 warning, 1 note, 1 ok.\n",
                 2,
             ),
         ] {
-            let (text, told) = report(&findings);
-            assert!(text.ends_with(sum), "{text}");
-            assert_eq!(told, ExitCode::from(status));
+            let (text, exit_code) = report(&findings);
+            assert!(text.ends_with(summary), "{text}");
+            assert_eq!(exit_code, ExitCode::from(status));
         }
-        let (text, _) = report(&[ok("eviction", "Fine."), bad_clock()]);
+        let (text, _) = report(&[ok("eviction", "Fine."), bad]);
         assert!(text.starts_with(
             "ok       eviction     Fine.\nwarning  clock        It is late. Mend it.\n"
         ));
-    }
-
-    fn bad_clock() -> Finding {
-        warning("clock", "It is late.", "Mend it.")
     }
 }

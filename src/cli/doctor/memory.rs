@@ -1,4 +1,4 @@
-//! What a Redis server keeps when its memory is full, and when it is restarted.
+//! Checks what a Redis server keeps when its memory is full, and when it is restarted.
 
 use crate::cli::doctor::denied::grant;
 use crate::cli::doctor::finding::{Finding, note, ok, warning};

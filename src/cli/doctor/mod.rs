@@ -19,7 +19,7 @@ use self::finding::{report, warning};
 use crate::cli::output::print;
 use crate::config::{Config, StoreConfig};
 
-/// `request_timeout` is the one that is set; `config` holds the longer one of the command line instead.
+/// `request_timeout` is the setting; `config` has the command line's longer one in its place.
 pub(super) async fn run(
     config: &Config,
     rocket: &rocket::Config,

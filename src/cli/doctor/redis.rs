@@ -1,4 +1,4 @@
-//! Redis: whether it can be used, and what its servers say of themselves.
+//! Checks whether Redis can be used, and each of its servers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::{Config, RedisConfig};
 use crate::session::StoreError;
 use crate::store;
 use crate::store::redis::{
-    Endpoint, Inspection, NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
+    Endpoint, NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
 
 const SUBJECT: &str = "Redis";
@@ -39,7 +39,9 @@ pub(super) async fn run(
         request_timeout,
         metrics: config.metrics.is_some(),
     };
-    let mut findings = check(&inspection, usage);
+    let servers = inspection.servers.iter();
+    let of_each = servers.map(|one| (one.name.as_deref(), server::check(one, usage)));
+    let mut findings = merge(of_each.collect());
     findings.extend(transport::check(&endpoint));
     if findings
         .iter()
@@ -57,7 +59,7 @@ fn unreachable(error: &StoreError, endpoint: &Endpoint, source: &str) -> Finding
     failure(SUBJECT, &fact, &change(error, &problem, endpoint, source))
 }
 
-/// What to do about it.
+/// What the operator should change.
 fn change(error: &StoreError, problem: &str, endpoint: &Endpoint, source: &str) -> String {
     let says = |word: &str| problem.contains(word);
     if let Some(command) = denied_command(problem) {
@@ -90,16 +92,8 @@ fn denied_command(problem: &str) -> Option<&str> {
     rest.split('\'').nth(1)
 }
 
-fn check(inspection: &Inspection, usage: Usage<'_>) -> Vec<Finding> {
-    let of_each = inspection.servers.iter().map(|one| {
-        let findings = server::check(one, usage);
-        (one.name.as_deref(), findings)
-    });
-    merged(of_each.collect())
-}
-
-/// Merges equal findings of several servers. One that is not the same for all names its servers.
-fn merged(of_each: Vec<(Option<&str>, Vec<Finding>)>) -> Vec<Finding> {
+/// Merges equal findings of several servers. A finding that does not hold for all names its servers.
+fn merge(of_each: Vec<(Option<&str>, Vec<Finding>)>) -> Vec<Finding> {
     let all = of_each.len();
     let mut merged: Vec<(Finding, Vec<&str>)> = Vec::new();
     for (name, findings) in of_each {
@@ -130,9 +124,9 @@ mod tests {
     use crate::cli::doctor::finding::{ok, warning};
 
     #[test]
-    fn what_holds_for_all_servers_is_told_once() {
+    fn what_holds_for_all_servers_is_reported_once() {
         let (same, other) = (ok("memory", "Fine."), warning("memory", "Full.", "More."));
-        let all = merged(vec![
+        let all = merge(vec![
             (Some("a:1"), vec![same.clone(), ok("clock", "Right.")]),
             (Some("b:2"), vec![other, ok("clock", "Right.")]),
             (Some("c:3"), vec![same, ok("clock", "Right.")]),

@@ -1,4 +1,4 @@
-//! Creates a session, uses it and ends it: this shows what no setting tells.
+//! Creates a session, uses it and ends it: this finds faults that no setting shows.
 
 use crate::cli::doctor::finding::{Finding, failure, ok, problem};
 use crate::client::Client;
@@ -8,7 +8,7 @@ use crate::user_name::UserName;
 const SUBJECT: &str = "self-test";
 const USER: &str = "innkeeper doctor";
 
-/// Leaves only the reason why the session ended, which expires.
+/// Leaves nothing in the store but the reason why the session ended, which expires.
 pub(super) async fn run(sessions: &Sessions) -> Finding {
     let Err(failed) = begin_use_and_end(sessions).await else {
         return ok(
@@ -39,7 +39,7 @@ async fn begin_use_and_end(sessions: &Sessions) -> Result<(), String> {
     let id = started.map_err(in_store("Beginning a session"))?.id;
     let outcome = use_and_end(sessions, &id, &doctor).await;
     if outcome.is_err() {
-        // If this works at least, nothing is left behind.
+        // Tries to leave no session behind.
         drop(sessions.end(&id, &doctor).await);
     }
     outcome

@@ -1,4 +1,4 @@
-//! One Redis server: what it reports, and what that means for sessions.
+//! Checks what one Redis server reports.
 
 use std::time::Duration;
 
@@ -22,7 +22,6 @@ pub(super) struct Usage<'a> {
 }
 
 pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
-    // What Redis refuses to report was not checked.
     let unknown = |what: &str, right: &str, refusal: &str| {
         let fact = format!("{what} could not be read, so this was not checked: {refusal}.");
         let grant = denied::grant(usage.user, &[right]);
@@ -155,7 +154,7 @@ fn latency(round_trip: Duration, request_timeout: Duration) -> Finding {
     }
 }
 
-/// `ahead`: how many milliseconds it is ahead of this machine's.
+/// `ahead`: by how many milliseconds the server's clock is ahead of this machine's.
 fn clock(ahead: i64) -> Finding {
     const SUBJECT: &str = "clock";
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_will_cause_trouble_is_told() {
+    fn what_will_cause_trouble_is_reported() {
         use By::{Cluster, Sentinels, Server};
         use Level::{Failure, Note, Warning};
         let denied = Err("NOPERM");
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_not_taken_for_well() {
+    fn what_could_not_be_read_is_a_warning() {
         let mut refusing = server("", Ok(""));
         refusing.info = Err("NOPERM".to_owned());
         refusing.clock = Err("NOPERM".to_owned());

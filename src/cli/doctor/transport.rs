@@ -1,4 +1,4 @@
-//! The connection to Redis: who on the network could read or change what it carries.
+//! Checks whether others on the network can read or change what the connection to Redis carries.
 
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
 use crate::store::redis::{By, Endpoint, Tls};

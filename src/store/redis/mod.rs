@@ -16,7 +16,7 @@ pub(crate) use connection::address::endpoint::{By, Endpoint, Tls};
 pub(crate) use connection::error::{
     NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
-pub(crate) use inspect::{ClockOffset, Info, Inspection, ServerReport};
+pub(crate) use inspect::{ClockOffset, Info, ServerReport};
 pub(crate) use rights::{Denied, Need};
 pub use sessions::store::RedisStore;
 
