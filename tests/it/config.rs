@@ -527,8 +527,11 @@ fn an_address_that_cannot_be_had_is_named_with_its_port() {
     let port = taken.local_addr().unwrap().port().to_string();
     // Documentation's own address (RFC 3849), which no machine has.
     for (address, shown) in [
-        ("127.0.0.1", format!("127.0.0.1:{port} cannot be had")),
-        ("2001:db8::1", format!("[2001:db8::1]:{port} cannot be had")),
+        ("127.0.0.1", format!("127.0.0.1:{port} cannot be bound")),
+        (
+            "2001:db8::1",
+            format!("[2001:db8::1]:{port} cannot be bound"),
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let variables = [

@@ -158,7 +158,7 @@ fn why_it_does_not_start_is_told_in_json_too() {
         ("INNKEEPER_IDLE_TIMEOUT_SECS", "soon", "`idle_timeout_secs`"),
         ("INNKEEPER_REDISURL", "x", "`redisurl`"),
         ("ROCKET_ADDRESS", "nowhere", "address"),
-        ("ROCKET_PORT", port.as_str(), "cannot be had"),
+        ("ROCKET_PORT", port.as_str(), "cannot be bound"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let variables = [("RUST_LOG", "off"), IN_JSON, IN_MEMORY, (name, value)];

@@ -1,4 +1,4 @@
-//! The answer to what no handler answered.
+//! Rocket's catchers: the answers to requests that no handler has answered.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,10 @@ use super::refusal::{REFUSED, Refusal};
 use crate::web::observe::{AccessLog, RequestRecord};
 use crate::web::request::is_for_own_host;
 
-/// Ours are known by it, as an application's are by the names of its functions.
+/// The name of our catchers; an application's have the names of their functions.
 const NAME: &str = "Innkeeper";
 
-/// Gives the application our catchers. One for all errors, unless it has one itself, and those for what guards refuse.
+/// Registers our catchers: for [`REFUSED`] at each base, and for all errors at `/`, unless the application has such a one.
 pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
     let root = |catcher: &Catcher| catcher.base == "/" && catcher.code.is_none();
     let has_default = rocket.catchers().any(root);
@@ -54,10 +54,10 @@ fn default<'r>(status: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
     })
 }
 
-/// Answers what a guard has refused that no handler took as `Result`.
+/// Answers with the refusal of a guard that the handler did not take as a `Result`.
 fn refused<'r>(_: Status, request: &'r Request<'_>) -> BoxFuture<'r> {
     Box::pin(async move {
-        let refusal = Refusal::of_failed_guard(request).ok_or(Status::InternalServerError)?;
+        let refusal = Refusal::take_last(request).ok_or(Status::InternalServerError)?;
         let status = refusal.status();
         if let Some(own) = catcher_of_application(status, request) {
             refusal.note(request);
@@ -79,7 +79,7 @@ fn catcher_of_application<'r>(status: Status, request: &'r Request<'_>) -> Optio
     (chosen.name.as_deref() != Some(NAME)).then_some(chosen)
 }
 
-/// Does what the fairings do: a request of which Rocket cannot make anything comes to a catcher and to none of them.
+/// Does what the fairings do: Rocket hands a request that it cannot parse to a catcher, and to no fairing.
 fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Response<'r> {
     let record = RequestRecord::of(request);
     record.set_own();
@@ -94,10 +94,10 @@ fn finished<'r>(request: &'r Request<'_>, mut response: Response<'r>) -> Respons
 /// The answer to a bare status. Never fails: if the page cannot be rendered, it is plain text.
 fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
     let allowed = match status {
-        // What a route has answered, it has answered.
+        // A route's own status stays.
         _ if request.route().is_some() => BTreeSet::new(),
         Status::NotFound => other_methods(request, Some(request.method())),
-        // What Rocket gives up before it looks for a route has a method that it does not know.
+        // Without a route, Rocket answers 400 to a method that it does not know.
         Status::BadRequest => other_methods(request, None),
         _ => BTreeSet::new(),
     };
@@ -106,8 +106,8 @@ fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
     } else {
         Status::MethodNotAllowed
     };
-    let page = ErrorPage::of(status);
-    let plain = page.plain(status);
+    let page = ErrorPage::new(status);
+    let plain = page.plain();
     let body = Detail {
         detail: status.reason().unwrap_or("Error"),
     };

@@ -1,4 +1,4 @@
-//! How the answers that several routes share describe themselves in the `OpenAPI` document.
+//! The `OpenAPI` descriptions of the answers that several routes share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ macro_rules! refusals {
     };
 }
 
-/// The error is for the operator: no answer has it.
+/// Without an error text: that is for the log, and no answer has it.
 fn down() -> Refusal {
     Refusal::StoreDown(Arc::from(""))
 }

@@ -1,4 +1,4 @@
-//! The pages of errors.
+//! The error pages.
 
 use std::io::Cursor;
 
@@ -6,7 +6,7 @@ use rocket::http::{ContentType, Status};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What an error's page says to people; what the operator should know is in the log.
+/// What an error page says; the operator's details are in the log.
 #[derive(Serialize)]
 pub(crate) struct ErrorPage {
     code: u16,
@@ -17,7 +17,7 @@ pub(crate) struct ErrorPage {
 }
 
 impl ErrorPage {
-    pub(crate) fn of(status: Status) -> Self {
+    pub(crate) fn new(status: Status) -> Self {
         let (title, message) = match status.code {
             400 => ("Bad request", "We could not make sense of this request."),
             403 => ("Not allowed", "You may not do this here."),
@@ -61,8 +61,8 @@ impl ErrorPage {
 
     /// Makes the page reload by itself.
     ///
-    /// Its script asks less and less often, and not while the page is hidden. Without the script the browser can do
-    /// neither: so it waits longer, by a random time, so that pages do not all ask at once.
+    /// The page's script asks less and less often, and not while the page is hidden. A browser without JavaScript can do
+    /// neither, so it waits longer, and for a random time: not all pages should ask at once.
     pub(crate) fn retrying(self) -> Self {
         let [random, ..] = Uuid::new_v4().into_bytes();
         Self {
@@ -71,7 +71,7 @@ impl ErrorPage {
         }
     }
 
-    pub(crate) fn saying(self, message: &str) -> Self {
+    pub(crate) fn with_message(self, message: &str) -> Self {
         Self {
             message: message.to_owned(),
             ..self
@@ -79,10 +79,10 @@ impl ErrorPage {
     }
 
     /// The text without a template, for when rendering has failed.
-    pub(crate) fn plain(&self, status: Status) -> rocket::Response<'static> {
+    pub(crate) fn plain(&self) -> rocket::Response<'static> {
         let text = format!("{} {}\n{}\n", self.code, self.title, self.message);
         rocket::Response::build()
-            .status(status)
+            .status(Status::new(self.code))
             .header(ContentType::Plain)
             .sized_body(text.len(), Cursor::new(text))
             .finalize()

@@ -1,10 +1,12 @@
-//! The security headers, on every answer of ours.
+//! The security headers.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::{Request, Response, async_trait};
 
 use crate::web::observe::{Readiness, RequestRecord};
 use crate::web::request::PublicOrigin;
+
+type Entry = (&'static str, &'static str);
 
 /// Headers of every answer of ours (OWASP Secure Headers Project and REST Security cheat sheet).
 const EVERYWHERE: [Entry; 3] = [
@@ -34,7 +36,7 @@ const NO_PAGE: [Entry; 1] = [(
     "default-src 'none'; frame-ancestors 'none'",
 )];
 
-/// What Rocket's `Shield` sets by default: weaker than ours, and not what an application has chosen.
+/// What Rocket's `Shield` sets by default: ours replace it, because they are stricter and the application did not choose it.
 const SHIELD_DEFAULTS: [Entry; 2] = [
     ("X-Frame-Options", "SAMEORIGIN"),
     ("Permissions-Policy", "interest-cohort=()"),
@@ -42,26 +44,24 @@ const SHIELD_DEFAULTS: [Entry; 2] = [
 
 const NO_STORE: Entry = ("Cache-Control", "no-store");
 
-type Entry = (&'static str, &'static str);
-
 /// One year; browsers then refuse to reach the site without TLS (RFC 6797).
 const HSTS: Entry = ("Strict-Transport-Security", "max-age=31536000");
 
-/// Sets the headers that the answer does not bring itself. For the fairing, and for the catcher, which alone sees a request
-/// that Rocket cannot parse (an unknown method, say).
+/// Sets the headers that the answer does not have yet. For the fairing, and for the catcher of a request that Rocket cannot
+/// parse (an unknown method, say), which no fairing sees.
 pub(crate) fn set_security_headers(request: &Request<'_>, response: &mut Response<'_>) {
-    let Some(site) = request.rocket().state::<PublicOrigin>() else {
+    let Some(origin) = request.rocket().state::<PublicOrigin>() else {
         return;
     };
     let is_page = response.content_type().is_some_and(|kind| kind.is_html());
     let special: &[Entry] = if is_page { &PAGE } else { &NO_PAGE };
-    let hsts = site.allows_hsts().then_some(HSTS);
+    let hsts = origin.allows_hsts().then_some(HSTS);
     let ours = || {
         let always = EVERYWHERE.iter().chain(special).copied();
         always.chain([NO_STORE]).chain(hsts)
     };
-    // Compared one by one: an answer has few headers before ours, and to look one up costs more than that.
-    let mut brought = [false; EVERYWHERE.len() + PAGE.len() + 2];
+    // Compared one by one: an answer has few headers so far, and looking one up by its name costs more.
+    let mut present = [false; EVERYWHERE.len() + PAGE.len() + 2];
     let mut server = false;
     for header in response.headers().iter() {
         let name = header.name();
@@ -70,12 +70,12 @@ pub(crate) fn set_security_headers(request: &Request<'_>, response: &mut Respons
         if SHIELD_DEFAULTS.iter().any(is_default) {
             continue;
         }
-        for ((ours, _), brought) in ours().zip(&mut brought) {
-            *brought |= name == ours;
+        for ((ours, _), present) in ours().zip(&mut present) {
+            *present |= name == ours;
         }
     }
-    for ((name, value), brought) in ours().zip(brought) {
-        if !brought {
+    for ((name, value), present) in ours().zip(present) {
+        if !present {
             response.set_raw_header(name, value);
         }
     }
@@ -84,8 +84,8 @@ pub(crate) fn set_security_headers(request: &Request<'_>, response: &mut Respons
     }
 }
 
-/// Sets the headers on the answers that are ours, and on an application's those that it cannot know of: whether the answer
-/// may be kept, and whether the connection may.
+/// Sets the security headers on our own answers. On an application's it sets only `Cache-Control: no-store` where a guard has
+/// looked for the session; and on every answer `Connection: close` while draining.
 pub(crate) struct SecurityHeaders;
 
 #[async_trait]

@@ -12,10 +12,10 @@ use crate::web::request::Format;
 
 /// A page for people, the same in JSON for programs.
 ///
-/// What the template prints and what the program reads differ, because the contract fixes every name in the body,
-/// and some of it (the session's id) must not stand in a page. Only the one that is asked for is made.
+/// The two have different contents, because the contract fixes every name in the body, and some of it (the session's id)
+/// must not be in a page. Only the one that is asked for is built.
 pub(crate) enum Page<V, B> {
-    /// By this template.
+    /// With the template's name.
     Html(&'static str, V),
     Json(B),
 }

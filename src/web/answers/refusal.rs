@@ -15,14 +15,14 @@ use crate::session::{FieldError, StoreError};
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, Format, NextPath, SessionCookie};
 
-/// In how many seconds it may be worth asking again: a server that has come back is found within two.
+/// In seconds: the circuit breaker notices within two that Redis answers again.
 const RETRY_AFTER: u8 = 2;
 
 /// The status with which only Innkeeper's guards fail.
 ///
-/// A status is all that Rocket hands from a guard to a catcher, and `Result<guard, _>` runs the guard in the same way: by
-/// the status of the answer, the 404 of a handler that went on without a session would look like the guard's. It never
-/// reaches a client: [`catcher`](super::catcher) answers with the refusal, or with the application's own catcher.
+/// A status is all that Rocket hands from a guard to a catcher. If guards failed with the status of their answer, then the
+/// 404 of a handler that took its guard as a `Result` and went on would look like the guard's. The mark never reaches a
+/// client: [`catcher`](super::catcher) answers with the refusal, or with the application's own catcher.
 pub(crate) const REFUSED: Status = Status::new(479);
 
 /// The last refusal of a guard; lives in the request's local cache.
@@ -40,11 +40,11 @@ impl LastRefusal {
 /// Why a request is refused. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody is signed in: 403, or for a page a redirect to the sign-in.
+    /// The request has no session cookie: 403, or for a page a redirect to the sign-in.
     NoSession,
     /// The session has ended, or there never was one: 404 or a redirect, and the cookie is removed.
     SessionEnded,
-    /// The request brought several session cookies: 400.
+    /// The request has several session cookies: 400.
     AmbiguousCookie,
     /// Another site made the browser send the request: 403.
     CrossSite,
@@ -54,12 +54,12 @@ pub enum Refusal {
     UnsupportedMediaType,
     /// The body is over 8 KiB: 413.
     TooLarge,
-    /// The body does not say what it must: 422.
+    /// A field of the body is missing or wrong: 422.
     Invalid(ValidationError),
     /// A handle that names none of the user's sessions: 404.
     NoSuchSession,
-    /// The store cannot say, or cannot do it: 503, and the cookie stays as it is. The reason is for the operator: it
-    /// stands in the request's line in the log; the answer says only to try again.
+    /// The store failed or did not answer: 503, and the cookie stays as it is. The reason is for the operator: it is in the
+    /// request's line in the log; the answer says only to try again.
     StoreDown(Arc<str>),
     /// A part of the store did not answer, so some of the sessions that were to end may be alive: 503, and the cookie
     /// stays as it is.
@@ -69,12 +69,12 @@ pub enum Refusal {
         /// Why the others have not, for the operator.
         error: Arc<str>,
     },
-    /// The application asked for something that cannot be: 500. The reason is for the operator.
+    /// The application asked for something impossible, a field that is too large, say: 500. The reason is for the operator.
     Internal(Arc<str>),
 }
 
 impl Refusal {
-    /// Every reason there is, by name.
+    /// All values of [`reason`](Self::reason).
     pub(crate) const REASONS: [&str; 12] = [
         "no_session",
         "session_ended",
@@ -108,7 +108,7 @@ impl Refusal {
         }
     }
 
-    /// Records that the request is refused. For whatever answers a refusal: this responder, a page or a catcher.
+    /// Logs and counts the refusal. Called by whatever answers it: this responder, a page or a catcher.
     pub(crate) fn note(&self, request: &Request<'_>) {
         let suspicious = matches!(
             self,
@@ -125,7 +125,7 @@ impl Refusal {
         Audit::of(request).refused(self.reason(), suspicious, error);
     }
 
-    /// Sentinels keep an application without our stage from launching; where none looks, this is the answer.
+    /// For an application without our stage. It launches only if Rocket's sentinels do not see the guard.
     pub(crate) fn without_stage() -> Self {
         Self::StoreDown("Innkeeper's stage is not attached".into())
     }
@@ -146,7 +146,7 @@ impl Refusal {
         }
     }
 
-    /// What the JSON answer says; [`HTTPValidationError`] is the body of an [`Invalid`](Self::Invalid).
+    /// The text of the JSON answer; [`HTTPValidationError`] is the body of an [`Invalid`](Self::Invalid).
     pub(crate) fn detail(&self) -> &'static str {
         match self {
             Self::NoSession => "No session cookie found",
@@ -171,33 +171,33 @@ impl Refusal {
     }
 
     fn page(&self, request: &Request<'_>) -> ErrorPage {
-        let page = ErrorPage::of(self.status());
-        // What asks again by itself asks by GET, which is not what a form was sent by.
+        let page = ErrorPage::new(self.status());
+        // A page that reloads by itself sends GET: it cannot repeat a form.
         let page = if matches!(self, Self::StoreDown(_)) && request.method() == Method::Get {
             page.retrying()
         } else {
             page
         };
         match self {
-            // Only to those who came with a session, or may have: of others it would be untrue.
-            Self::StoreDown(_) if CookieState::of(request).id().is_some() => page.saying(
+            // Only where the request has a session id: for others it would be untrue.
+            Self::StoreDown(_) if CookieState::of(request).id().is_some() => page.with_message(
                 "You are still signed in: only the place where sessions are kept does not answer at the moment.",
             ),
-            Self::AmbiguousCookie => page.saying(
+            Self::AmbiguousCookie => page.with_message(
                 "Your browser sent two different session cookies, so we cannot tell which one is yours. \
                  Delete the cookies of this site, then sign in again.",
             ),
-            Self::CrossSite => page.saying(
+            Self::CrossSite => page.with_message(
                 "This request came from another site, so we did not follow it. Nothing has changed.",
             ),
-            Self::Invalid(invalid) => page.saying(&invalid.message),
-            Self::NotAllEnded { ended, .. } => page.saying(&format!(
+            Self::Invalid(invalid) => page.with_message(&invalid.message),
+            Self::NotAllEnded { ended, .. } => page.with_message(&format!(
                 "Not all of your sessions could be ended: {ended} {} over, and some may still be alive, because a part of \
                  the place where sessions are kept does not answer. You are still signed in here: please try again in a \
                  moment.",
                 if *ended == 1 { "is" } else { "are" }
             )),
-            Self::NoSuchSession => page.saying("You have no such session. It may have ended already."),
+            Self::NoSuchSession => page.with_message("You have no such session. It may have ended already."),
             Self::Internal(_)
             | Self::NoSession
             | Self::SessionEnded
@@ -219,7 +219,7 @@ impl Refusal {
         }
     }
 
-    /// A guard's refusal. Where no handler takes it as `Result`, Rocket hands its status to the catchers.
+    /// Fails the guard. Where the handler does not take it as a `Result`, Rocket hands the status to the catchers.
     pub(crate) fn reject<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
         // Without our stage there is no catcher of ours either.
         let staged = SessionCookie::of(request).is_some();
@@ -228,18 +228,18 @@ impl Refusal {
         Outcome::Error((status, self))
     }
 
-    /// What the guard that failed with [`REFUSED`] has refused: it was the last one to run.
-    pub(crate) fn of_failed_guard(request: &Request<'_>) -> Option<Self> {
+    /// The refusal of the guard that failed with [`REFUSED`]: the last one that ran.
+    pub(crate) fn take_last(request: &Request<'_>) -> Option<Self> {
         LastRefusal::of(request).take()
     }
 
-    /// Whether a browser is shown the sign-in, and not an error.
+    /// Whether a browser is redirected to the sign-in page.
     pub(crate) fn sends_to_sign_in(&self) -> bool {
         matches!(self, Self::NoSession | Self::SessionEnded)
     }
 
-    /// Where a browser goes to sign in, and from there back here if this was a page.
-    fn sign_in(&self, request: &Request<'_>) -> String {
+    /// The address of the sign-in page; it leads back here if the request was for a page.
+    fn sign_in_location(&self, request: &Request<'_>) -> String {
         let next = (request.method() == Method::Get)
             .then(|| NextPath::parse(&request.uri().to_string()))
             .flatten()
@@ -259,7 +259,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
         RequestRecord::of(request).set_own();
         let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
         let mut response = if to_sign_in {
-            see_other(&self.sign_in(request))
+            see_other(&self.sign_in_location(request))
         } else {
             let (status, page) = (self.status(), self.page(request));
             let answered = if let Self::Invalid(invalid) = &self {
@@ -276,10 +276,10 @@ impl<'r> Responder<'r, 'static> for Refusal {
                 let detail = self.detail();
                 answer(request, status, "error", &page, &Detail { detail })
             };
-            // The server of the metrics has no pages.
-            answered.unwrap_or_else(|_| page.plain(status))
+            // The metrics server has no templates.
+            answered.unwrap_or_else(|_| page.plain())
         };
-        // A browser keeps its dead cookie until the sign-in page, which tells by it why the session ended.
+        // A browser keeps the cookie until the sign-in page, which needs it to find out why the session ended.
         if self == Self::SessionEnded
             && !to_sign_in
             && let Some(cookie) = SessionCookie::of(request)

@@ -15,7 +15,7 @@ macro_rules! compiled_in {
     };
 }
 
-/// Our templates, so that the program is one file and a library's user needs none of them.
+/// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
 const TEMPLATES: [(&str, &str); 10] = compiled_in![
     "layout",
     "partials/sign_out",
@@ -32,26 +32,26 @@ const TEMPLATES: [(&str, &str); 10] = compiled_in![
 /// Gives the template engine our pages, `innkeeper/login` and so on; for
 /// [`Stage::without_templates`](crate::Stage::without_templates).
 ///
-/// A page that the engine has already, because the application's template folder has a file such as
-/// `innkeeper/login.html.tera`, stays as it is: so a page is replaced. (A replaced page that extends the layout
+/// A page that the engine already has, from a file such as `innkeeper/login.html.tera` in the application's template
+/// folder, replaces ours. (A replaced page that extends the layout
 /// needs `innkeeper/layout.html.tera` in that folder too.)
 ///
-/// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which forgets what it was told before: our pages would no
-/// longer be escaped.
+/// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which replaces the list of escaped templates: without ours in
+/// it, our pages would not be escaped.
 ///
 /// # Errors
 ///
 /// A page of ours refers to a replaced one that lacks what it needs.
 pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
     add(&mut engines.tera)?;
-    // The engine decides by a file's ending whether to escape, and ours are no files.
+    // Tera escapes the templates whose names have one of these endings; ours have no ending.
     let mut escaped = engines.tera.autoescape_suffixes.clone();
     escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
     engines.tera.autoescape_on(escaped);
     Ok(())
 }
 
-/// Adds those of ours that are not there.
+/// Adds those of our templates that the engine does not have.
 pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
     let known: Vec<String> = tera.get_template_names().map(str::to_owned).collect();
     let missing = TEMPLATES

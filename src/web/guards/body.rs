@@ -1,4 +1,4 @@
-//! The body of a request as named texts, whether it came as JSON or as a form.
+//! The fields of a request's body, JSON or a form.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::web::answers::{Refusal, ValidationError};
 
-/// The most that is read of a body.
+/// The largest body that is read.
 const LIMIT_KIB: u64 = 8;
 
 /// A body's fields.
@@ -27,9 +27,9 @@ impl Body {
             Ok(Object {
                 duplicate: Some(name),
                 ..
-            }) => Err(given_twice(&name)),
+            }) => Err(duplicate_key(&name)),
             Ok(Object { fields, .. }) => Ok(Self(fields)),
-            // serde's own sentence may quote what was sent.
+            // serde's own message may quote the body.
             Err(error) if error.is_data() => Err(invalid(
                 "model_attributes_type",
                 "Input should be a valid dictionary or object to extract fields from",
@@ -44,7 +44,7 @@ impl Body {
         for (name, value) in url::form_urlencoded::parse(bytes) {
             let text = Value::from(value.into_owned());
             if fields.insert(name.to_string(), text).is_some() {
-                return Err(given_twice(&name));
+                return Err(duplicate_key(&name));
             }
         }
         Ok(Self(fields))
@@ -65,7 +65,7 @@ impl Body {
         if !bytes.is_complete() {
             return Err(Refusal::TooLarge);
         }
-        // Where a short body breaks off, Rocket has met the error before, looking for `_method`, and shows only an end.
+        // Looking for `_method`, Rocket has read the beginning already. If a short body broke off there, the error is lost.
         let declared_length = request.headers().get_one("Content-Length");
         let declared_length = declared_length.and_then(|length| length.parse::<usize>().ok());
         if declared_length.is_some_and(|length| bytes.len() < length) {
@@ -86,13 +86,13 @@ fn unreadable() -> Refusal {
     invalid("missing", "The body broke off")
 }
 
-/// For what is wrong with the whole body: it has no user name.
+/// An error of the whole body is reported as one of `username`, the field that is required.
 fn invalid(kind: &'static str, message: &str) -> Refusal {
     Refusal::Invalid(ValidationError::new("username", kind, message))
 }
 
-/// Names no field that the client made up.
-fn given_twice(name: &str) -> Refusal {
+/// Never quotes a name that the client made up.
+fn duplicate_key(name: &str) -> Refusal {
     let field = if name == "next" { "next" } else { "username" };
     Refusal::Invalid(ValidationError::new(
         field,
@@ -112,7 +112,7 @@ fn is_json(declared: &ContentType) -> bool {
                 .ends_with("+json"))
 }
 
-/// A JSON object that notices a key which is given twice; serde's maps would silently keep the last value.
+/// A JSON object that knows of a duplicate key; serde's maps silently keep the last value.
 struct Object {
     fields: Map<String, Value>,
     duplicate: Option<String>,

@@ -20,14 +20,14 @@ use crate::web::answers::Refusal;
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, SessionCookie};
 
-/// The live session of this request: a request guard.
+/// The active session of this request: a request guard.
 ///
-/// Asking for it slides the session's end, once per request however many guards ask.
+/// It slides the session's expiry, once per request however many guards ask.
 /// For an unsafe method (anything but GET, HEAD, OPTIONS and TRACE) it first refuses a request that another
 /// site made the browser send, as [`SameOrigin`] does.
 ///
 /// Take it as a `Result` and use `?`: the [`Refusal`] then answers, in HTML or JSON, 403 where there is no
-/// session, 404 where it has ended (and removes the cookie), 503 where the store cannot say. Taken without `Result` it
+/// session, 404 where it has ended (and removes the cookie), 503 where the store does not answer. Taken without `Result` it
 /// answers the same, unless the application has a catcher for that status. Never take it as an
 /// `Option`: that makes a store that is down look like a user who is not signed in.
 ///
@@ -59,7 +59,7 @@ pub struct CurrentSession {
 }
 
 impl CurrentSession {
-    /// Who is signed in.
+    /// The user's name.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.active.session.user
@@ -83,7 +83,7 @@ impl CurrentSession {
         self.active.expires_at
     }
 
-    /// How far away that is.
+    /// How long it is until then.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.active.expires_in
@@ -99,11 +99,11 @@ impl CurrentSession {
     }
 
     /// Reads one of the application's fields, as it was when the request began or as this request has written it;
-    /// `None` where it is not there.
+    /// `None` if there is no such field.
     ///
     /// # Errors
     ///
-    /// [`FieldError::Json`]: what is there is not of this type.
+    /// [`FieldError::Json`]: the value is not of this type.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
         match self.written().as_ref() {
             Some(session) => session.field(name),
@@ -127,7 +127,7 @@ impl CurrentSession {
         Ok(())
     }
 
-    /// Removes one of the application's fields; one that is not there is fine.
+    /// Removes one of the application's fields, if it exists.
     ///
     /// # Errors
     ///
@@ -138,11 +138,11 @@ impl CurrentSession {
         Ok(())
     }
 
-    /// The user's live sessions, this one first, then the last used first. Slides none.
+    /// The user's active sessions, this one first, then the last used first. Slides no expiry.
     ///
     /// # Errors
     ///
-    /// There may be sessions.
+    /// The store failed, so the sessions are unknown.
     pub async fn list(&self) -> Result<Listing<ListedSession>, StoreError> {
         let mut listing = self.sessions.list(self.user(), Some(&self.id)).await?;
         let own = self.handle();
@@ -151,11 +151,11 @@ impl CurrentSession {
         Ok(listing)
     }
 
-    /// Ends some of the user's sessions, and returns those that were alive. They are logged and counted. The answer keeps the
-    /// session cookie: to end this session alone and remove the cookie, use [`SignOut`](super::SignOut).
+    /// Ends some of the user's sessions, and returns those that were active. They are logged and counted. The answer keeps
+    /// the session cookie: to end this session alone and remove the cookie, use [`SignOut`](super::SignOut).
     ///
-    /// Of [`Selection::All`] this session ends last, and only if nothing has failed before: a user who is told that others
-    /// may be alive can try again.
+    /// Of [`Selection::All`] this session ends last, and only if nothing has failed before: otherwise others may be active,
+    /// and the user can try again.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl CurrentSession {
             self.note_end(first, &outcome);
             return Ok(outcome);
         }
-        // By its id: it ends even where its user's list has been lost (evicted from Redis, say).
+        // By its id, which works even if the user's list has been lost (evicted from Redis, say).
         let own_end = self.sessions.end(&self.id, &client).await;
         outcome.ended.extend(own_end.iter().flatten().map(|_| own));
         self.note_end(selection, &outcome);
@@ -229,7 +229,7 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
     }
 }
 
-/// What looking at a session does to its expiry.
+/// Whether a look-up slides the session's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     Slide,
@@ -243,7 +243,9 @@ pub(crate) async fn resolve<'r>(
     let record = RequestRecord::of(request);
     record.set_session_looked_up();
     SameOrigin::check(request)?;
-    let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions::of(request)) else {
+    let (Some(cookie), Some(sessions)) =
+        (SessionCookie::of(request), sessions::for_request(request))
+    else {
         // The sentinel below keeps such an application from launching.
         return Err(Refusal::without_stage());
     };

@@ -1,4 +1,4 @@
-//! Why the session that a request presents was ended.
+//! Looks up why the session of a request's cookie was ended.
 
 use std::convert::Infallible;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,15 +10,15 @@ use crate::clock::rfc3339;
 use crate::session::{EndedSession, SessionHandle, SessionId, Sessions};
 use crate::web::observe::RequestRecord;
 
-/// What is known of the ended session that a request presents: a request guard, to be taken after those of a session, which
-/// look it up.
+/// Why the session of the request's cookie was ended: a request guard, to be taken after the guard of a session, which does
+/// the look-up.
 pub(crate) struct EndLookup(Option<(EndedSession, Duration)>);
 
 impl EndLookup {
-    /// Looks it up, once a request, and logs it: an operator's command, which is another process, has no log.
+    /// Looks it up, once a request, and logs it: the log shows by that what an operator's command, which has no log, ended.
     pub(crate) async fn look_up(request: &Request<'_>, sessions: &Sessions, id: &SessionId) {
         let look = async {
-            // The session is over, whether or not the store says why.
+            // An error is ignored: the session is over in any case.
             let known = sessions.ended(id).await.ok().flatten();
             if let Some((ended, _)) = &known {
                 log(request, id, ended);

@@ -1,4 +1,4 @@
-//! The request guard that looks at a session and leaves it alone.
+//! The request guard that reads a session without sliding its expiry.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::current_session::{Expiry, resolve};
 use crate::session::{ActiveSession, Session, Sessions};
 use crate::web::answers::Refusal;
 
-/// The session of this request, looked at without moving its end: a request guard.
+/// The session of this request, without sliding its expiry: a request guard.
 ///
-/// For what a page asks by itself: polling with [`CurrentSession`](crate::web::CurrentSession) would keep an idle
+/// For requests that a page sends by itself: polling with [`CurrentSession`](crate::web::CurrentSession) would keep an idle
 /// user signed in for ever. It refuses as that guard does.
 #[derive(Debug)]
 pub struct PassiveSession {
@@ -19,7 +19,7 @@ pub struct PassiveSession {
 }
 
 impl PassiveSession {
-    /// Who is signed in.
+    /// The user's name.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.active.session.user
@@ -31,13 +31,13 @@ impl PassiveSession {
         &self.active.session
     }
 
-    /// How far away the session's end is if it is not used.
+    /// How long it is until the session ends if it is not used.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.active.expires_in
     }
 
-    /// How far away its absolute limit is; `None` where it has none.
+    /// How long it is until its absolute limit; `None` if it has none.
     #[must_use]
     pub fn absolute_expires_in(&self) -> Option<Duration> {
         self.active.absolute_expires_in
@@ -49,11 +49,11 @@ impl<'r> FromRequest<'r> for &'r PassiveSession {
     type Error = Refusal;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
-        let looked = request.local_cache_async(async {
+        let resolved = request.local_cache_async(async {
             let (_, active, _) = resolve(request, Expiry::Keep).await?;
             Ok(PassiveSession { active })
         });
-        Refusal::outcome(request, looked.await)
+        Refusal::outcome(request, resolved.await)
     }
 }
 

@@ -12,12 +12,12 @@ use crate::web::request::{is_for_own_host, is_same_origin};
 /// the session takes it by itself.
 ///
 /// The algorithm is that of Go's `http.CrossOriginProtection` (OWASP CSRF cheat sheet, Fetch Metadata).
-/// `Sec-Fetch-Site` decides where it is present: `same-origin` and `none` pass. Else `Origin` must be our own, with
-/// scheme and port. With neither header the request is no browser's, and passes. Safe methods always pass.
+/// `Sec-Fetch-Site` decides where it is present: `same-origin` and `none` pass. Otherwise `Origin` must be our own,
+/// with scheme and port. A request with neither header does not come from a browser, and passes. Safe methods always pass.
 ///
 /// Any method is refused with 421 where it is meant for another host: without `public_url`, and where the application
-/// listens on a loopback address, `Host` must be one too, or `localhost`. Else a page of any name that resolves to that
-/// address would be of our own site (DNS rebinding).
+/// listens on a loopback address, `Host` must be one too, or `localhost`. Otherwise a page whose name resolves to that
+/// address would have our own origin (DNS rebinding).
 #[derive(Clone, Copy, Debug)]
 pub struct SameOrigin(());
 

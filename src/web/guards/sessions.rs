@@ -1,4 +1,4 @@
-//! The sessions as one request may use them.
+//! The request guard for the sessions.
 
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
@@ -6,15 +6,14 @@ use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
 use crate::session::Sessions;
 use crate::web::answers::Refusal;
 
-/// The life cycle for handlers: a request guard. All calls of one request share one deadline.
-///
-/// (Of `&State<Sessions>` each call has the whole timeout.)
+/// The sessions, for handlers: a request guard. All calls of one request share one deadline; through `&State<Sessions>` each
+/// call has the whole timeout.
 #[async_trait]
 impl<'r> FromRequest<'r> for &'r Sessions {
     type Error = Refusal;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
-        match of(request) {
+        match for_request(request) {
             Some(sessions) => Outcome::Success(sessions),
             // The sentinel below keeps such an application from launching.
             None => Refusal::without_stage().reject(request),
@@ -22,8 +21,8 @@ impl<'r> FromRequest<'r> for &'r Sessions {
     }
 }
 
-/// The deadline is set at the first use.
-pub(crate) fn of<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> {
+/// The request's deadline begins with the first call.
+pub(crate) fn for_request<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> {
     let sessions = request.rocket().state::<Sessions>()?;
     Some(request.local_cache(|| sessions.with_deadline()))
 }

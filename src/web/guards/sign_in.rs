@@ -14,10 +14,10 @@ use crate::web::answers::Refusal;
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, SessionCookie};
 
-/// Permission to sign somebody in: a request guard.
+/// Signs a user in: a request guard.
 ///
-/// It refuses what [`SameOrigin`] refuses, and a request with several session cookies. What it needs of the request it
-/// holds, so that a handler signs a user in after whatever it likes, and answers what it likes:
+/// It refuses what [`SameOrigin`] refuses, and a request with several session cookies. It holds all that it needs of the
+/// request, so a handler can do its own work before it signs the user in, and give any answer:
 ///
 /// ```
 /// use innkeeper::{Refusal, SignIn, UserName};
@@ -34,7 +34,7 @@ use crate::web::request::{CookieState, SessionCookie};
 #[derive(Debug)]
 pub struct SignIn<'r>(Caller<'r>);
 
-/// Permission to sign somebody out: a request guard. It refuses what [`SignIn`] refuses.
+/// Signs a user out: a request guard. It refuses what [`SignIn`] refuses.
 #[derive(Debug)]
 pub struct SignOut<'r>(Caller<'r>);
 
@@ -63,7 +63,7 @@ impl<'r> Caller<'r> {
         // The answer says who is signed in: it must not be kept, see `SecurityHeaders`.
         RequestRecord::of(request).set_session_looked_up();
         SameOrigin::check(request)?;
-        // Not the request's own, which have a deadline: a handler may work for longer before it calls.
+        // Not `sessions::for_request`, which has a deadline: a handler may work for longer before it signs in.
         let sessions = request.rocket().state::<Sessions>();
         let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions) else {
             // The sentinels below keep such an application from launching.
@@ -88,12 +88,12 @@ impl SignIn<'_> {
     /// Starts a session for `user` under a new id, and gives the answer its cookie. (An answer that fails, so that a catcher
     /// takes its place, loses what is in Rocket's [`CookieJar`], and this cookie with it.)
     ///
-    /// The session that the request came with ends, and so do the user's oldest beyond `max_sessions_per_user`. The sign-in
+    /// The session of the request's cookie ends, and so do the user's oldest beyond `max_sessions_per_user`. The sign-in
     /// and what it ended are logged and counted.
     ///
     /// # Errors
     ///
-    /// [`Refusal::StoreDown`]: nobody is signed in.
+    /// [`Refusal::StoreDown`]: the user is not signed in.
     pub async fn start(self, user: &UserName) -> Result<SessionId, Refusal> {
         let caller = self.0;
         let replaced = caller.state.id();
@@ -108,10 +108,9 @@ impl SignIn<'_> {
 }
 
 impl SignOut<'_> {
-    /// Ends the session that the request came with, and lets the answer remove its cookie. A session that is over already
-    /// is fine.
+    /// Ends the session of the request's cookie, if it is active, and lets the answer remove the cookie.
     ///
-    /// Returns whether the request brought a session cookie. Rocket drops a whole `Cookie` header for one byte that is not
+    /// Returns whether the request had a session cookie. Rocket drops a whole `Cookie` header for one byte that is not
     /// UTF-8 (in another application's cookie, say): then there may be a session, and nothing has ended.
     ///
     /// # Errors

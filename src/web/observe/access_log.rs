@@ -13,7 +13,7 @@ use crate::session::SessionHandle;
 /// The line names the route and not the path: the client chose the path, and it might hold a session id.
 pub(crate) struct AccessLog;
 
-/// Writes a line at the given level: a macro, because `tracing` fixes the level of an event when it compiles.
+/// Writes a line at the given level. A macro, because `tracing` needs the level at compile time.
 macro_rules! write_line {
     ($level:ident, $request:ident, $record:ident, $status:ident) => {
         tracing::$level!(
@@ -32,7 +32,7 @@ macro_rules! write_line {
 }
 
 impl AccessLog {
-    /// For the catcher, which alone sees a request that Rocket cannot parse.
+    /// For the catcher of a request that Rocket cannot parse, which no fairing sees.
     pub(crate) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
         let is_logged = request.rocket().state::<RequestIds>().is_some();
         if is_logged {
@@ -43,7 +43,7 @@ impl AccessLog {
 
 fn finish(request: &Request<'_>, response: &mut Response<'_>) {
     let (record, status) = (RequestRecord::of(request), response.status());
-    // An application may name its requests itself.
+    // An application may set an id of its own.
     if !response.headers().contains("X-Request-Id") {
         response.set_raw_header("X-Request-Id", record.id.to_string());
     }

@@ -14,7 +14,7 @@ use crate::user_name::UserName;
 #[derive(Debug)]
 pub(crate) struct Audit {
     record: Arc<RequestRecord>,
-    /// Of the guard's time: an application's fairing may have told Rocket another address after the record was made.
+    /// As of the guard: an application's fairing may set the client's address after the record is made.
     pub(crate) ip: Option<IpAddr>,
 }
 
@@ -36,7 +36,7 @@ impl Audit {
         }
     }
 
-    /// `replaced`: the session that the request came with.
+    /// `replaced`: the session whose cookie the request has.
     pub(crate) fn signed_in(
         &self,
         user: &UserName,
@@ -127,9 +127,9 @@ impl Audit {
         }
     }
 
-    /// A request was refused. Only the first refusal counts: an answer may fail in turn.
+    /// Only a request's first refusal counts: the answer to it may fail in turn.
     ///
-    /// `suspicious`: only an attack or a broken client is refused so. `error` is for the operator.
+    /// `suspicious`: only an attack or a broken client causes this reason. `error` is for the operator.
     pub(crate) fn refused(&self, reason: &'static str, suspicious: bool, error: Option<&Arc<str>>) {
         if !self.record.set_refused() {
             return;

@@ -1,4 +1,4 @@
-//! Where the lines of the log go: into a bounded buffer, and from there by a thread to standard error.
+//! Writes the log: lines go into a bounded buffer, and a thread writes them to standard error.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The most bytes that wait to be written: about 10,000 lines.
 const MAX_WAITING: usize = 2 << 20;
-/// How much memory an empty buffer keeps after a rush.
+/// How much memory an empty buffer keeps.
 const MAX_KEPT: usize = 64 << 10;
 /// How long to wait where standard error does not block and has no room at the moment.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
@@ -21,30 +21,30 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 /// Takes the lines of the log. It never waits for their reader, and never fails: what cannot be written is dropped
 /// and counted.
 ///
-/// Lines are written in the order in which they came, as many at once as there are.
+/// Lines are written in order, all that wait in one write.
 #[derive(Clone, Debug)]
 pub(crate) struct LogWriter(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     buffer: Mutex<Buffer>,
-    /// Told to the thread: there are lines.
+    /// Wakes the thread: there are lines.
     filled: Condvar,
-    /// Told by the thread: there are none left.
+    /// Wakes [`LogWriter::finish`]: no lines are left.
     emptied: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Buffer {
     waiting: Vec<u8>,
-    /// Whether the thread is writing what waited before.
+    /// Whether the thread is writing lines that it has taken from `waiting`.
     writing: bool,
     dropped: u64,
 }
 
 impl LogWriter {
     /// Starts the thread. It ends with the process.
-    pub(crate) fn to_stderr() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let writer = Arc::clone(&shared);
         // Not `io::Stderr`: its lock would be held while a reader is stuck, and a panic's message waits for it.
@@ -58,14 +58,14 @@ impl LogWriter {
         Ok(Self(shared))
     }
 
-    /// Waits until everything is written, or so long.
+    /// Waits until everything is written, for at most `timeout`.
     pub(crate) fn finish(&self, timeout: Duration) {
         let buffer = self.0.lock();
         let busy = |buffer: &mut Buffer| buffer.writing || !buffer.waiting.is_empty();
         drop(self.0.emptied.wait_timeout_while(buffer, timeout, busy));
     }
 
-    /// How many lines the process' log has lost; none where it has no log of ours.
+    /// How many lines the process' log has lost; 0 if the log is not ours.
     pub(crate) fn dropped_lines() -> u64 {
         dispatcher::get_default(|log| {
             let writer = log.downcast_ref::<Self>();
@@ -80,7 +80,7 @@ impl Write for &LogWriter {
         if buffer.waiting.len() + line.len() > MAX_WAITING {
             buffer.dropped += lines(line);
         } else {
-            // To wake a thread costs more than to copy a line, and one that writes looks again by itself.
+            // Waking the thread costs more than copying a line; while it writes it needs none, because it looks again.
             let is_asleep = buffer.waiting.is_empty() && !buffer.writing;
             buffer.waiting.extend_from_slice(line);
             drop(buffer);
@@ -144,9 +144,9 @@ struct Output {
 }
 
 impl Output {
-    /// Writes these lines, and says how many of them could not be written whole.
+    /// Returns how many of the lines could not be written whole.
     fn write(&mut self, batch: &[u8]) -> u64 {
-        // What comes behind a line that was cut short is a line of its own.
+        // The line after one that was cut short begins on a new line.
         if self.torn && self.write_all(b"\n").is_err() {
             return lines(batch);
         }
@@ -159,7 +159,7 @@ impl Output {
         lines(lost)
     }
 
-    /// Fails with the number of bytes that were written.
+    /// The error is the number of bytes that were written.
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), usize> {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! How the log is started.
+//! The program's log.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
@@ -18,8 +18,8 @@ use crate::web::observe::LogWriter;
 /// How long the end of the process waits for the last lines to be written.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The log on standard error, for a program. Keep it to the end of the process: when it is dropped, what has not been
-/// written yet is, for a second at most.
+/// The log on standard error, for a program. Keep it to the end of the process: dropping it writes the remaining lines, for a
+/// second at most.
 ///
 /// Logging never waits for the log's reader, and does not fail with it: lines that cannot be written are dropped, and
 /// counted in the metric `innkeeper_log_lines_dropped_total`.
@@ -35,9 +35,9 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The process can have no further thread, or no further open file.
+    /// The process cannot start a thread, or cannot open another file.
     pub fn open() -> io::Result<Self> {
-        LogWriter::to_stderr().map(Self)
+        LogWriter::open().map(Self)
     }
 
     /// Starts the log; once.
@@ -45,19 +45,19 @@ impl Log {
     /// `RUST_LOG` says what is written (default `info`). Control characters are escaped, so that a line is an event.
     /// Panics are logged, too.
     pub fn start(&self, format: LogFormat) {
-        let asked = EnvFilter::builder()
+        let filter = EnvFilter::builder()
             .with_default_directive(LevelFilter::INFO.into())
             .from_env();
-        let (filter, misread) = match asked {
+        let (filter, invalid) = match filter {
             Ok(filter) => (filter, None),
             Err(error) => (EnvFilter::new("info"), Some(error)),
         };
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            // It would report by `eprintln!`, which panics where standard error is gone.
+            // They would be written by `eprintln!`, which panics where standard error is closed.
             .log_internal_errors(false)
             .with_writer(self.0.clone());
-        // On a terminal it looks at `NO_COLOR` itself.
+        // On a terminal `NO_COLOR` decides, which tracing-subscriber reads itself.
         let log = if io::stderr().is_terminal() {
             log
         } else {
@@ -72,25 +72,25 @@ impl Log {
                 .with_span_list(false)
                 .try_init(),
         };
-        // Else a log has been started already.
+        // An error means that a log has been started already.
         if started.is_ok() {
             panic::set_hook(Box::new(log_panic));
         }
-        if let Some(error) = misread {
+        if let Some(error) = invalid {
             tracing::warn!(%error, "RUST_LOG cannot be read; `info` is used");
         }
     }
 
     /// Writes a line that no `RUST_LOG` hides: why the program does not start.
-    pub fn tell(&self, format: LogFormat, message: &str, error: &str) {
+    pub fn write_error(&self, format: LogFormat, message: &str, error: &str) {
         let line = match format {
-            // A value that is quoted may hold what moves a terminal's cursor.
+            // The error may quote a value with characters that move a terminal's cursor.
             LogFormat::Text => {
                 format!("{message}: {}", error.replace(char::is_control, "\u{fffd}"))
             }
-            LogFormat::Json => told_in_json(message, error),
+            LogFormat::Json => json_line(message, error),
         };
-        // This writer takes every line.
+        // `LogWriter` never fails.
         drop(writeln!(&self.0, "{line}"));
     }
 }
@@ -101,10 +101,10 @@ impl Drop for Log {
     }
 }
 
-/// As an event of that level would look like.
-fn told_in_json(message: &str, error: &str) -> String {
+/// The line that `tracing_subscriber` would write for this event.
+fn json_line(message: &str, error: &str) -> String {
     let mut timestamp = String::new();
-    // Writing to a text does not fail.
+    // Writing to a `String` does not fail.
     let _written = SystemTime.format_time(&mut Writer::new(&mut timestamp));
     let line = serde_json::json!({
         "timestamp": timestamp,

@@ -1,4 +1,4 @@
-//! What is counted, and how it is written for Prometheus.
+//! The metrics for Prometheus.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::web::observe::LogWriter;
 
 /// The counters of one instance, managed by Rocket only where they are served.
 ///
-/// What can be known beforehand begins at 0: a counter that appears with its first event hides that event from
-/// Prometheus' `rate()`.
+/// Counters whose labels are known beforehand begin at 0: Prometheus' `rate()` does not see the event with which a counter
+/// appears.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -35,27 +35,27 @@ impl Metrics {
             requests: IntCounterVec::new(
                 Opts::new(
                     "innkeeper_http_requests_total",
-                    "Requests answered, by the route's template; - is none.",
+                    "Requests answered, by the route's template; - where no route matched.",
                 ),
                 &["route", "method", "status"],
             )?,
             durations: HistogramVec::new(
                 HistogramOpts::new(
                     "innkeeper_http_request_duration_seconds",
-                    "How long it took until an answer began.",
+                    "Time until the answer began.",
                 )
                 .buckets(LATENCY_BUCKETS.to_vec()),
                 &["route", "method"],
             )?,
-            sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions begun.")?,
+            sign_ins: IntCounter::new("innkeeper_sign_ins_total", "Sessions started.")?,
             sign_outs: IntCounter::new(
                 "innkeeper_sign_outs_total",
-                "Live sessions that their own visitor ended.",
+                "Active sessions that their user ended by signing out.",
             )?,
             ended: IntCounterVec::new(
                 Opts::new(
                     "innkeeper_sessions_ended_total",
-                    "Live sessions that somebody ended. One that ran out of time is not among them.",
+                    "Active sessions that were ended, without those that expired.",
                 ),
                 &["reason"],
             )?,
@@ -80,7 +80,7 @@ impl Metrics {
         let build = IntGaugeVec::new(
             Opts::new(
                 "innkeeper_build_info",
-                "Always 1; says which version this is.",
+                "Always 1; the label is the version.",
             ),
             &["version"],
         )?;
@@ -93,7 +93,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// For other parts' own metrics.
+    /// For the store's metrics.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
@@ -135,7 +135,7 @@ impl Metrics {
     }
 }
 
-/// For one scrape, because the log is the process', which may have several instances.
+/// Made for each scrape, because the log belongs to the process, which may have several instances.
 fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
     let counter = IntCounter::new(
         "innkeeper_log_lines_dropped_total",
@@ -145,7 +145,7 @@ fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
     Ok(counter)
 }
 
-/// For one scrape: what the store cannot say must be absent, and not stand at its last value.
+/// Made for each scrape: a value that the store does not know must be absent, and not keep its last value.
 fn registry_of(stats: &StoreStats) -> Result<Registry, prometheus::Error> {
     let registry = Registry::new();
     let gauge = |name, help, value: Option<i64>| {
@@ -156,25 +156,20 @@ fn registry_of(stats: &StoreStats) -> Result<Registry, prometheus::Error> {
         gauge.set(value);
         registry.register(Box::new(gauge))
     };
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     gauge(
         "innkeeper_sessions_active",
         "Sessions alive in the store, which instances may share. On Redis an estimate: \
          innkeeper_sessions_active_error says how far it may be from the truth.",
-        stats
-            .active
-            .map(|live| i64::try_from(live).unwrap_or(i64::MAX)),
+        stats.active.map(saturated),
     )?;
     gauge(
         "innkeeper_sessions_active_error",
         "How far innkeeper_sessions_active may be from the truth (three standard deviations), where it is an estimate.",
-        stats
-            .active_error
-            .map(|error| i64::try_from(error).unwrap_or(i64::MAX)),
+        stats.active_error.map(saturated),
     )?;
     gauge(
         "innkeeper_store_circuit_open",
-        "1 while the store is taken for away and requests do not wait for it, else 0.",
+        "1 while requests fail at once because the store did not answer, else 0.",
         stats.circuit_open.map(i64::from),
     )?;
     gauge(
@@ -185,14 +180,20 @@ fn registry_of(stats: &StoreStats) -> Result<Registry, prometheus::Error> {
     gauge(
         "innkeeper_store_connections",
         "Connections to the store's server that are open; in a cluster those to all of its nodes.",
-        stats.connections.map(|connections| count(connections.open)),
+        stats
+            .connections
+            .map(|connections| saturated(connections.open)),
     )?;
     gauge(
         "innkeeper_store_connections_max",
         "The most connections to the store's server.",
         stats
             .connections
-            .map(|connections| count(connections.limit)),
+            .map(|connections| saturated(connections.limit)),
     )?;
     Ok(registry)
+}
+
+fn saturated(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }

@@ -1,9 +1,9 @@
-//! Whether this instance still wants requests.
+//! Whether this instance is ready for requests, or draining.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the process has been asked to end, and requests should go elsewhere; managed by Rocket.
+/// Whether the process has been asked to end, so that requests should go to other instances; managed by Rocket.
 #[derive(Clone, Default)]
 pub(crate) struct Readiness(Arc<AtomicBool>);
 

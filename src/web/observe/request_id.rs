@@ -1,13 +1,13 @@
-//! The name of one request, in its answer and in the log.
+//! The id of one request, in its answer and in the log.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names requests, managed by Rocket.
+/// Generates request ids, managed by Rocket.
 ///
-/// A name is the number of the request, hashed with a secret key (SipHash): it tells neither how many requests there were
-/// nor what the next one will be called.
+/// An id is the number of the request, hashed with a secret key (SipHash): it reveals neither how many requests there were
+/// nor the next id.
 ///
 /// The client's `X-Request-Id` is not used: it could be of any length, and another request's.
 pub(crate) struct RequestIds {
@@ -29,7 +29,7 @@ impl RequestIds {
     }
 }
 
-/// The name of a request.
+/// Displayed as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestId(u64);
 

@@ -21,7 +21,7 @@ pub(crate) struct RequestRecord {
     started_at: Instant,
     /// As the client sent it: Rocket makes a GET of a HEAD for which there is no route.
     ///
-    /// Set by [`AccessLog`](super::access_log::AccessLog); Rocket shows no fairing a request that it cannot parse.
+    /// Set by [`AccessLog`](super::access_log::AccessLog); not for a request that Rocket cannot parse, which no fairing sees.
     method: OnceLock<Method>,
     user: OnceLock<SignedInUser>,
     error: OnceLock<Arc<str>>,
@@ -31,7 +31,7 @@ pub(crate) struct RequestRecord {
     session_looked_up: AtomicBool,
 }
 
-/// Whose request it is. The session's handle is computed only for a line that is written.
+/// The user and the session of a request. The session's handle is computed only for a line that is written.
 #[derive(Debug)]
 pub(crate) struct SignedInUser {
     pub(crate) name: String,

@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as it tells.
+//! A request's client: its address and `User-Agent`.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -27,6 +27,7 @@ impl Client {
     }
 }
 
+/// For an application that calls [`Sessions::start`](crate::Sessions::start) itself.
 #[async_trait]
 impl<'r> FromRequest<'r> for Client {
     type Error = Infallible;
@@ -36,7 +37,8 @@ impl<'r> FromRequest<'r> for Client {
     }
 }
 
-/// A `User-Agent` as it is. A browser's is too long: then what [`describe`] makes of it, or else its beginning.
+/// A `User-Agent` without control characters. If it is too long, as browsers' are, [`describe`]'s words for it, or else its
+/// beginning.
 fn shorten(header: &str) -> String {
     let clean: String = header.chars().filter(|c| !c.is_control()).collect();
     if clean.len() <= MAX_USER_AGENT {

@@ -13,7 +13,7 @@ pub(crate) struct SessionCookie {
     pub(crate) secure: bool,
 }
 
-/// What a request brought as its session cookie.
+/// The session cookie that a request has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieState {
     /// No such cookie.
@@ -44,7 +44,7 @@ impl CookieState {
 const SPACE: [char; 2] = [' ', '\t'];
 
 impl SessionCookie {
-    /// `None`: the application has not attached our stage.
+    /// `None` if the application has not attached our stage.
     pub(crate) fn of(request: &Request<'_>) -> Option<Self> {
         let origin = request.rocket().state::<PublicOrigin>()?;
         Some(Self {

@@ -31,11 +31,11 @@ impl Format {
         }
         // Rocket's own `accept()` reads only the first line of several.
         let lines: Vec<_> = request.headers().get("Accept").collect();
-        // What most programs say, or mean by saying nothing.
+        // Most programs send one of these, or no header.
         if let [] | ["*/*" | "application/json"] = lines[..] {
             return Self::Json;
         }
-        // Counts as `*/*`.
+        // Not parsed, and taken as `*/*`.
         if lines.iter().map(|line| line.len()).sum::<usize>() > MAX_ACCEPT {
             return Self::Json;
         }
@@ -50,8 +50,8 @@ impl Format {
     }
 }
 
-/// How much a client wants a type: by weight, then by how exactly it was named, then by its place in the list
-/// (RFC 9110, 12.5.1; the place is our tie-break). `None`: not at all.
+/// How much a client prefers a type: by weight, then by how exactly it is named, then by its place in the list
+/// (RFC 9110, 12.5.1; the place is our tie-break). `None` if the client does not accept it.
 fn preference(ranges: &[&QMediaType], wanted: &MediaType) -> Option<(u32, usize, usize)> {
     let (place, range) = ranges
         .iter()

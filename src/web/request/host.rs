@@ -9,8 +9,8 @@ use crate::config::is_loopback;
 
 /// Which hosts a request may be meant for.
 ///
-/// Against DNS rebinding: a page under a name that resolves to 127.0.0.1 is of one site with this server, to the browser
-/// and by every header that it sends. But its name is in `Host`.
+/// Against DNS rebinding: to a browser, a page whose name resolves to 127.0.0.1 has the same origin as this server. Of the
+/// headers that the browser sends, only `Host` shows the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
     Any,
@@ -20,7 +20,7 @@ pub(crate) enum Hosts {
 
 impl Hosts {
     /// For a server that listens on this address and is known by no other name.
-    pub(crate) fn reached_at(address: IpAddr) -> Self {
+    pub(crate) fn new(address: IpAddr) -> Self {
         if address.is_loopback() {
             Self::Loopback
         } else {
@@ -28,39 +28,38 @@ impl Hosts {
         }
     }
 
-    /// A request without `Host` is no browser's, and passes.
-    pub(crate) fn include(self, request: &Request<'_>) -> bool {
-        let is_ours = |host: &str| is_loopback(&without_port(host).to_ascii_lowercase());
+    /// A request without `Host` does not come from a browser, and is allowed.
+    pub(crate) fn allow(self, request: &Request<'_>) -> bool {
         self == Self::Any
-            || match named(request) {
-                Named::Nothing => true,
-                Named::One(host) => is_ours(&host),
-                Named::Several => false,
+            || match RequestedHost::of(request) {
+                RequestedHost::Absent => true,
+                RequestedHost::One(host) => is_loopback(&without_port(&host).to_ascii_lowercase()),
+                RequestedHost::Several => false,
             }
     }
 }
 
-/// What a request says of the host that it is meant for.
-pub(crate) enum Named<'r> {
-    Nothing,
+/// The `Host` header of a request.
+pub(crate) enum RequestedHost<'r> {
+    Absent,
     One(Cow<'r, str>),
     Several,
 }
 
-/// In HTTP/2 it stands in no header, but in `:authority`, which Rocket keeps apart.
-pub(crate) fn named<'r>(request: &'r Request<'_>) -> Named<'r> {
-    let mut headers = request.headers().get("Host");
-    match (headers.next(), headers.next()) {
-        (Some(host), None) => Named::One(host.into()),
-        (Some(_), Some(_)) => Named::Several,
-        (None, _) => match request.host() {
-            Some(authority) => Named::One(authority.to_string().into()),
-            None => Named::Nothing,
-        },
+impl<'r> RequestedHost<'r> {
+    pub(crate) fn of(request: &'r Request<'_>) -> Self {
+        let mut headers = request.headers().get("Host");
+        match (headers.next(), headers.next()) {
+            (Some(host), None) => Self::One(host.into()),
+            (Some(_), Some(_)) => Self::Several,
+            // HTTP/2 has `:authority` instead, which Rocket does not count among the headers.
+            (None, _) => request.host().map_or(Self::Absent, |authority| {
+                Self::One(authority.to_string().into())
+            }),
+        }
     }
 }
 
-/// The name or address in a `Host`.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         // The last colon of an address in brackets stands inside them.

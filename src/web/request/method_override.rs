@@ -1,18 +1,18 @@
-//! Keeps a POST a POST.
+//! Undoes Rocket's method override by the form field `_method`.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::form::Form;
 use rocket::http::Method;
 use rocket::{Data, Request, async_trait};
 
-/// How much of a form Rocket itself looks at.
+/// How much of a form Rocket reads for the override.
 const PEEK_BYTES: usize = "_method=delete".len();
 
-/// Takes back what Rocket does to a POST whose form begins with the field `_method`.
+/// Makes a request a POST again if Rocket has changed its method because its form begins with the field `_method`.
 ///
 /// Such a form could come from another site and would pass as a GET where only unsafe methods are checked.
-/// Rocket does it before any fairing runs, and only to a POST: a request whose method is the one that its form
-/// names was one. (Or it was sent with that method and that form, which no browser does.)
+/// Rocket changes it before any fairing runs, and only of a POST: so a request that has the method that its form names was a
+/// POST. (Or it was sent with that method and that form, which no browser does.)
 pub(crate) struct NoMethodOverride;
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl Fairing for NoMethodOverride {
     }
 }
 
-/// The method that Rocket reads out of a form, by the same call: it skips empty fields, and takes `_method.=get` and
+/// The method that Rocket reads from a form, parsed by the same function: it skips empty fields, and takes `_method.=get` and
 /// `_method[]=get` for the field too.
 fn named_method(form: &[u8]) -> Option<Method> {
     let form = std::str::from_utf8(form).ok()?;

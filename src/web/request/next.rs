@@ -1,9 +1,9 @@
-//! Where a browser goes on to after signing in.
+//! The path to which a sign-in leads.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rocket::form::{self, FromFormField, ValueField};
 
-/// A path of our own to go on to after signing in.
+/// A path of this site to which a sign-in redirects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NextPath(String);
 
@@ -11,7 +11,7 @@ pub(crate) struct NextPath(String);
 /// where it may take three times as much, and many proxies refuse an answer with over 4 KiB of headers.
 const MAX_BYTES: usize = 1024;
 
-/// What may not stand in a `Location` header. `%` may: the text is encoded already.
+/// Encoded in a `Location` header. Not `%`: the text is encoded already.
 const NOT_IN_URI: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -24,7 +24,7 @@ const NOT_IN_URI: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What would end the value, or be decoded with it, where the path stands in a query.
+/// Encoded in a query: what would end the value, or be decoded with it.
 const NOT_IN_QUERY: &AsciiSet = &NOT_IN_URI
     .add(b'%')
     .add(b'&')
@@ -36,35 +36,38 @@ const NOT_IN_QUERY: &AsciiSet = &NOT_IN_URI
 impl NextPath {
     /// Takes only what every browser reads as a path on this site; `None` for anything else.
     ///
-    /// `//host` and `/\host` lead to another site, and so does a form that becomes one of them when somebody on
-    /// the way decodes it or drops a tab or a line break, as browsers do.
+    /// `//host` and `/\host` lead to another site, and so does a text that becomes one of them when a proxy decodes it, or
+    /// when a browser drops its tabs and line breaks.
     ///
     /// A path of over [`MAX_BYTES`] is dropped too: the browser then goes on to the profile.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
         }
-        let mut form = text.to_owned();
+        let mut current = text.to_owned();
         for _ in 0..8 {
-            if !is_own_path(&form) {
+            if !is_own_path(&current) {
                 return None;
             }
-            let decoded = percent_decode_str(&form).decode_utf8().ok()?.into_owned();
-            if decoded == form {
+            let decoded = percent_decode_str(&current)
+                .decode_utf8()
+                .ok()?
+                .into_owned();
+            if decoded == current {
                 let encoded = utf8_percent_encode(text, NOT_IN_URI).to_string();
                 return (encoded.len() <= MAX_BYTES).then_some(Self(encoded));
             }
-            form = decoded;
+            current = decoded;
         }
         None
     }
 
-    /// The path, for a `Location` header.
+    /// For a `Location` header.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path, as the value of a query field.
+    /// As the value of a query field.
     pub(crate) fn in_query(&self) -> String {
         utf8_percent_encode(&self.0, NOT_IN_QUERY).to_string()
     }

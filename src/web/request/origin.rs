@@ -4,12 +4,12 @@ use rocket::Request;
 use rocket::http::Method;
 use url::Url;
 
-use super::host::{Hosts, Named, named};
+use super::host::{Hosts, RequestedHost};
 use crate::config::PublicUrl;
 
 /// Where browsers reach the site, managed by Rocket.
 pub(crate) struct PublicOrigin {
-    /// As RFC 6454 serializes it; `None` without `public_url`: then the request's `Host` tells it.
+    /// As RFC 6454 serializes it; `None` without `public_url`: then it follows from the request's `Host`.
     origin: Option<String>,
     /// Whether browsers use `https`.
     pub(crate) secure: bool,
@@ -17,7 +17,7 @@ pub(crate) struct PublicOrigin {
 }
 
 impl PublicOrigin {
-    /// `tls`: whether the connections are Rocket's own TLS.
+    /// `tls`: whether Rocket itself serves by TLS.
     pub(crate) fn new(public_url: Option<&PublicUrl>, tls: bool, hosts: Hosts) -> Self {
         Self {
             origin: public_url.map(|url| url.origin().to_owned()),
@@ -26,18 +26,17 @@ impl PublicOrigin {
         }
     }
 
-    /// Whether browsers may be told never to use `http` again (RFC 6797): only where the operator says that they use
-    /// `https`.
+    /// Whether answers may have `Strict-Transport-Security` (RFC 6797): only where the operator has set an `https` address.
     pub(crate) fn allows_hsts(&self) -> bool {
         self.secure && self.origin.is_some()
     }
 
-    /// `None`: the request does not say which host it was sent to.
-    fn of(&self, request: &Request<'_>) -> Option<String> {
+    /// `None` if the request does not name one host.
+    fn for_request(&self, request: &Request<'_>) -> Option<String> {
         if self.origin.is_some() {
             return self.origin.clone();
         }
-        let Named::One(host) = named(request) else {
+        let RequestedHost::One(host) = RequestedHost::of(request) else {
             return None;
         };
         let scheme = if self.secure { "https" } else { "http" };
@@ -48,8 +47,8 @@ impl PublicOrigin {
 
 /// Whether the request is meant for a host that is ours.
 pub(crate) fn is_for_own_host(request: &Request<'_>) -> bool {
-    let site = request.rocket().state::<PublicOrigin>();
-    site.is_none_or(|site| site.hosts.include(request))
+    let origin = request.rocket().state::<PublicOrigin>();
+    origin.is_none_or(|origin| origin.hosts.allow(request))
 }
 
 /// Whether no other site can have made a browser send this request, as Go's `http.CrossOriginProtection` decides it.
@@ -69,7 +68,7 @@ pub(crate) fn is_same_origin(request: &Request<'_>) -> bool {
     if !headers.contains("Origin") {
         return true;
     }
-    let site = request.rocket().state::<PublicOrigin>();
-    let ours = site.and_then(|site| site.of(request));
+    let ours = request.rocket().state::<PublicOrigin>();
+    let ours = ours.and_then(|ours| ours.for_request(request));
     ours.is_some_and(|ours| headers.get("Origin").all(|origin| origin == ours))
 }

@@ -1,6 +1,6 @@
 //! What a `User-Agent` header says, in words.
 
-/// By what a browser's header is known, and what people call it; the first that fits, because most name others too.
+/// A mark in a browser's header, and the browser's name. The first match counts: most headers name other browsers too.
 const BROWSERS: [(&str, &str); 19] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -23,7 +23,7 @@ const BROWSERS: [(&str, &str); 19] = [
     ("Safari/", "Safari"),
 ];
 
-/// The same for systems. Without a version: browsers freeze what they say of it, so it would mislead.
+/// The same for systems. Without their versions: browsers send fixed ones, which would mislead.
 const SYSTEMS: [(&str, &str); 8] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -64,10 +64,10 @@ const PROGRAMS: [&str; 22] = [
 const UNKNOWN_BROWSER: &str = "Unknown browser";
 const UNKNOWN_SYSTEM: &str = "an unknown system";
 
-/// `Firefox on Linux` for a browser, the name (`curl`, `python-requests`) for a program; `None` for what is not known.
+/// `Firefox on Linux` for a browser, the name (`curl`, `python-requests`) for a program; `None` for anything else.
 ///
-/// The client chose the header, and the user of a session that it ends reads these words: so they are put together from
-/// the tables alone.
+/// The words come from the tables alone: the client chooses the header, and when it ends another session, that session's
+/// user reads them.
 pub(crate) fn describe(agent: Option<&str>) -> Option<String> {
     let agent = agent?;
     let (name, version) = agent.split_once('/').unwrap_or((agent, ""));
@@ -79,7 +79,7 @@ pub(crate) fn describe(agent: Option<&str>) -> Option<String> {
     if let Some(program) = PROGRAMS.into_iter().find(|program| *program == name) {
         return Some(program.to_owned());
     }
-    is_words(agent).then(|| agent.to_owned())
+    is_description(agent).then(|| agent.to_owned())
 }
 
 fn find(table: &[(&str, &'static str)], agent: &str) -> Option<&'static str> {
@@ -87,8 +87,8 @@ fn find(table: &[(&str, &'static str)], agent: &str) -> Option<&'static str> {
     Some(*words)
 }
 
-/// Whether it is what [`describe`] made of a browser's header.
-fn is_words(agent: &str) -> bool {
+/// Whether this is what [`describe`] returned for a browser's header.
+fn is_description(agent: &str) -> bool {
     let knows = |table: &[(&str, &str)], unknown, words| {
         words == unknown || table.iter().any(|(_, known)| *known == words)
     };
@@ -102,7 +102,7 @@ mod tests {
     use super::describe;
 
     #[test]
-    fn what_was_told_is_told_again() {
+    fn a_description_is_its_own_description() {
         for agent in [
             "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
             "Mozilla/5.0 (X11) Foo/1",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_strangers_choice_is_told() {
+    fn no_text_of_the_clients_choice_is_shown() {
         for agent in [
             "an unsafe device. Call +1-800",
             "an\u{a0}unsafe\u{a0}device.\u{a0}Call\u{a0}+1-800",
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_are_told_with_their_system_and_programs_by_name() {
+    fn browsers_are_described_with_their_system_and_programs_by_name() {
         for (agent, words) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",

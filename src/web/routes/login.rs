@@ -28,7 +28,7 @@ struct View {
     next: Option<String>,
     username: String,
     problem: Option<String>,
-    /// Why the session before is over.
+    /// Why the previous session has ended.
     ended: Option<EndNotice>,
 }
 
@@ -90,11 +90,11 @@ pub(crate) struct Query {
     ended: Option<String>,
 }
 
-/// The form, or what stands in its place.
+/// The form, or a redirect for a user who is signed in.
 pub(crate) struct SignInPage {
     next: Option<NextPath>,
     signed_in: bool,
-    /// The browser has a cookie of a session that is over.
+    /// Whether the cookie's session has ended.
     stale_cookie: bool,
     ended: Option<EndNotice>,
 }
@@ -172,22 +172,21 @@ impl<'r> Responder<'r, 'static> for SignInPage {
 
 const PROFILE: &str = "/profile/";
 
-/// What a form says.
+/// A valid sign-in request.
 pub(crate) struct LoginForm {
     user: UserName,
     next: Option<NextPath>,
 }
 
-/// Why nobody is signed in.
+/// Why the sign-in failed.
 #[derive(Debug, Responder)]
 pub(crate) enum LoginError {
-    /// The form again, with what is wrong.
     InvalidForm(Box<InvalidForm>),
-    /// Something that the form cannot mend.
+    /// A reason that has nothing to do with the form's fields.
     Refused(Refusal),
 }
 
-/// The form as it comes back.
+/// The form again, with the error.
 #[derive(Debug)]
 pub(crate) struct InvalidForm {
     view: View,

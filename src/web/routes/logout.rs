@@ -8,15 +8,15 @@ use crate::web::answers::{HtmlPage, PublicResponses, Refusal, SeeOther, SignOutR
 use crate::web::guards::{CurrentSession, SignOut};
 use crate::web::views::Countdown;
 
-/// Who is about to sign out, if anybody.
+/// What the page shows.
 #[derive(Serialize)]
-pub(crate) struct Question {
+pub(crate) struct View {
     countdown: Option<Countdown>,
-    /// The sign-out that is confirmed came without a cookie, so it ended nothing.
+    /// Whether the sign-out came without a cookie, so that it ended nothing.
     without_cookie: bool,
 }
 
-/// Where a browser is sent whose sign-out came without a cookie.
+/// The page after a sign-out without a cookie.
 const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
 
 /// Asks whether to sign out, or confirms it.
@@ -29,25 +29,25 @@ const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
         ("without_cookie" = Option<String>, Query, description = "Present where a sign-out came without a cookie: \
          the page says that nothing was ended"),
     ),
-    responses(HtmlPage<Question>, PublicResponses),
+    responses(HtmlPage<View>, PublicResponses),
     security((), ("session" = []))
 )]
 #[get("/logout?<without_cookie>")]
 pub(crate) fn page(
     without_cookie: Option<&str>,
     current: Result<&CurrentSession, Refusal>,
-) -> Result<HtmlPage<Question>, Refusal> {
+) -> Result<HtmlPage<View>, Refusal> {
     match current {
         Ok(current) => Ok(HtmlPage {
             template: "logout",
-            view: Question {
+            view: View {
                 countdown: Some(Countdown::from(current)),
                 without_cookie: false,
             },
         }),
         Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(HtmlPage {
             template: "signed_out",
-            view: Question {
+            view: View {
                 countdown: None,
                 without_cookie: without_cookie.is_some(),
             },
@@ -78,7 +78,7 @@ pub(crate) async fn submit(
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
     let had_cookie = sign_out?.end().await?;
     Ok(SeeOther {
-        // A page that confirms the end of a session would be a lie, see [`SignOut::end`].
+        // Without a cookie nothing has ended, and the page must not say so: see [`SignOut::end`].
         location: if had_cookie {
             "/logout/"
         } else {

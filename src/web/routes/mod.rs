@@ -17,8 +17,8 @@ use crate::web::answers::Refusal;
 use crate::web::observe::RequestRecord;
 use crate::web::request::is_for_own_host;
 
-/// Added to the ranks that Rocket gives our routes: so they keep their order and come after the application's routes, whose
-/// ranks are negative, and after its files: a `FileServer` has rank 10.
+/// Added to the ranks that Rocket gives our routes, which keep their order. Those of the application, whose ranks are
+/// negative, come before them, and so does a `FileServer`, whose rank is 10.
 const RANK_OFFSET: isize = 40;
 
 pub(crate) fn mount(rocket: Rocket<Build>) -> Rocket<Build> {
@@ -64,7 +64,7 @@ fn docs() -> Vec<Route> {
     routes![docs::document, docs::page]
 }
 
-/// Makes them routes that take no address from the application, and whose answers are known as ours.
+/// Makes the routes give way to the application's, and marks their answers as ours.
 pub(crate) fn own(routes: Vec<Route>) -> Vec<Route> {
     routes
         .into_iter()
@@ -76,7 +76,7 @@ pub(crate) fn own(routes: Vec<Route>) -> Vec<Route> {
         .collect()
 }
 
-/// Refuses a request for another host, and notes that the answer is ours.
+/// Refuses a request for another host, and marks the answer as ours.
 #[derive(Clone)]
 struct Own(Box<dyn Handler>);
 
@@ -87,7 +87,7 @@ impl Handler for Own {
             return Outcome::from(request, Refusal::WrongHost);
         }
         let outcome = self.0.handle(request, data).await;
-        // A handler that failed or forwarded has not answered: somebody else does.
+        // After a failure or a forward, the answer is another handler's or a catcher's.
         if outcome.is_success() {
             RequestRecord::of(request).set_own();
         }

@@ -25,7 +25,7 @@ pub(crate) struct Profile {
     session_data: SessionData,
 }
 
-/// What belongs to the session's user. Innkeeper's own record of the session stays out.
+/// The session's data, without the fields that Innkeeper keeps for itself.
 #[derive(Serialize, ToSchema)]
 struct SessionData {
     user: String,
@@ -78,15 +78,15 @@ impl From<&CurrentSession> for Profile {
                 data: session
                     .data
                     .keys()
-                    .map(|name| value(session, name))
+                    .map(|name| field(session, name))
                     .collect(),
             },
         }
     }
 }
 
-/// A field's value, or `null` where it is no JSON: another program that shares the Redis may have written it.
-fn value(session: &Session, name: &str) -> (String, Value) {
+/// `null` if the value is not JSON: another program that shares the Redis may have written it.
+fn field(session: &Session, name: &str) -> (String, Value) {
     let value = session.field(name).ok().flatten();
     (name.to_owned(), value.unwrap_or_default())
 }

@@ -97,19 +97,19 @@ pub(crate) async fn page(
         "sessions",
         || View {
             countdown: Countdown::from(current),
-            sessions: listed.iter().map(|one| Row::of(one, own, now)).collect(),
+            sessions: listed.iter().map(|one| Row::new(one, own, now)).collect(),
             others: listed.iter().filter(|one| one.handle != own).count(),
             complete,
         },
         || SessionList {
-            sessions: listed.iter().map(|one| Entry::of(one, own)).collect(),
+            sessions: listed.iter().map(|one| Entry::new(one, own)).collect(),
             complete: (!complete).then_some(false),
         },
     ))
 }
 
 impl Entry {
-    fn of(listed: &ListedSession, own: SessionHandle) -> Self {
+    fn new(listed: &ListedSession, own: SessionHandle) -> Self {
         let client = &listed.session.client;
         Self {
             id: listed.handle.to_string(),
@@ -124,7 +124,7 @@ impl Entry {
 }
 
 impl Row {
-    fn of(listed: &ListedSession, own: SessionHandle, now: SystemTime) -> Self {
+    fn new(listed: &ListedSession, own: SessionHandle, now: SystemTime) -> Self {
         let client = &listed.session.client;
         let unused = now.duration_since(listed.last_active_at);
         Self {
@@ -170,12 +170,17 @@ async fn end_several(
         let error = failure.to_string().into();
         return Err(Refusal::NotAllEnded { ended, error });
     }
-    let own = selection == Selection::All;
-    Ok(SeeOther {
-        location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
-        removes_cookie: own,
-        body: EndedSeveral { message, ended },
-    })
+    let is_own = selection == Selection::All;
+    Ok(see_other(is_own, EndedSeveral { message, ended }))
+}
+
+/// `is_own`: whether the request's own session has ended.
+fn see_other<B>(is_own: bool, body: B) -> SeeOther<B> {
+    SeeOther {
+        location: if is_own { "/logout/" } else { "/sessions/" }.to_owned(),
+        removes_cookie: is_own,
+        body,
+    }
 }
 
 /// Ends one of the user's sessions, at once.
@@ -192,23 +197,18 @@ pub(crate) async fn end_one(
     current: Result<&CurrentSession, Refusal>,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
-    // Unknown, another user's and malformed are one answer, so that none tells anything.
+    // The same answer to a malformed handle, an unknown one and another user's: it reveals nothing.
     let handle = SessionHandle::parse(handle).ok_or(Refusal::NoSuchSession)?;
-    let own = handle == current.handle();
+    let is_own = handle == current.handle();
     let EndOutcome { ended, failure } = current.end(Selection::One(handle)).await?;
     if let Some(failure) = failure {
         return Err(failure.into());
     }
-    if ended.is_empty() && !own {
+    if ended.is_empty() && !is_own {
         return Err(Refusal::NoSuchSession);
     }
-    Ok(SeeOther {
-        location: if own { "/logout/" } else { "/sessions/" }.to_owned(),
-        removes_cookie: own,
-        body: EndedOne {
-            message: "Session ended",
-        },
-    })
+    let message = "Session ended";
+    Ok(see_other(is_own, EndedOne { message }))
 }
 
 /// Ends the user's other sessions.

@@ -1,4 +1,4 @@
-//! What the log says at the launch: where the program listens, and whether its store can be used.
+//! The log's first lines: where the program listens, and whether its store can be used.
 
 use std::net::SocketAddr;
 
@@ -43,7 +43,7 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
     })
 }
 
-/// So that a wrong password, say, is reported at the launch and not at the first request.
+/// Reports a wrong password, say, at the launch and not at the first request.
 async fn check_redis(sessions: &Sessions, place: &str) {
     let outcome = match sessions.check().await {
         // Connecting may take longer than `redis_timeout_ms`; by the second check it is done.

@@ -22,7 +22,7 @@ use crate::web::stage::metrics_server::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
 use crate::web::stage::{defaults, openapi};
 
-/// The settings, and what they ask for, opened.
+/// The settings, and the store and the metrics server that they ask for.
 pub(crate) struct Assembly {
     config: Config,
     sessions: Sessions,
@@ -43,7 +43,7 @@ impl Assembly {
             let instrumented = InstrumentedStore::new(store, server.metrics().registry());
             store = Arc::new(instrumented.map_err(|error| error.to_string())?);
         }
-        // A store in memory waits for nothing.
+        // A store in memory never waits.
         let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
         let timeout = waits.then_some(config.redis_timeout);
         let sessions = store::sessions(&config, store, timeout, clock);
@@ -90,25 +90,25 @@ impl Assembly {
             .attach(AccessLog)
             .attach(shutdown)
             .attach(announcement(&config));
-        // In a fairing, which runs after those that are attached by now: they may register catchers of their own.
+        // In a fairing, which runs after those that are attached already: they may register catchers of their own.
         routes::mount(rocket).attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
             catcher::register(rocket)
         }))
     }
 }
 
-/// An address that Rocket cannot read is Rocket's to report.
+/// An address that cannot be parsed is an error of Rocket's launch.
 fn allowed_hosts(figment: &Figment, public_url: Option<&PublicUrl>) -> Hosts {
     match (public_url, figment.extract_inner("address")) {
-        (None, Ok(address)) => Hosts::reached_at(address),
+        (None, Ok(address)) => Hosts::new(address),
         _ => Hosts::Any,
     }
 }
 
-/// Whether the connections are Rocket's own TLS.
+/// Whether Rocket itself serves by TLS.
 ///
-/// Rocket's `tls_enabled` is false in a build without its feature `tls`. The keys say what the operator meant: where they
-/// are set, no cookie is sent in clear text.
+/// Not by `tls_enabled`, which is false in a build without Rocket's feature `tls`: where the keys are set, the operator
+/// means TLS, and no cookie is sent in clear text.
 fn has_tls(figment: &Figment) -> bool {
     matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
 }

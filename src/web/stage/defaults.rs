@@ -1,4 +1,4 @@
-//! Rocket's settings whose defaults do not suit us, unless they are set.
+//! Other defaults for some of Rocket's settings.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use rocket::{Build, Rocket};
 use crate::config::Config;
 use crate::web::stage::shutdown::ShutdownTimes;
 
-/// Rocket's default believes what a client writes into `X-Real-IP`.
+/// Rocket's default trusts the header `X-Real-IP`, which any client can send.
 ///
 /// A figment cannot tell Rocket's default from a `rocket::Config` that the application made: both have the same metadata.
-/// So the values are compared, and an application that means that very header sets `ip_header` by its key.
+/// So the values are compared, and an application that wants that very header sets the key `ip_header`.
 pub(crate) fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment();
     let header = figment.extract_inner::<String>("ip_header").ok();
@@ -24,7 +24,7 @@ pub(crate) fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
     rocket.configure(figment)
 }
 
-/// Gives requests in flight the time that they may wait for the store, unless the operator has set `shutdown.grace`.
+/// Gives requests in flight as long as they may wait for the store, unless the operator has set `shutdown.grace`.
 pub(crate) fn with_shutdown_times(rocket: Rocket<Build>, config: &Config) -> Rocket<Build> {
     let figment = rocket.figment();
     let drain = config.drain;
@@ -35,7 +35,7 @@ pub(crate) fn with_shutdown_times(rocket: Rocket<Build>, config: &Config) -> Roc
         return rocket.manage(ShutdownTimes { drain, timeout });
     }
     let timeout = config.redis_timeout + Duration::from_secs(1);
-    // Rocket counts whole seconds, and must not be done before `launch` is.
+    // In whole seconds, and longer than `launch` waits.
     let grace = timeout.as_secs() + 1;
     let figment = figment.clone().merge(("shutdown.grace", grace));
     rocket
@@ -43,7 +43,7 @@ pub(crate) fn with_shutdown_times(rocket: Rocket<Build>, config: &Config) -> Roc
         .manage(ShutdownTimes { drain, timeout })
 }
 
-/// Whether somebody other than Rocket has set one of Rocket's keys.
+/// Whether one of Rocket's keys is set, other than by Rocket's defaults.
 fn is_set(figment: &Figment, key: &str) -> bool {
     figment
         .find_metadata(key)

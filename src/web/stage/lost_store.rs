@@ -13,8 +13,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Shuts Rocket down when only a restart can help, so that a supervisor restarts the program: requests in flight
 /// finish, and the program's exit status is a failure.
 ///
-/// For the program alone. Another application that uses Innkeeper has more to do than sign-in, and decides itself:
-/// `/readyz` tells, and [`Sessions::is_lost`].
+/// For the program alone. An application that uses the library has more to do than sign-in, and decides itself, by
+/// `/readyz` or [`Sessions::is_lost`].
 pub(crate) fn shutdown_when_lost() -> AdHoc {
     AdHoc::on_liftoff("Innkeeper's lost store", |rocket| {
         Box::pin(async move {
@@ -31,7 +31,7 @@ async fn watch(sessions: Sessions, shutdown: Shutdown) {
             return;
         }
     }
-    tracing::error!("the session store can never work again in this process, which ends");
+    tracing::error!("the session store can never work again in this process: the process ends");
     shutdown.notify();
 }
 

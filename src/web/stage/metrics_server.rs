@@ -1,4 +1,4 @@
-//! The server of the metrics, on an address of its own.
+//! The metrics server, on an address of its own.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
@@ -34,7 +34,7 @@ impl MetricsServer {
     pub(crate) fn open(setting: &MetricsAddress) -> Result<Self, String> {
         let MetricsAddress { address, source } = setting;
         let reserved = TcpListener::bind(address)
-            .map_err(|error| format!("{source}: {address} cannot be had ({error})"))?;
+            .map_err(|error| format!("{source}: {address} cannot be bound ({error})"))?;
         Ok(Self {
             reserved: Mutex::new(Some(reserved)),
             metrics: Arc::new(Metrics::new(&Refusal::REASONS).map_err(|error| error.to_string())?),
@@ -67,17 +67,13 @@ impl MetricsServer {
         let (up, served) = oneshot::channel();
         let mut second = rocket::custom(config)
             .manage(Arc::clone(&self.metrics))
-            .manage(PublicOrigin::new(
-                None,
-                false,
-                Hosts::reached_at(address.ip()),
-            ))
+            .manage(PublicOrigin::new(None, false, Hosts::new(address.ip())))
             .attach(Shield::new())
             .attach(NoMethodOverride)
             .attach(SecurityHeaders)
             .attach(AdHoc::on_liftoff("Metrics are served", |_| {
                 Box::pin(async move {
-                    // Fails only if the first Rocket's launch was given up meanwhile.
+                    // Fails only if the launch of the first Rocket was abandoned meanwhile.
                     let _sent = up.send(());
                 })
             }))
@@ -90,11 +86,11 @@ impl MetricsServer {
         if let Some(readiness) = first.state::<Readiness>() {
             second = second.manage::<Readiness>(readiness.clone());
         }
-        let second = second.ignite().await.map_err(|error| sentence(&error))?;
+        let second = second.ignite().await.map_err(|error| message(&error))?;
         self.shutdown.get_or_init(|| second.shutdown());
         let launch = tokio::spawn(async {
             let ended = second.launch().await;
-            ended.map(drop).map_err(|error| sentence(&error))
+            ended.map(drop).map_err(|error| message(&error))
         });
         if served.await.is_ok() {
             return Ok(());
@@ -112,7 +108,7 @@ impl MetricsServer {
 }
 
 /// A `rocket::Error` that is dropped panics unless its kind was read.
-fn sentence(error: &rocket::Error) -> String {
+fn message(error: &rocket::Error) -> String {
     error.kind().to_string()
 }
 
@@ -138,7 +134,7 @@ impl Fairing for MetricsServer {
         };
         match served {
             Ok(address) => tracing::info!("metrics are at http://{address}/metrics"),
-            // Sign-in works without: Prometheus reports that there is nothing to scrape.
+            // Sessions work without it, and Prometheus reports that it cannot scrape.
             Err(error) => tracing::error!(error, "the metrics cannot be served"),
         }
     }

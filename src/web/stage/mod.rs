@@ -35,17 +35,17 @@ use self::assemble::Assembly;
 ///
 /// - Its addresses. Where both have a route, the application's answers, and so do its files. That holds for a route that
 ///   matches every path, too: `#[get("/<page>")]` also answers `/login`, unless it forwards or has a `rank` of 100, say.
-/// - Its headers, and those of its [`Shield`](rocket::shield::Shield). Innkeeper's strict headers, its
-///   `Content-Security-Policy` above all, are set on Innkeeper's own answers alone: its pages, JSON, redirects, files and
-///   errors. To an answer of the application it adds `X-Request-Id`, and `Cache-Control: no-store` if a guard has looked for
-///   the session, unless the answer has that header already.
+/// - Its headers, and those of its [`Shield`](rocket::shield::Shield). Innkeeper's strict headers (`Content-Security-Policy`
+///   above all) are set on Innkeeper's own answers alone: its pages, JSON, redirects, files and errors.
+///   To an answer of the application it adds `X-Request-Id`, and `Cache-Control: no-store` if a guard has looked for the
+///   session, unless the answer has that header already.
 /// - Its settings, with one exception: Rocket takes a client's address from the header `X-Real-IP` by default, which any
 ///   client can write; unless `ip_header` is set, it is the address of the connection.
 /// - Its templates. The stage attaches [`Template::custom`](rocket_dyn_templates::Template::custom), which serves them too;
 ///   an application that attaches a template fairing itself calls [`Stage::without_templates`].
 ///
-/// It takes one thing: a form field `_method` changes no request's method, in the whole application, because a form on
-/// another site could choose a method that is not checked.
+/// It takes one thing away: in the whole application, a form field `_method` no longer changes a request's method, because a
+/// form on another site could choose a method that is not checked.
 ///
 /// Without `public_url`, and on a loopback address, Innkeeper's routes and guards answer 421 to a request for another host
 /// than this machine ([`SameOrigin`](super::SameOrigin) says why).
@@ -54,7 +54,7 @@ pub fn stage() -> Stage {
     Stage { templates: true }
 }
 
-/// What [`stage()`] makes: a fairing, once it says what the application wants.
+/// The fairing that [`stage()`] returns.
 #[derive(Clone, Debug)]
 #[must_use = "a stage does nothing until it is attached to a Rocket"]
 pub struct Stage {

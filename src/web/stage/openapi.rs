@@ -10,7 +10,7 @@ use crate::web::answers::{Detail, HTTPValidationError, wrong_host};
 use crate::web::request::Hosts;
 use crate::web::routes::{docs, health, home, login, logout, profile, session, sessions};
 
-/// The handlers in the order in which a reader meets them, and the bodies that their answers name.
+/// The handlers, in the order of the page, and the schemas that their answers name.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Innkeeper"),

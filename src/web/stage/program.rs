@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 /// The whole application, as `cargo run` serves it.
 ///
 /// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
-/// Rocket's printing, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
+/// Rocket's own log, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
 /// working directory and from no folder above, and templates from a `template_dir` that is set, else from
 /// `templates/innkeeper` alone.
 ///
@@ -51,9 +51,9 @@ pub fn serve() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let served = env_file.and_then(|env_file| run(start_log(&log, env_file)?));
+    let served = env_file.and_then(|env_file| run(start_log(&log, env_file.as_deref())?));
     served.unwrap_or_else(|problem| {
-        log.tell(
+        log.write_error(
             LogFormat::from_settings(),
             "innkeeper does not start",
             &problem,
@@ -62,7 +62,7 @@ pub fn serve() -> ExitCode {
     })
 }
 
-fn start_log(log: &Log, env_file: Option<PathBuf>) -> Result<Rocket<Build>, String> {
+fn start_log(log: &Log, env_file: Option<&Path>) -> Result<Rocket<Build>, String> {
     let rocket = rocket()?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
     log.start(config.log_format);
@@ -71,14 +71,10 @@ fn start_log(log: &Log, env_file: Option<PathBuf>) -> Result<Rocket<Build>, Stri
 }
 
 /// Names the files that settings are read from.
-fn sources(figment: &Figment, env_file: Option<PathBuf>) -> String {
-    let sources = figment
+fn sources(figment: &Figment, env_file: Option<&Path>) -> String {
+    let files: Vec<_> = figment
         .metadata()
-        .filter_map(|metadata| metadata.source.as_ref());
-    let files = sources
-        .filter_map(|source| source.file_path())
-        .map(Path::to_owned);
-    let files: Vec<_> = files
+        .filter_map(|metadata| metadata.source.as_ref()?.file_path())
         .chain(env_file)
         .map(|path| path.display().to_string())
         .collect();
@@ -101,9 +97,9 @@ fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
         served.map(|()| is_lost)
     });
     threads.shutdown_timeout(Duration::from_millis(500));
-    // Drops the store last, and on this thread: one of the runtime's would be abandoned while it closes the store.
+    // Drops the store last, and on this thread: the runtime abandons its threads, even one that is closing the store.
     drop(sessions);
-    // A supervisor that restarts what has failed restarts a server that has lost its store.
+    // A failure, so that a supervisor restarts a server that has lost its store.
     Ok(if served? {
         ExitCode::FAILURE
     } else {
@@ -128,9 +124,9 @@ async fn launch(rocket: Rocket<Build>) -> Result<(), String> {
         return Ok(());
     };
     Err(if let ErrorKind::Bind(cause) = error.kind() {
-        let address = config.map(|it| SocketAddr::new(it.address, it.port).to_string());
+        let address = config.map(|config| SocketAddr::new(config.address, config.port).to_string());
         let address = address.unwrap_or_else(|_| "its address".to_owned());
-        format!("{address} cannot be had ({cause}); see `address` and `port`")
+        format!("{address} cannot be bound ({cause}); see `address` and `port`")
     } else if let ErrorKind::FailedFairings(_) = error.kind() {
         "a template in the folder `template_dir` cannot be used".to_owned()
     } else {

@@ -57,7 +57,7 @@ pub(crate) struct ShutdownTimes {
     pub(crate) timeout: Duration,
 }
 
-/// Managed by the Rocket, so that it is dropped when the last connection's task drops its share of the Rocket.
+/// Managed by the Rocket: dropped when the task of the last connection drops its reference to the Rocket.
 struct Alive {
     _until_dropped: oneshot::Sender<()>,
 }
@@ -79,7 +79,7 @@ struct Alive {
 ///
 /// It could not be launched.
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
-    let (alive, gone) = oneshot::channel();
+    let (alive, dropped) = oneshot::channel();
     let rocket = rocket.manage(Alive {
         _until_dropped: alive,
     });
@@ -88,7 +88,7 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
         rocket.state::<GracefulShutdown>().cloned(),
         rocket.state::<ShutdownTimes>().copied(),
     ) else {
-        // Not made by `rocket()`: Rocket's own shutdown has to do.
+        // Not made by `rocket()`: it has only Rocket's own shutdown.
         return rocket.launch().await.map(drop);
     };
     let config = &rocket.config().shutdown;
@@ -117,18 +117,18 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
         // listener only: each connection lives on in a task of its own, which ends as soon as the connection is idle, and
         // the last of them drops the Rocket.
         drop(launched);
-        drop(gone.await);
+        drop(dropped.await);
         Ok(())
     };
     tokio::select! {
         biased;
         result = served => result,
         () = timed_out => {
-            tracing::warn!("ended; some connections did not finish in time and were cut");
+            tracing::warn!("ended; connections that did not finish in time were cut");
             Ok(())
         }
         () = second_signal => {
-            tracing::warn!("asked again to end: gone at once");
+            tracing::warn!("asked again to end: ends at once");
             Ok(())
         }
     }
@@ -143,7 +143,7 @@ async fn shut_down_on_signal(
 ) {
     if signals.next().await == SignalKind::terminate() {
         readiness.drain();
-        tracing::info!("asked to end: not ready any more, and gone in a moment");
+        tracing::info!("asked to end: /readyz answers 503, and the process ends in a moment");
         tokio::select! {
             _ = signals.next() => return,
             () = sleep(drain) => {}
@@ -191,8 +191,7 @@ fn listen(kind: SignalKind, name: &str) -> Option<Signal> {
         .ok()
 }
 
-/// SIGHUP ends a process by default, and is sent by a terminal that is closed, and by tools that want the settings read
-/// again.
+/// SIGHUP ends a process by default. It is sent when a terminal is closed, and by tools to have settings read again.
 async fn ignore_hangups() {
     let Some(mut hangups) = listen(SignalKind::hangup(), "SIGHUP") else {
         return;

@@ -1,4 +1,4 @@
-//! The folder with templates that replace our pages, or stand beside them.
+//! The folder with templates that replace our pages, or that are the application's own.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::web::answers::templates;
 
 const KEY: &str = "template_dir";
 
-/// The folder that `rocket_dyn_templates` reads by default, and the part of it that can only be meant for us: the other
-/// templates may be another program's, kept in the same working directory.
+/// The folder that `rocket_dyn_templates` reads by default, and the part of it that the program reads: other templates in the
+/// working directory may belong to another program.
 const DEFAULT: &str = "templates";
 const OURS: &str = "templates/innkeeper";
 
@@ -84,8 +84,8 @@ pub(crate) fn engine(replaced: NamedFiles) -> impl Fairing {
     })
 }
 
-/// Finds the templates in a part of the folder. To see whether they can be used, loads them and ours in the order in which
-/// the engine will: a template must be loaded after the one that it extends.
+/// Finds the templates in a part of the folder. As a check it loads them and ours in the engine's order: a template must be
+/// loaded after the one that it extends.
 fn check(
     folder: &Path,
     part: &Path,
@@ -129,7 +129,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// As `rocket_dyn_templates` names them: `innkeeper/login.html.tera` is `innkeeper/login`.
+/// The name that `rocket_dyn_templates` gives a template: `innkeeper/login.html.tera` is `innkeeper/login`.
 fn name(folder: &Path, path: &Path) -> Option<String> {
     let path = path.strip_prefix(folder).ok()?;
     let name = path.with_extension("").with_extension("");

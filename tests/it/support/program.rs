@@ -53,7 +53,7 @@ impl Program {
                 };
             }
             let log = fs::read_to_string(folder.join("log")).unwrap();
-            assert!(log.contains("cannot be had"), "innkeeper ended: {log}");
+            assert!(log.contains("cannot be bound"), "innkeeper ended: {log}");
         }
         panic!("no port for innkeeper in ten tries");
     }

@@ -60,7 +60,7 @@ fn in_ascii(json: &str) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut [0; 2]) {
-            // To a string this cannot fail.
+            // Writing to a `String` does not fail.
             let _ = write!(escaped, "\\u{unit:04x}");
         }
     }

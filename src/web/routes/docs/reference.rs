@@ -1,9 +1,9 @@
-//! The document as its page prints it.
+//! The data of the page that shows the document.
 
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
-/// What the template `docs` prints.
+/// For the template `docs`.
 pub(super) fn view(document: &OpenApi) -> Value {
     let whole = serde_json::to_value(document).unwrap_or_default();
     let operations: Vec<_> = document
@@ -40,7 +40,7 @@ fn view_of_operation(whole: &Value, method: &str, path: &str, operation: &Value)
     })
 }
 
-/// Its fields, each once, whatever media type they come in; and an example in each media type.
+/// The fields of all media types, each once, and an example in each media type.
 fn view_of_body(whole: &Value, body: &Value) -> Value {
     let mut fields: Vec<Value> = Vec::new();
     let mut forms = Vec::new();
@@ -111,7 +111,7 @@ fn text<'a>(value: &'a Value, place: &str) -> &'a str {
     text.unwrap_or_default()
 }
 
-/// The members of an object with their names, or those of a list without; none where there is nothing.
+/// The members of an object with their names, or those of a list with empty names; none if there is neither.
 fn entries<'a>(
     value: &'a Value,
     place: &str,
