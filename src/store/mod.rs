@@ -47,7 +47,7 @@ pub(crate) fn place(config: &Config) -> String {
         StoreConfig::Embedded(path) => format!("the embedded store, in {path}"),
         StoreConfig::Redis(redis) => {
             let endpoint = Endpoint::resolve(&redis.address);
-            endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.told())
+            endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.describe())
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(
         }
     };
     let usage = Usage {
-        by: endpoint.by,
+        by: endpoint.kind,
         user: &endpoint.user,
         request_timeout,
         metrics: config.metrics.is_some(),
@@ -55,7 +55,7 @@ pub(super) async fn run(
 
 fn unreachable(error: &StoreError, endpoint: &Endpoint, source: &str) -> Finding {
     let problem = problem(error);
-    let fact = format!("It cannot be used ({}): {problem}.", endpoint.told());
+    let fact = format!("It cannot be used ({}): {problem}.", endpoint.describe());
     failure(SUBJECT, &fact, &change(error, &problem, endpoint, source))
 }
 

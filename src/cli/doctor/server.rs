@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::cli::doctor::denied;
 use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::memory::{eviction, memory, persistence};
-use crate::store::redis::{By, ClockOffset, Info, ServerReport};
+use crate::store::redis::{ClockOffset, Info, ServerKind, ServerReport};
 
 const SUBJECT: &str = "Redis";
 
 /// How Innkeeper uses the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage<'a> {
-    pub(super) by: By,
+    pub(super) by: ServerKind,
     /// Innkeeper's user in Redis.
     pub(super) user: &'a str,
     /// How long a request waits for Redis.
@@ -67,7 +67,7 @@ fn check_info(info: &Info, save: Result<&str, &String>, usage: Usage<'_>) -> Vec
     findings
 }
 
-fn version(info: &Info, by: By) -> Finding {
+fn version(info: &Info, by: ServerKind) -> Finding {
     let Some(version) = info.text("redis_version") else {
         return note(
             SUBJECT,
@@ -88,9 +88,9 @@ fn version(info: &Info, by: By) -> Finding {
         );
     }
     let found = match by {
-        By::Server => "it answers",
-        By::Cluster => "the cluster's primaries answer",
-        By::Sentinels => "the Sentinels' primary answers",
+        ServerKind::Server => "it answers",
+        ServerKind::Cluster => "the cluster's primaries answer",
+        ServerKind::Sentinels => "the Sentinels' primary answers",
     };
     ok(SUBJECT, format!("{name}, and {found}."))
 }
@@ -105,9 +105,9 @@ fn role(info: &Info) -> Option<Finding> {
     })
 }
 
-fn wrong_kind(info: &Info, by: By) -> Option<Finding> {
+fn wrong_kind(info: &Info, by: ServerKind) -> Option<Finding> {
     let is_node = info.number("cluster_enabled") == Some(1);
-    (is_node && by != By::Cluster).then(|| {
+    (is_node && by != ServerKind::Cluster).then(|| {
         failure(
             SUBJECT,
             "It is one node of a cluster, which refuses the sessions that belong to others.",
@@ -116,11 +116,11 @@ fn wrong_kind(info: &Info, by: By) -> Option<Finding> {
     })
 }
 
-fn replicas(info: &Info, by: By) -> Option<Finding> {
+fn replicas(info: &Info, by: ServerKind) -> Option<Finding> {
     const SUBJECT: &str = "replicas";
     let number = info.number("connected_slaves")?;
     match (by, number) {
-        (By::Server, _) => None,
+        (ServerKind::Server, _) => None,
         (_, 0) => Some(warning(
             SUBJECT,
             "It has no replica: if it fails, its sessions are lost.",
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    fn usage(by: By) -> Usage<'static> {
+    fn usage(by: ServerKind) -> Usage<'static> {
         Usage {
             by,
             user: "innkeeper",
@@ -223,7 +223,7 @@ mod tests {
     }
 
     /// What is not ok.
-    fn troubles(server: &ServerReport, by: By) -> Vec<(&'static str, Level)> {
+    fn troubles(server: &ServerReport, by: ServerKind) -> Vec<(&'static str, Level)> {
         let findings = check(server, usage(by)).into_iter();
         let troubles = findings.filter(|finding| finding.level > Level::Ok);
         troubles
@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn what_will_cause_trouble_is_reported() {
-        use By::{Cluster, Sentinels, Server};
         use Level::{Failure, Note, Warning};
+        use ServerKind::{Cluster, Sentinels, Server};
         let denied = Err("NOPERM");
         for (changed, by, expected) in [
             ("", Server, &[][..]),
@@ -289,7 +289,7 @@ mod tests {
         refusing.clock = Err("NOPERM".to_owned());
         refusing.cluster = Some(Err("NOPERM".to_owned()));
         assert_eq!(
-            troubles(&refusing, By::Cluster),
+            troubles(&refusing, ServerKind::Cluster),
             [("Redis", Level::Warning); 3]
         );
     }

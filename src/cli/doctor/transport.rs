@@ -1,7 +1,7 @@
 //! Checks whether others on the network can read or change what the connection to Redis carries.
 
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
-use crate::store::redis::{By, Endpoint, Tls};
+use crate::store::redis::{Endpoint, ServerKind, Tls};
 
 pub(super) fn check(endpoint: &Endpoint) -> Vec<Finding> {
     const SUBJECT: &str = "transport";
@@ -27,7 +27,9 @@ pub(super) fn check(endpoint: &Endpoint) -> Vec<Finding> {
             "Give Redis a user for Innkeeper, and put user and password in the address.",
         ));
     }
-    if let (By::Cluster | By::Sentinels, 1) = (endpoint.by, endpoint.addresses.len()) {
+    if let (ServerKind::Cluster | ServerKind::Sentinels, 1) =
+        (endpoint.kind, endpoint.addresses.len())
+    {
         findings.push(note(
             SUBJECT,
             "The address names one node: while that one is down, an instance that starts or has lost the cluster cannot find the others. Name more with `&node=`.",
@@ -45,7 +47,7 @@ mod tests {
     fn the_connection_is_safe_or_local() {
         let levels = |local, tls, password| {
             let findings = check(&Endpoint {
-                by: By::Server,
+                kind: ServerKind::Server,
                 addresses: vec!["redis:6379".to_owned()],
                 local,
                 tls,

@@ -1,4 +1,4 @@
-//! What the servers say of themselves, for `doctor`.
+//! Facts about the Redis servers, for `doctor`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,26 +13,26 @@ use crate::store::redis::sessions::store::RedisStore;
 
 #[derive(Debug)]
 pub(crate) struct Inspection {
-    /// Those that hold sessions: of a cluster all primaries.
+    /// The servers that hold sessions: in a cluster all primaries.
     pub(crate) servers: Vec<ServerReport>,
 }
 
-/// One server. What it refused to say is the error, with what it answered instead.
+/// One server. Where it refused a command, the error is its answer.
 #[derive(Debug)]
 pub(crate) struct ServerReport {
-    /// Host and port; `None` where there is only one.
+    /// Host and port; `None` where there is only one server.
     pub(crate) name: Option<String>,
     pub(crate) info: Result<Info, String>,
-    /// When it writes snapshots; empty: never.
+    /// The setting `save`, by which it writes snapshots; empty: never.
     pub(crate) save: Result<String, String>,
     pub(crate) clock: Result<ClockOffset, String>,
-    /// What the user may not do.
+    /// The rights that Innkeeper's user lacks.
     pub(crate) denied: Vec<Denied>,
-    /// What a node of a cluster thinks of the whole.
+    /// A cluster node's `CLUSTER INFO`.
     pub(crate) cluster: Option<Result<Info, String>>,
 }
 
-/// What `INFO` and `CLUSTER INFO` answer: lines of `name:value`.
+/// The answer to `INFO` or `CLUSTER INFO`: lines of `name:value`.
 #[derive(Debug, Default)]
 pub(crate) struct Info(HashMap<String, String>);
 
@@ -52,25 +52,25 @@ impl Info {
     }
 }
 
-/// How far a server is away, by its clock and by the network.
+/// How far apart the server's clock and ours are, and how long a round trip takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClockOffset {
-    /// The median of some round trips.
+    /// The median of the samples.
     pub(crate) round_trip: Duration,
     /// How many milliseconds its clock is ahead of this machine's.
     pub(crate) ahead: i64,
 }
 
-/// How many round trips are measured, or as many as this time allows.
+/// How many round trips are measured; fewer, but at least three, if they take longer than [`SAMPLING_TIME`].
 const SAMPLES: usize = 20;
 const SAMPLING_TIME: Duration = Duration::from_secs(1);
 
 impl RedisStore {
-    /// Asks the servers; each question has the time that a request has.
+    /// Asks every server; each command has as long as a request.
     ///
     /// # Errors
     ///
-    /// One of them cannot be reached.
+    /// One of the servers cannot be reached.
     pub(crate) async fn inspect(&self) -> Result<Inspection, StoreError> {
         let mut servers = Vec::new();
         for node in self.client.with_timeout(self.client.nodes()).await? {
@@ -80,46 +80,45 @@ impl RedisStore {
     }
 
     async fn report(&self, node: &Node) -> Result<ServerReport, StoreError> {
-        let info: Result<String, _> = self.client.try_ask(node, &cmd("INFO")).await?;
-        let mut question = cmd("CONFIG");
-        question.arg("GET").arg("save");
-        let save: Result<HashMap<String, String>, _> = self.client.try_ask(node, &question).await?;
-        let mut cluster: Option<Result<String, _>> = None;
+        let client = &self.client;
+        let parse = |text: String| Info::parse(&text);
+        let info = client.try_query_node(node, &cmd("INFO")).await?;
+        let get_save = cmd("CONFIG").arg("GET").arg("save").clone();
+        let save = client.try_query_node(node, &get_save).await?;
+        let mut cluster = None;
         if node.is_some() {
-            let mut question = cmd("CLUSTER");
-            question.arg("INFO");
-            cluster = Some(self.client.try_ask(node, &question).await?);
+            let cluster_info = cmd("CLUSTER").arg("INFO").clone();
+            cluster = Some(client.try_query_node(node, &cluster_info).await?);
         }
         Ok(ServerReport {
             name: node.as_ref().map(ToString::to_string),
-            info: info.map(|text| Info::parse(&text)),
-            save: save.and_then(|settings| {
-                let save = settings.get("save").cloned();
+            info: info.map(parse),
+            save: save.and_then(|mut settings: HashMap<String, String>| {
+                let save = settings.remove("save");
                 save.ok_or_else(|| "there is no such setting".to_owned())
             }),
             clock: self.clock_offset(node).await?,
-            denied: denied(&self.client, node).await?,
-            cluster: cluster.map(|info| info.map(|text| Info::parse(&text))),
+            denied: denied(client, node).await?,
+            cluster: cluster.map(|info| info.map(parse)),
         })
     }
 
-    /// By `TIME`, to which Innkeeper's user needs the right for other reasons.
+    /// Measured with `TIME`, because Innkeeper's user needs the right to it anyway.
     async fn clock_offset(&self, node: &Node) -> Result<Result<ClockOffset, String>, StoreError> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let mut samples = Vec::with_capacity(SAMPLES);
-        while samples.len() < SAMPLES && (samples.len() < 3 || begun.elapsed() < SAMPLING_TIME) {
-            let (asked_at, asked) = (unix_time(SystemTime::now()), Instant::now());
+        while samples.len() < SAMPLES && (samples.len() < 3 || started_at.elapsed() < SAMPLING_TIME)
+        {
+            let (sent_at, sent) = (unix_time(SystemTime::now()), Instant::now());
             let (seconds, micros): (u64, u64) =
-                match self.client.try_ask(node, &cmd("TIME")).await? {
+                match self.client.try_query_node(node, &cmd("TIME")).await? {
                     Ok(time) => time,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-            let there = Duration::from_secs(seconds) + Duration::from_micros(micros);
-            let round_trip = asked.elapsed();
-            samples.push((
-                round_trip,
-                millis(there) - millis(asked_at + round_trip / 2),
-            ));
+            let round_trip = sent.elapsed();
+            let server_time = Duration::from_secs(seconds) + Duration::from_micros(micros);
+            let local_time = sent_at + round_trip / 2;
+            samples.push((round_trip, millis(server_time) - millis(local_time)));
         }
         samples.sort_unstable();
         let quickest = samples.first().copied().unwrap_or_default();

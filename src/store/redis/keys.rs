@@ -1,4 +1,4 @@
-//! The names of the keys, and how lengths of time are written.
+//! The names of the keys, and durations as `EXPIRE` takes them.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub(crate) fn unused_session_key() -> String {
     session_key(&SessionId::generate())
 }
 
-/// The id in a session's key; `None` for any other key, of a similar name perhaps.
-pub(crate) fn id_in(session_key: &[u8]) -> Option<SessionId> {
+/// The id in a session's key; `None` for any other key, even one that begins with `session:`.
+pub(crate) fn parse_session_key(session_key: &[u8]) -> Option<SessionId> {
     SessionId::parse(str::from_utf8(session_key).ok()?.strip_prefix("session:")?)
 }
 

@@ -1,4 +1,4 @@
-//! Sessions in Redis: shared by any number of instances, and with the tutorial's own server.
+//! Sessions in Redis, which any number of instances share, and the tutorial's own server with them.
 
 mod connection;
 mod inspect;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use deadpool_redis::redis::TlsCertificates;
 
 pub use connection::address::AddressError;
-pub(crate) use connection::address::endpoint::{By, Endpoint, Tls};
+pub(crate) use connection::address::endpoint::{Endpoint, ServerKind, Tls};
 pub(crate) use connection::error::{
     NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
@@ -30,15 +30,15 @@ use crate::session::Lifetimes;
 /// How Redis is used, its address aside.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// How long a request waits for Redis in all. A connection that is silent for half of it is replaced, and whatever is
-    /// no request's ends after it. Default: a second.
+    /// How long a request waits for Redis in all; background work has as long. A connection that is silent for half of
+    /// it is replaced. Default: a second.
     pub timeout: Duration,
-    /// How many connections there are, each shared by many requests; in a cluster there is one to each node.
+    /// The number of connections, each shared by many requests; in a cluster there is one to each node.
     /// Default: a quarter of the cores, at least 1 and at most 4.
     pub connections: usize,
     /// A PEM file with certificate authorities to trust besides the system's. Default: none.
     pub ca_file: Option<PathBuf>,
-    /// What to show a server that asks its clients for a certificate. Default: none.
+    /// The certificate for a server that asks its clients for one. Default: none.
     pub client: Option<ClientCertificate>,
 }
 
@@ -58,21 +58,16 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// The address is not one of Redis, or the file cannot be used.
+    /// The address is not that of a Redis server, or a file cannot be used.
     pub fn open(
         address: &RedisAddress,
         options: &RedisOptions,
         lifetimes: Lifetimes,
         clock: Clock,
     ) -> Result<Self, AddressError> {
-        let RedisOptions {
-            timeout,
-            connections,
-            ca_file,
-            client,
-        } = options;
-        let ca = ca_file.as_deref().map(ca::read).transpose()?;
-        let client_tls = client.as_ref().map(client_certificate::read).transpose()?;
+        let ca = options.ca_file.as_deref().map(ca::read).transpose()?;
+        let client_tls = options.client.as_ref();
+        let client_tls = client_tls.map(client_certificate::read).transpose()?;
         let mut topology = resolve(address)?;
         if topology.is_tls() {
             topology = topology.with_ca(&TlsCertificates {
@@ -84,8 +79,8 @@ impl RedisStore {
                 "`redis_ca_file`, `redis_cert_file` and `redis_key_file` are not used: the address of Redis asks for no TLS"
             );
         }
-        let connections = (*connections).max(1);
-        let client = RedisClient::new(topology, connections, *timeout, unused_session_key)?;
+        let (connections, timeout) = (options.connections.max(1), options.timeout);
+        let client = RedisClient::new(topology, connections, timeout, unused_session_key)?;
         Ok(Self::new(client, lifetimes, clock))
     }
 }

@@ -1,4 +1,4 @@
-//! The rights that Innkeeper's user lacks. Each command is sent in a form that changes nothing.
+//! The rights (Redis ACL) that Innkeeper's user lacks. Each command is tried in a form that changes nothing.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::store::redis::keys::{ended_key, list_key, session_key};
 pub(crate) enum Need {
     /// Requests.
     Sessions,
-    /// The count of live sessions.
+    /// The count of active sessions.
     Metrics,
-    /// Looking through all sessions.
+    /// The operator's commands that look at all sessions.
     Operator,
 }
 
@@ -28,39 +28,39 @@ pub(crate) struct Denied {
     pub(crate) need: Need,
     /// As `ACL SETUSER` takes it.
     pub(crate) right: String,
-    /// What Redis said.
+    /// The error that Redis answered.
     pub(crate) refusal: String,
 }
 
-/// A command, and the keys that it was asked about.
+/// A command to try, its name, and the prefix of its key.
 struct Probe {
     need: Need,
     command: Cmd,
     name: &'static str,
-    keys: &'static str,
+    prefix: &'static str,
 }
 
-/// Asks one server for each right; what cannot be asked now is not known to be missing.
+/// Tries each right on one server. One that cannot be tried now is not reported.
 pub(crate) async fn denied(
     client: &Arc<RedisClient>,
     node: &Node,
 ) -> Result<Vec<Denied>, StoreError> {
     let probes = probes();
-    // Beside each other: twenty round trips in a row take seconds over a distant network.
-    let asked = probes.iter().map(|probe| async move {
-        let refusal = match client.try_ask::<Value>(node, &probe.command).await {
+    // At once: twenty round trips in a row take seconds over a distant network.
+    let attempts = probes.iter().map(|probe| async move {
+        let refusal = match client.try_query_node::<Value>(node, &probe.command).await {
             Ok(Ok(_)) => return Ok(None),
             Ok(Err(refusal)) => refusal,
-            // A cluster that is down says so to every key, and is no worse than its `INFO` tells.
+            // A cluster that is down answers so for every key; `CLUSTER INFO` reports that already.
             Err(StoreError::Unreachable(problem)) => problem,
             Err(error) => return Err(error),
         };
         let right = if refusal.contains(NO_KEY) {
-            format!("~{}:*", probe.keys)
+            format!("~{}:*", probe.prefix)
         } else if refusal.contains(NO_COMMAND) {
             format!("+{}", probe.name)
         } else {
-            // The command itself was wrong, and not the user.
+            // The arguments were refused, so the user has the right.
             return Ok(None);
         };
         Ok(Some(Denied {
@@ -69,38 +69,33 @@ pub(crate) async fn denied(
             refusal,
         }))
     });
-    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    Ok(try_join_all(attempts)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
-/// In the order in which the README names the rights. No session has this id, and nothing here makes one:
+/// In the order in which the README names the rights. No session has this id, and no probe makes one:
 /// `HSET` lacks a value, `SETEX` has no time, and `ZADD XX` adds nothing.
 fn probes() -> Vec<Probe> {
     let unused = SessionId::generate();
-    let of = |keys: &'static str, key: String| {
+    let keyless = |need, name: &'static str, arguments: &[&str]| Probe {
+        need,
+        command: cmd(&name.to_ascii_uppercase()).arg(arguments).clone(),
+        name,
+        prefix: "",
+    };
+    let on_key = |prefix: &'static str, key: String| {
         move |name: &'static str, arguments: &[&str]| {
-            let mut command = cmd(&name.to_ascii_uppercase());
-            command.arg(&key).arg(arguments);
-            Probe {
-                need: Need::Sessions,
-                command,
-                name,
-                keys,
-            }
+            let mut probe = keyless(Need::Sessions, name, &[]);
+            probe.command.arg(&key).arg(arguments);
+            Probe { prefix, ..probe }
         }
     };
-    let session = of("session", session_key(&unused));
-    let list = of("user_sessions", list_key(&unused.to_string()));
-    let ended = of("ended_session", ended_key(&unused));
-    let other = |need, name: &'static str, arguments: &[&str]| {
-        let mut command = cmd(&name.to_ascii_uppercase());
-        command.arg(arguments);
-        Probe {
-            need,
-            command,
-            name,
-            keys: "",
-        }
-    };
+    let session = on_key("session", session_key(&unused));
+    let list = on_key("user_sessions", list_key(&unused.to_string()));
+    let ended = on_key("ended_session", ended_key(&unused));
     vec![
         session("hgetall", &[]),
         session("hget", &["user"]),
@@ -120,10 +115,10 @@ fn probes() -> Vec<Probe> {
         list("zrevrange", &["0", "0"]),
         list("zscore", &["x"]),
         list("zcard", &[]),
-        other(Need::Sessions, "eval", &["return 0", "0"]),
-        other(Need::Sessions, "time", &[]),
-        other(Need::Metrics, "dbsize", &[]),
-        other(Need::Metrics, "randomkey", &[]),
-        other(Need::Operator, "scan", &["0", "COUNT", "1"]),
+        keyless(Need::Sessions, "eval", &["return 0", "0"]),
+        keyless(Need::Sessions, "time", &[]),
+        keyless(Need::Metrics, "dbsize", &[]),
+        keyless(Need::Metrics, "randomkey", &[]),
+        keyless(Need::Operator, "scan", &["0", "COUNT", "1"]),
     ]
 }

@@ -1,4 +1,4 @@
-//! Remembers that the server does not answer, so that requests need not find out one by one.
+//! Fails requests at once while the server does not answer, instead of letting each wait for it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
@@ -13,7 +13,7 @@ const FAILURE_THRESHOLD: u32 = 5;
 pub(crate) struct CircuitBreaker {
     failures: AtomicU32,
     open: AtomicBool,
-    /// When the server answered last, in [`micros()`].
+    /// When the server last answered, in [`micros()`].
     answered_at: AtomicU64,
 }
 
@@ -22,29 +22,29 @@ impl CircuitBreaker {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// The server answered, with an error perhaps.
-    pub(crate) fn answered(&self) {
-        // Read first, as `set_coarsely` does.
+    /// The server answered, even if with an error.
+    pub(crate) fn record_answer(&self) {
+        // Read first, for the reason that `set_coarsely` has.
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
         micros::set_coarsely(&self.answered_at);
     }
 
-    /// An attempt that began then found no server. Says whether this was the failure that opens the breaker.
+    /// A round trip that started at `started_at` found no server. Returns whether this failure opens the breaker.
     ///
-    /// One that began before the last answer says nothing that the answer does not disprove: when a connection is
-    /// lost under load, many attempts fail that were under way on it, while a new one already serves.
-    pub(crate) fn failed(&self, begun: Instant) -> bool {
+    /// One that started before the last answer does not count: when a connection is lost under load, the many round
+    /// trips that were under way on it fail, while a new connection already serves.
+    pub(crate) fn record_failure(&self, started_at: Instant) -> bool {
         let answered_at = self.answered_at.load(Ordering::Relaxed);
-        if answered_at > 0 && micros(begun) <= answered_at.saturating_add(CLOCK_RESOLUTION) {
+        if answered_at > 0 && micros(started_at) <= answered_at.saturating_add(CLOCK_RESOLUTION) {
             return false;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         failures >= FAILURE_THRESHOLD && !self.open.swap(true, Ordering::Relaxed)
     }
 
-    /// The server was found again: attempts that began before do not count any more.
+    /// The server is available again: round trips that started before do not count any more.
     pub(crate) fn close(&self) {
         self.answered_at.store(micros::now(), Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
@@ -58,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// When an attempt begins for which everything of now is past.
+    /// The start of a round trip after everything that has happened so far.
     fn later() -> Instant {
         Instant::now() + Duration::from_secs(1)
     }
@@ -67,31 +67,31 @@ mod tests {
     fn only_failures_in_a_row_open_it_and_only_once() {
         let breaker = CircuitBreaker::default();
         for _ in 1..FAILURE_THRESHOLD {
-            assert!(!breaker.failed(Instant::now()));
+            assert!(!breaker.record_failure(Instant::now()));
         }
-        breaker.answered();
+        breaker.record_answer();
         for _ in 1..FAILURE_THRESHOLD {
-            assert!(!breaker.failed(later()));
+            assert!(!breaker.record_failure(later()));
         }
         assert!(!breaker.is_open());
-        assert!(breaker.failed(later()));
+        assert!(breaker.record_failure(later()));
         assert!(breaker.is_open());
-        assert!(!breaker.failed(later()));
+        assert!(!breaker.record_failure(later()));
         breaker.close();
         assert!(!breaker.is_open());
     }
 
     #[test]
-    fn attempts_that_began_before_the_last_answer_do_not_count() {
+    fn round_trips_that_started_before_the_last_answer_do_not_count() {
         let breaker = CircuitBreaker::default();
-        let begun = Instant::now();
-        breaker.answered();
+        let started_at = Instant::now();
+        breaker.record_answer();
         for _ in 0..10 * FAILURE_THRESHOLD {
-            assert!(!breaker.failed(begun));
+            assert!(!breaker.record_failure(started_at));
         }
         assert!(!breaker.is_open());
         for _ in 0..FAILURE_THRESHOLD {
-            breaker.failed(later());
+            breaker.record_failure(later());
         }
         assert!(breaker.is_open());
     }

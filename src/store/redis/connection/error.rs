@@ -1,10 +1,10 @@
-//! What an error of the client library means.
+//! Classifies the client library's errors, and describes them for the log.
 
 use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::session::StoreError;
 
-/// The connection is lost: another one may work at once.
+/// The connection is lost; a new one may work at once.
 pub(crate) fn is_disconnect(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.is_connection_refusal()
 }
@@ -17,7 +17,7 @@ pub(crate) fn into_store_error(error: RedisError) -> StoreError {
     }
 }
 
-/// No server was found that could serve any request.
+/// No server could be reached that serves requests at all.
 pub(crate) fn is_unavailable(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
@@ -36,7 +36,7 @@ pub(crate) fn is_unavailable(error: &RedisError) -> bool {
         )
 }
 
-/// The connection leads to a server that is starting, or no longer the primary.
+/// The server is starting, or is no longer the primary; a new connection may lead to another one.
 pub(crate) fn needs_reconnect(error: &RedisError) -> bool {
     matches!(
         error.kind(),
@@ -51,7 +51,7 @@ pub(crate) fn needs_reconnect(error: &RedisError) -> bool {
     )
 }
 
-/// Causes that an operator can remove, in the words that the log uses and doctor looks for.
+/// Problems that an operator can solve, in the words that the log uses and `doctor` searches for.
 pub(crate) const NO_PASSWORD: &str = "Redis refuses the user or the password";
 pub(crate) const NO_DATABASE: &str = "Redis refuses the database that the address names";
 pub(crate) const NO_CERTIFICATE: &str = "the server's certificate is not trusted";
@@ -60,12 +60,12 @@ pub(crate) const NO_CLUSTER: &str = "This instance has cluster support disabled"
 pub(crate) const NO_COMMAND: &str = "no permissions to run ";
 pub(crate) const NO_KEY: &str = "no permissions to access a key";
 
-/// For the log. A server's own sentence may quote the command, and with it an id: only its code is kept, and the command
-/// that the user has no right to.
+/// For the log. A server's message may quote the command and with it a session id, so only its code is kept, and the
+/// name of the command that the user has no right to.
 fn describe(error: RedisError) -> String {
-    let said = error.to_string();
-    // A connection to a cluster reports its nodes' errors as its own.
-    if error.kind() == ErrorKind::AuthenticationFailed || said.contains("AuthenticationFailed") {
+    let message = error.to_string();
+    // A cluster connection has its nodes' errors only in its message.
+    if error.kind() == ErrorKind::AuthenticationFailed || message.contains("AuthenticationFailed") {
         return NO_PASSWORD.to_owned();
     }
     if is_refused_database(&error) {
@@ -75,23 +75,23 @@ fn describe(error: RedisError) -> String {
         };
     }
     if error.is_io_error() {
-        return if said.contains("certificate") {
-            format!("{NO_CERTIFICATE}: {said}")
-        } else if said.contains("lookup address") {
-            format!("{NO_HOST}: {said}")
+        return if message.contains("certificate") {
+            format!("{NO_CERTIFICATE}: {message}")
+        } else if message.contains("lookup address") {
+            format!("{NO_HOST}: {message}")
         } else {
-            said
+            message
         };
     }
     let category = error.category().to_owned();
     match error.into_server_errors().as_deref() {
         Some([(_, first), ..]) => {
-            let told = first.details().and_then(|details| {
-                let alone = details.contains(NO_CLUSTER).then(|| NO_CLUSTER.to_owned());
-                alone.or_else(|| denied_command(details))
+            let detail = first.details().and_then(|details| {
+                let no_cluster = details.contains(NO_CLUSTER).then(|| NO_CLUSTER.to_owned());
+                no_cluster.or_else(|| denied_command(details))
             });
-            match told {
-                Some(told) => format!("Redis answered {}: {told}", first.code()),
+            match detail {
+                Some(detail) => format!("Redis answered {}: {detail}", first.code()),
                 None => format!("Redis answered {}", first.code()),
             }
         }
@@ -99,24 +99,23 @@ fn describe(error: RedisError) -> String {
     }
 }
 
-/// The client asks for the database while it connects, and has no kind for a refusal.
+/// The client library sends `SELECT` while it connects, and has no error kind for its refusal.
 fn is_refused_database(error: &RedisError) -> bool {
-    error
-        .to_string()
-        .contains("Redis server refused to switch database")
+    let message = error.to_string();
+    message.contains("Redis server refused to switch database")
 }
 
-/// The command that the user may not run, in Redis' own words and without its arguments. Inside a script Redis may not
-/// name it.
-fn denied_command(sentence: &str) -> Option<String> {
-    if sentence.contains("executing the script can't run") {
+/// The command that the user may not run, in Redis' own words and without its arguments. For a command in a script
+/// Redis may not say which.
+fn denied_command(message: &str) -> Option<String> {
+    if message.contains("executing the script can't run") {
         return Some(format!("{NO_COMMAND}a command in a script"));
     }
-    let sentence_in_small = sentence.to_ascii_lowercase();
-    if sentence_in_small.contains("permissions to access") {
+    let lowercase = message.to_ascii_lowercase();
+    if lowercase.contains("permissions to access") {
         return Some(NO_KEY.to_owned());
     }
-    let (_, rest) = sentence.split_once("permissions to run the '")?;
+    let (_, rest) = message.split_once("permissions to run the '")?;
     let (command, _) = rest.split_once('\'')?;
     command
         .chars()

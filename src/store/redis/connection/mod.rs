@@ -1,4 +1,4 @@
-//! How commands reach Redis, and what happens while it does not answer. Knows no session.
+//! How commands reach Redis, and what happens while it does not answer. Nothing here knows of sessions.
 
 pub(crate) mod address;
 pub(crate) mod circuit_breaker;
@@ -28,10 +28,11 @@ use self::pool::connector::Connector;
 use self::reply::read;
 use crate::session::{ConnectionCount, StoreError};
 
-/// How long a connection may take to be made, TLS and password included; no request waits that long.
+/// How long connecting may take, TLS and password included; no request waits that long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many keys a cluster is probed with at once, to find one of a node that serves: of three nodes two may be silent.
+/// How many random keys a cluster is probed with at once, so that one meets a node that serves even if two of three do
+/// not.
 const CLUSTER_PROBES: usize = 8;
 
 /// How often an unavailable server is probed.
@@ -39,7 +40,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(100);
 
 /// Sends commands to Redis. While the circuit breaker is open they fail at once.
 ///
-/// Queries have no timeout: a caller that cannot wait any longer drops them, and [`RoundTrip`] judges them then.
+/// Queries have no timeout: a caller that cannot wait any longer drops them, and [`RoundTrip`] then decides whether
+/// that counts as a failure.
 pub(crate) struct RedisClient {
     servers: Servers,
     timeout: Duration,
@@ -54,7 +56,7 @@ enum Servers {
 }
 
 impl fmt::Debug for RedisClient {
-    // The pool's own output would show the address, which may hold a password.
+    // The pool's own `Debug` would show the address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisClient")
             .field("timeout", &self.timeout)
@@ -63,16 +65,16 @@ impl fmt::Debug for RedisClient {
 }
 
 impl RedisClient {
-    /// `connections`: how many to one server; in a cluster there is one to each node.
+    /// `connections`: their number; in a cluster there is one to each node.
     /// `timeout`: how long a request waits for Redis in all.
-    /// `probe_key` names a key that does not exist, of the kind that requests use, and another one each time.
+    /// `probe_key`: makes the name of an unused key, of the kind that requests use, and a new one each time.
     pub(crate) fn new(
         topology: Topology,
         connections: usize,
         timeout: Duration,
         probe_key: fn() -> String,
     ) -> Result<Arc<Self>, AddressError> {
-        // An answer that takes longer does not come.
+        // A connection that is silent for longer counts as broken.
         let answer_timeout = timeout / 2;
         let pool =
             |connector| SharedPool::new(connector, connections, CONNECT_TIMEOUT, answer_timeout);
@@ -95,12 +97,11 @@ impl RedisClient {
         }))
     }
 
-    /// How long a request waits for Redis in all.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Gives work that is no request's, and so has no deadline, the time that a request has.
+    /// Limits background work, which has no request's deadline, to as long as a request waits.
     pub(crate) async fn with_timeout<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
@@ -120,16 +121,16 @@ impl RedisClient {
         matches!(self.servers, Servers::Cluster(_))
     }
 
-    /// Whether it is known that the server does not answer.
+    /// Whether the circuit breaker is open.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.breaker.is_open()
     }
 
-    /// Asks whether the server can be used, as a request does: reads and renews a key that does not exist.
+    /// Checks that the server can be used, with the commands of a touch on a key that does not exist.
     ///
-    /// A `PING` is answered by a replica and by a server that must not write, too; and a replica that has lost its
-    /// primary refuses to read, and says only to a write that it is a replica. In a cluster it is enough that one node
-    /// serves: taking this instance out of service would not help those whose keys are elsewhere.
+    /// A replica, and a server that cannot write, answer `PING` too; and a replica that has lost its primary refuses
+    /// reads without saying that it is a replica, which it says only to a write. In a cluster it is enough that one
+    /// node serves: taking this instance out of service would not help the users whose keys are on the other nodes.
     pub(crate) async fn check(self: &Arc<Self>) -> Result<(), StoreError> {
         self.fail_if_unavailable()?;
         self.probe().await
@@ -164,10 +165,10 @@ impl RedisClient {
         Ok(answer)
     }
 
-    /// Sends commands of one key in one round trip, and returns the answer of each, errors among them.
+    /// Sends commands of one key in one round trip, and returns the answer to each, errors included.
     ///
-    /// Once more, on another connection, if the first was lost. So the commands must be such that doing them twice is
-    /// as good as once: a lost reply does not tell whether they were done.
+    /// If the connection is lost, they are sent once more on another one. So the commands must be idempotent: a lost
+    /// reply does not tell whether they were executed.
     pub(crate) async fn send(
         self: &Arc<Self>,
         commands: &Pipeline,
@@ -176,10 +177,10 @@ impl RedisClient {
         self.attempt(None, commands).await
     }
 
-    /// Sends commands of one key each, and returns the answer of each, errors among them.
+    /// Sends commands of one key each, and returns the answer to each, errors included.
     ///
-    /// What stands in a later stage is done after all of the earlier ones. In one round trip, or in a cluster in one
-    /// for each stage.
+    /// The commands of a stage are executed after those of the stages before. One round trip, or in a cluster one for
+    /// each stage.
     pub(crate) async fn pipeline<const STAGES: usize>(
         self: &Arc<Self>,
         stages: [Vec<Cmd>; STAGES],
@@ -194,8 +195,8 @@ impl RedisClient {
         let mut answers = Vec::new();
         for stage in stages {
             let stage = stage.into_iter().map(|command| async move {
-                self.send(Pipeline::with_capacity(1).add_command(command))
-                    .await
+                let mut alone = Pipeline::with_capacity(1);
+                self.send(alone.add_command(command)).await
             });
             answers.extend(try_join_all(stage).await?.into_iter().flatten());
         }
@@ -210,15 +211,15 @@ impl RedisClient {
         Ok(())
     }
 
-    /// Sends commands to a node of a cluster, or without one to the server that has their key, and tells the circuit
-    /// breaker what came of it.
+    /// Sends commands to `node` of a cluster, or if that is `None` to the server that has their key, and reports the
+    /// outcome to the circuit breaker.
     async fn attempt(
         self: &Arc<Self>,
         node: Option<&NodeAddress>,
         commands: &Pipeline,
     ) -> Result<Vec<Value>, StoreError> {
-        let failed = |begun| self.failed(begun);
-        let mut round_trip = RoundTrip::new(self.timeout / 2, Some(&failed));
+        let on_failure = |started_at| self.record_failure(started_at);
+        let mut round_trip = RoundTrip::new(self.timeout / 2, Some(&on_failure));
         let outcome = match (&self.servers, node) {
             (Servers::Standalone(pool), _) => pool.send(commands, &mut round_trip).await,
             (Servers::Cluster(cluster), None) => cluster.send(commands, &mut round_trip).await,
@@ -227,25 +228,26 @@ impl RedisClient {
             }
         };
         if round_trip.settle(&outcome) {
-            self.breaker.answered();
+            self.breaker.record_answer();
         }
         outcome.map_err(into_store_error)
     }
 
-    /// An attempt that began then found no server. While a node of a cluster is well, that says nothing of the whole.
-    fn failed(self: &Arc<Self>, begun: Instant) {
-        let is_some_node_well = match &self.servers {
+    /// A round trip that started at `started_at` found no server. As long as one node of a cluster is healthy, that
+    /// does not count.
+    fn record_failure(self: &Arc<Self>, started_at: Instant) {
+        let has_healthy_node = match &self.servers {
             Servers::Standalone(_) => false,
-            Servers::Cluster(cluster) => cluster.is_some_node_well(),
+            Servers::Cluster(cluster) => cluster.has_healthy_node(),
         };
-        if !is_some_node_well && self.breaker.failed(begun) {
+        if !has_healthy_node && self.breaker.record_failure(started_at) {
             tracing::error!("Redis is unavailable: requests are not kept waiting for it");
             tokio::spawn(probe_until_available(Arc::downgrade(self)));
         }
     }
 }
 
-/// Meanwhile requests fail at once, so only the probes make connections.
+/// While the breaker is open requests fail at once, so only these probes connect.
 async fn probe_until_available(client: Weak<RedisClient>) {
     let closing = CloseOnDrop(Weak::clone(&client));
     loop {
@@ -262,7 +264,7 @@ async fn probe_until_available(client: Weak<RedisClient>) {
     }
 }
 
-/// Closes the breaker when the probing ends, with its runtime too: requests must then try again.
+/// Closes the breaker when probing ends, even because its runtime does: requests must then try again.
 struct CloseOnDrop(Weak<RedisClient>);
 
 impl Drop for CloseOnDrop {

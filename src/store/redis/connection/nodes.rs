@@ -1,4 +1,4 @@
-//! The servers one by one, for questions that are about no key.
+//! The servers one by one, for commands without a key.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::store::redis::connection::error::into_store_error;
 use crate::store::redis::connection::reply::read;
 use crate::store::redis::connection::{RedisClient, Servers};
 
-/// A server that has keys: one of a cluster's primaries, or `None` for the only one that there is.
+/// A server that has keys: one of a cluster's primaries, or `None` for the only server.
 pub(crate) type Node = Option<NodeAddress>;
 
 impl RedisClient {
-    /// All servers, in the order of their names.
+    /// All servers, in the order of their addresses.
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         self.fail_if_unavailable()?;
         match &self.servers {
             Servers::Standalone(pool) => {
-                // So that a failure to connect is not taken for the answer to the question that comes next.
+                // So that a failure to connect is not taken for the answer to the next command.
                 pool.connect().await.map_err(into_store_error)?;
                 Ok(vec![None])
             }
@@ -30,28 +30,28 @@ impl RedisClient {
         }
     }
 
-    /// Asks one of them, in the time that a request has.
-    pub(crate) async fn ask<T: FromRedisValue>(
+    /// Sends a command to one server, and waits for it as long as a request does.
+    pub(crate) async fn query_node<T: FromRedisValue>(
         self: &Arc<Self>,
         node: &Node,
-        question: &Cmd,
+        command: &Cmd,
     ) -> Result<T, StoreError> {
         self.fail_if_unavailable()?;
         let mut alone = Pipeline::with_capacity(1);
-        alone.add_command(question.clone());
+        alone.add_command(command.clone());
         let attempt = self.attempt(node.as_ref(), &alone);
         let (answer,) = read(self.with_timeout(attempt).await?)?;
         Ok(answer)
     }
 
-    /// The same; the inner error is what the server answered instead.
-    pub(crate) async fn try_ask<T: FromRedisValue>(
+    /// The same; the inner error is one that the server answered.
+    pub(crate) async fn try_query_node<T: FromRedisValue>(
         self: &Arc<Self>,
         node: &Node,
-        question: &Cmd,
+        command: &Cmd,
     ) -> Result<Result<T, String>, StoreError> {
-        match self.ask(node, question).await {
-            // Without a password a server answers nothing at all.
+        match self.query_node(node, command).await {
+            // Without the password a server refuses every command.
             Err(StoreError::Failed(problem)) if problem.contains("NOAUTH") => {
                 Err(StoreError::Unreachable(problem))
             }

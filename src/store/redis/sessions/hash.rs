@@ -1,4 +1,4 @@
-//! One session's hash: writing and reading it.
+//! Writes and reads a session's hash.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,19 +11,20 @@ use crate::store::redis::sessions::record::{self, Fields};
 use crate::store::redis::sessions::server_time::Time;
 use crate::store::redis::sessions::store::RedisStore;
 
-/// What `PTTL` answers where there is no key.
-pub(crate) const NO_KEY: i64 = -2;
+/// The answer to `PTTL` where there is no key.
+pub(crate) const PTTL_NO_KEY: i64 = -2;
 
-/// How far in the future a session may begin without being dated anew: more than instances' readings of Redis' clock
-/// can be apart.
-const FUTURE: Duration = Duration::from_secs(5);
+/// How far in the future a session's creation may lie without being corrected: more than the instances' readings of
+/// Redis' clock can differ.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 impl RedisStore {
-    /// Lists a session and writes it: in one step, or in a cluster, where the two keys lie apart, one after the other.
-    /// Says how many of its user's sessions are listed now, and Redis' time.
+    /// Lists a session and writes it: in one script, or in a cluster, where the keys are on different nodes, in two.
+    /// Returns how many of its user's sessions are listed now, and Redis' time.
     ///
-    /// Listed first: a session that is not listed escapes when all of its user's sessions are ended, and an entry without a
-    /// session does no harm. What cannot be listed (the list's key holds something else, say) is not written either.
+    /// Listed first: an unlisted session would survive the end of all its user's sessions, while an entry without a
+    /// session does no harm. A session that cannot be listed (the list's key holds another type, say) is not written
+    /// either.
     pub(crate) async fn write_new(
         &self,
         id: &SessionId,
@@ -44,7 +45,7 @@ impl RedisStore {
             let list = self.list_command(id, &session.user);
             let (listed, seconds, micros) = self.client.query_one(list).await?;
             let mut create = eval(CREATE, &[&session_key(id)]);
-            // In place of the arguments of `LIST`.
+            // `CREATE` leaves the first two arguments to `LIST`.
             create.arg("").arg("");
             append_hash(&mut create);
             self.client.query_one::<()>(create).await?;
@@ -58,57 +59,64 @@ impl RedisStore {
         Ok((listed, (seconds, micros)))
     }
 
-    /// The hashes of several sessions, each with the milliseconds that its key has left.
+    /// The hashes of several sessions, each with its key's `PTTL`.
     pub(crate) async fn read_each(
         &self,
         ids: &[SessionId],
     ) -> Result<Vec<Result<(Fields, i64), StoreError>>, StoreError> {
-        let look = ids.iter().map(|id| {
+        let read = ids.iter().map(|id| {
             let key = session_key(id);
             vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
         });
-        let answers = self.ask_each(look.collect()).await?.into_iter();
-        Ok(answers
-            .map(|answers| answers.and_then(record::fields_and_pttl))
-            .collect())
+        let answers = self.query_each(read.collect()).await?.into_iter();
+        let sessions = answers.map(|answers| answers.and_then(record::fields_and_pttl));
+        Ok(sessions.collect())
     }
 
-    /// A session as it was read, its beginning by the process' own clock.
+    /// The session in a hash, its creation converted to the process' own clock.
     pub(crate) fn session(&self, fields: Fields) -> Option<Session> {
         let mut session = record::session(fields)?;
-        session.created_at = session.created_at.map(|it| self.server_time.to_local(it));
+        session.created_at = session.created_at.map(|at| self.server_time.to_local(at));
         Some(session)
     }
 
-    /// A session as it was read with the milliseconds that its key has left.
+    /// The session in a hash, by its key's `PTTL`; `None` if it has expired.
     pub(crate) fn active(
         &self,
         fields: Fields,
-        left: i64,
+        pttl: i64,
         now: SystemTime,
     ) -> Option<ActiveSession> {
         let session = self.session(fields)?;
-        if left == NO_KEY {
+        if pttl == PTTL_NO_KEY {
             return None;
         }
-        // Without an expiry: another program is about to set one.
-        let left = u64::try_from(left).map_or(self.lifetimes.idle, Duration::from_millis);
+        // -1, no expiry: another program is about to set one.
+        let left = u64::try_from(pttl).map_or(self.lifetimes.idle, Duration::from_millis);
         ActiveSession::new(session, left, &self.lifetimes, now)
     }
 
-    /// Lets a session that begins in the future by Redis' clock begin now: else it would have its absolute limit, and
-    /// the time until then besides. (Written before Redis' clock dated sessions, or that clock has been set back.)
-    pub(crate) async fn date_if_in_future(
+    /// Sets the creation of a session to now if it lies in the future by Redis' clock: else the session would outlive
+    /// its absolute limit by that much. (It was written by a version that used its own clock, or Redis' clock was set
+    /// back.)
+    pub(crate) async fn correct_creation_time(
         &self,
         id: &SessionId,
         session: &Session,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        if session.created_at.is_none_or(|at| at <= now + FUTURE) {
+        if session
+            .created_at
+            .is_none_or(|at| at <= now + MAX_CLOCK_SKEW)
+        {
             return Ok(());
         }
-        match self.client.query_one(eval(DATE, &[&session_key(id)])).await {
-            // With full memory it stays as it is for the time being: its visitor should not suffer for it.
+        match self
+            .client
+            .query_one(eval(CORRECT_CREATED, &[&session_key(id)]))
+            .await
+        {
+            // If Redis' memory is full, it stays as it is for now: the request must not fail because of it.
             Err(StoreError::Failed(error)) => {
                 tracing::warn!(
                     error,
@@ -120,18 +128,18 @@ impl RedisStore {
         }
     }
 
-    /// Whose session it is; `None` where there is none, or a key that holds something else.
+    /// The session's user; `None` if there is no session, or its key holds another type.
     pub(crate) async fn user_of(&self, id: &SessionId) -> Result<Option<String>, StoreError> {
-        let look = Cmd::hget(session_key(id), record::USER);
-        record::owner(self.client.pipeline([vec![look]]).await?)
+        let get = Cmd::hget(session_key(id), record::USER);
+        record::owner(self.client.pipeline([vec![get]]).await?)
     }
 }
 
-/// Writes a session, the last of its keys, together with its end, and with its beginning by Redis' clock (by its age, if
-/// that is known). The first two arguments are [`LIST`]'s.
+/// Writes a session to the last of its keys, with its expiry, and if its age is known with its creation by Redis'
+/// clock. The first two arguments are [`LIST`]'s.
 ///
-/// A script and not a transaction: to a slot that moves only single commands can be sent; and a transaction would go on
-/// after a part of it that failed.
+/// A script and not a transaction: a slot that is being migrated takes only single commands, and a transaction would go
+/// on after a command that failed.
 const CREATE: &str = r"
 local key = KEYS[#KEYS]
 redis.call('HSET', key, unpack(ARGV, 5))
@@ -143,16 +151,17 @@ end
 redis.call('EXPIRE', key, ARGV[3])
 ";
 
-/// Lets a session begin now that begins later, if it is there.
-const DATE: &str = r"
+/// Sets a session's creation to now if it lies in the future.
+const CORRECT_CREATED: &str = r"
 local created = tonumber(redis.call('HGET', KEYS[1], '_created') or '')
 local now = redis.call('TIME')[1]
 if created and created > tonumber(now) then redis.call('HSET', KEYS[1], '_created', now) end
 ";
 
-/// Writes (with a value) or removes a field, if there is a session: 0 there is none, 1 done, 2 no room.
+/// Writes a field, or removes it if no value is given. Answers 0 if there is no session, 1 if it is done, 2 if the
+/// session has too many fields.
 ///
-/// A script, because the test and the write must be one step: it may touch only the one key that it is given.
+/// A script, because check and write must be one step. It touches only the one key that it is given.
 pub(crate) const WRITE: &str = r"
 if redis.call('HEXISTS', KEYS[1], 'user') == 0 then return 0 end
 if not ARGV[3] then redis.call('HDEL', KEYS[1], ARGV[1]) return 1 end

@@ -1,4 +1,4 @@
-//! A user's list, and the end of sessions, which leave it.
+//! A user's list of sessions, and the removal of sessions from it and from Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use crate::store::redis::connection::reply::read;
 use crate::store::redis::keys::{ended_key, list_key, seconds, session_key};
 use crate::store::redis::sessions::store::RedisStore;
 
-/// Sessions by whether they are alive, in the same order; those whose node did not answer are neither.
+/// Sessions by whether their keys exist, in the same order; those whose node did not answer are in neither list.
 #[derive(Default)]
 pub(crate) struct Partition {
     pub(crate) alive: Vec<SessionId>,
-    pub(crate) over: Vec<SessionId>,
+    pub(crate) missing: Vec<SessionId>,
     pub(crate) failure: Option<StoreError>,
 }
 
-/// What became of sessions that were to be removed.
+/// The outcome of a removal.
 #[derive(Default)]
 pub(crate) struct Removed {
-    /// Those of them that this call ended.
+    /// The sessions that this call ended.
     pub(crate) ended: Vec<SessionId>,
-    /// Those that may be alive, and why.
-    pub(crate) left: Vec<SessionId>,
+    /// The sessions that may still be alive, because of `failure`.
+    pub(crate) failed: Vec<SessionId>,
     pub(crate) failure: Option<StoreError>,
 }
 
 impl Removed {
-    /// Of the removal of a single session of this user: the user, if this call ended it.
+    /// For the removal of a single session: its user, if this call ended it.
     pub(crate) fn user_if_ended(self, user: String) -> Result<Option<String>, StoreError> {
         self.failure
             .map_or(Ok((!self.ended.is_empty()).then_some(user)), Err)
@@ -39,10 +39,10 @@ impl Removed {
 }
 
 impl RedisStore {
-    /// A user's list, the oldest first. It may hold sessions that are over.
+    /// A user's list, the oldest session first. It may hold sessions that do not exist any more.
     pub(crate) async fn listed(&self, user: &str) -> Result<Vec<SessionId>, StoreError> {
         let (names,): (Vec<String>,) = self
-            .query_dated(Pipeline::with_capacity(2).zrange(list_key(user), 0, -1))
+            .query_with_time(Pipeline::with_capacity(2).zrange(list_key(user), 0, -1))
             .await?;
         Ok(names
             .iter()
@@ -50,46 +50,44 @@ impl RedisStore {
             .collect())
     }
 
-    /// Sends the commands of several keys, and returns the answers about each key, or why there are none.
+    /// Sends a group of commands for each of several keys, and returns the answers to each group.
     ///
-    /// A server answers all or nothing. In a cluster a node that does not answer costs the answers about its own keys
-    /// alone: it gets a quarter of the time that a request has.
-    pub(crate) async fn ask_each(
+    /// One server answers all groups or none. In a cluster a node that does not answer within a quarter of a request's
+    /// time fails only the groups of its own keys.
+    pub(crate) async fn query_each(
         &self,
-        of_each: Vec<Vec<Cmd>>,
+        groups: Vec<Vec<Cmd>>,
     ) -> Result<Vec<Result<Vec<Value>, StoreError>>, StoreError> {
-        if of_each.is_empty() {
+        if groups.is_empty() {
             return Ok(Vec::new());
         }
         if !self.client.is_cluster() {
-            let numbers: Vec<_> = of_each.iter().map(Vec::len).collect();
-            let all = of_each.into_iter().flatten().collect();
+            let sizes: Vec<_> = groups.iter().map(Vec::len).collect();
+            let all = groups.into_iter().flatten().collect();
             let mut answers = self.client.pipeline([all]).await?.into_iter();
-            let of_each = numbers
-                .into_iter()
-                .map(|number| Ok(answers.by_ref().take(number).collect()));
-            return Ok(of_each.collect());
+            let sizes = sizes.into_iter();
+            let groups = sizes.map(|size| Ok(answers.by_ref().take(size).collect()));
+            return Ok(groups.collect());
         }
         let wait = self.client.timeout() / 4;
-        let of_each = of_each.into_iter().map(|commands| async move {
-            timeout(wait, self.client.pipeline([commands]))
-                .await
-                .unwrap_or(Err(StoreError::Timeout(wait)))
+        let groups = groups.into_iter().map(|group| async move {
+            let answers = timeout(wait, self.client.pipeline([group])).await;
+            answers.unwrap_or(Err(StoreError::Timeout(wait)))
         });
-        Ok(join_all(of_each).await)
+        Ok(join_all(groups).await)
     }
 
     pub(crate) async fn partition_alive(
         &self,
         ids: Vec<SessionId>,
     ) -> Result<Partition, StoreError> {
-        let look = ids.iter().map(|id| vec![Cmd::exists(session_key(id))]);
-        let answers = self.ask_each(look.collect()).await?;
+        let exists = ids.iter().map(|id| vec![Cmd::exists(session_key(id))]);
+        let answers = self.query_each(exists.collect()).await?;
         let mut partition = Partition::default();
         for (id, answers) in ids.into_iter().zip(answers) {
             match answers.and_then(read::<(bool,)>) {
                 Ok((true,)) => partition.alive.push(id),
-                Ok((false,)) => partition.over.push(id),
+                Ok((false,)) => partition.missing.push(id),
                 Err(error) if self.client.is_cluster() => partition.failure = Some(error),
                 Err(error) => return Err(error),
             }
@@ -97,20 +95,21 @@ impl RedisStore {
         Ok(partition)
     }
 
-    /// Ends the user's oldest sessions beyond [`NewSession::limit`], and says which. One whose node does not answer is
-    /// left to the next sign-in.
+    /// Ends the user's oldest sessions beyond [`NewSession::limit`], and returns those that it ended. A session whose
+    /// node does not answer is left to the next sign-in.
     ///
-    /// Each sign-in spares the youngest sessions that it sees. So however many run at once, none ends one of the youngest
-    /// of all, and the last of them to read the list sees everything. The list's order is that of the sign-ins.
+    /// The list is in the order of the sign-ins, and each sign-in spares the youngest sessions that it sees. So however
+    /// many run at once, none ends one of the youngest of all, and the last of them to read the list sees every
+    /// session.
     pub(crate) async fn trim(
         &self,
         new: &NewSession<'_>,
     ) -> Result<Vec<SessionHandle>, StoreError> {
         let user = &new.session.user;
         let mut ids = self.listed(user).await?;
-        let Partition { alive, over, .. } = self.partition_alive(ids.clone()).await?;
-        self.remove_stale(user, &over).await?;
-        ids.retain(|id| !over.contains(id));
+        let Partition { alive, missing, .. } = self.partition_alive(ids.clone()).await?;
+        self.remove_stale(user, &missing).await?;
+        ids.retain(|id| !missing.contains(id));
         ids.truncate(ids.len().saturating_sub(new.limit));
         ids.retain(|id| alive.contains(id));
         let Removed { ended, failure, .. } = self.remove(user, &ids, Some(new.over_limit)).await?;
@@ -120,16 +119,16 @@ impl RedisStore {
         Ok(ended.iter().map(SessionHandle::from).collect())
     }
 
-    /// Adds a session to its user's list, if it is missing there and alive. Says whether it is alive.
+    /// Adds a session to its user's list, if it is missing there and alive. Returns whether it is alive.
     ///
-    /// With full memory it stays unlisted for the time being: its visitor should not suffer for it.
+    /// If Redis' memory is full, the session stays unlisted for now: the request must not fail because of it.
     pub(crate) async fn add(&self, id: &SessionId, user: &str) -> Result<bool, StoreError> {
-        let listed = list_key(user);
-        let mut look = Pipeline::with_capacity(2);
-        look.zscore(&listed, id.to_string())
+        let mut commands = Pipeline::with_capacity(2);
+        commands
+            .zscore(list_key(user), id.to_string())
             .add_command(self.lengthen_command(user));
-        let (score_there, ()): (Option<f64>, ()) = self.client.query(&look).await?;
-        if score_there.is_some() {
+        let (score, ()): (Option<f64>, ()) = self.client.query(&commands).await?;
+        if score.is_some() {
             return Ok(true);
         }
         match self.client.query_one(self.list_command(id, user)).await {
@@ -139,7 +138,7 @@ impl RedisStore {
             }
             outcome => outcome?,
         }
-        // After it was listed: a call that ends the session from here on deletes it before it takes it off the list.
+        // After listing: a call that ends the session from here on removes its entry after its key.
         let alive = self.is_alive(id).await?;
         if !alive {
             self.remove(user, &[*id], None).await?;
@@ -158,14 +157,15 @@ impl RedisStore {
         command
     }
 
-    /// Lets a user's list live at least as long as this instance lets its sessions live.
+    /// Lets a user's list live at least as long as a session of this instance can.
     pub(crate) fn lengthen_command(&self, user: &str) -> Cmd {
         let mut command = eval(LENGTHEN, &[&list_key(user)]);
         command.arg(seconds(self.list_expiry()));
         command
     }
 
-    /// Drops sessions that do not exist from their user's list; in a cluster not those that may not exist yet.
+    /// Removes sessions without a key from their user's list; in a cluster not those whose key may be about to be
+    /// written.
     pub(crate) async fn remove_stale(
         &self,
         user: &str,
@@ -184,13 +184,13 @@ impl RedisStore {
         self.client.query_one(command).await
     }
 
-    /// Deletes sessions of one user, and keeps why. Says which existed: where several calls do this at once, one of them
-    /// counts each session. (One whose reply was lost is not counted.)
+    /// Deletes sessions of one user, and stores the reason. Returns those that existed: of several calls at once only
+    /// one returns each session. (If a reply is lost, none does.)
     ///
-    /// No transaction: with full memory Redis refuses every command inside one, and signing out must go on; and in a
-    /// cluster the keys lie apart. The session goes first, so that whatever breaks off leaves at most an entry in a
-    /// list that the next [`remove_stale`](Self::remove_stale) drops; in a cluster one that may be alive stays listed. Why
-    /// it ended is the least important: where there is no memory for it, it is left out.
+    /// No transaction: if memory is full, Redis refuses every command inside one, and signing out must still work; and
+    /// in a cluster the keys are on different nodes. The session's key is deleted first, so an interruption leaves at
+    /// most a list entry that the next [`remove_stale`](Self::remove_stale) removes; in a cluster a session that may be
+    /// alive stays listed. The reason comes last: without memory for it, only it is lost.
     pub(crate) async fn remove(
         &self,
         user: &str,
@@ -201,12 +201,12 @@ impl RedisStore {
             return Ok(Removed::default());
         }
         if self.client.is_cluster() {
-            return self.remove_apart(user, ids, why).await;
+            return self.remove_in_cluster(user, ids, why).await;
         }
         let sessions = ids.iter().map(|id| Cmd::del(session_key(id))).collect();
-        let rest = self.afterwards(user, ids, why);
+        let rest = self.commands_after_removal(user, ids, why);
         let mut answers = self.client.pipeline([sessions, rest]).await?;
-        // The sessions are over even if the rest failed, and no answer may say that they are not.
+        // Once their keys are deleted the sessions have ended, so a failure of the rest is not reported.
         answers.truncate(ids.len());
         let deleted: Vec<bool> = read(answers)?;
         let ended = ids.iter().zip(deleted).filter(|(_, deleted)| *deleted);
@@ -216,75 +216,81 @@ impl RedisStore {
         })
     }
 
-    async fn remove_apart(
+    async fn remove_in_cluster(
         &self,
         user: &str,
         ids: &[SessionId],
         why: Option<&EndedSession>,
     ) -> Result<Removed, StoreError> {
-        let sessions = ids.iter().map(|id| vec![Cmd::del(session_key(id))]);
-        let answers = self.ask_each(sessions.collect()).await?;
+        let delete = ids.iter().map(|id| vec![Cmd::del(session_key(id))]);
+        let answers = self.query_each(delete.collect()).await?;
         let mut removed = Removed::default();
-        let mut over = Vec::with_capacity(ids.len());
+        let mut missing = Vec::with_capacity(ids.len());
         for (id, answers) in ids.iter().zip(answers) {
             match answers.and_then(read::<(bool,)>) {
                 Ok((deleted,)) => {
                     removed.ended.extend(deleted.then_some(*id));
-                    over.push(*id);
+                    missing.push(*id);
                 }
                 Err(error) => {
-                    removed.left.push(*id);
+                    removed.failed.push(*id);
                     removed.failure = Some(error);
                 }
             }
         }
-        if !over.is_empty() {
-            self.clean_up(self.afterwards(user, &over, why)).await;
+        if !missing.is_empty() {
+            let rest = self.commands_after_removal(user, &missing, why);
+            self.send_detached(rest).await;
         }
         Ok(removed)
     }
 
-    /// What follows the end of sessions: they leave their user's list, and why they ended is kept.
-    fn afterwards(&self, user: &str, ids: &[SessionId], why: Option<&EndedSession>) -> Vec<Cmd> {
+    /// Removes the entries from the user's list, and stores the reason.
+    fn commands_after_removal(
+        &self,
+        user: &str,
+        ids: &[SessionId],
+        why: Option<&EndedSession>,
+    ) -> Vec<Cmd> {
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
         let mut commands = vec![Cmd::zrem(list_key(user), names)];
         if let Some(text) = why.and_then(|why| serde_json::to_string(why).ok()) {
-            let remembered = seconds(self.lifetimes.idle).unsigned_abs();
-            let reasons = ids
-                .iter()
-                .map(|id| Cmd::set_ex(ended_key(id), &text, remembered));
-            commands.extend(reasons);
+            let ttl = seconds(self.lifetimes.idle).unsigned_abs();
+            let ids = ids.iter();
+            commands.extend(ids.map(|id| Cmd::set_ex(ended_key(id), &text, ttl)));
         }
         commands
     }
 
-    /// The list and the reasons may lie on other nodes of the cluster than the sessions. A node that does not answer must
-    /// not make an end that happened fail: a task of its own sends the rest, and the request waits for it only a little.
-    async fn clean_up(&self, rest: Vec<Cmd>) {
+    /// The list and the reasons may be on other nodes than the sessions, and a node that does not answer must not fail
+    /// a removal that has happened. So a task of its own sends these commands, and the request waits only briefly for
+    /// it.
+    async fn send_detached(&self, commands: Vec<Cmd>) {
         let client = Arc::clone(&self.client);
         let wait = client.timeout() / 4;
-        let done = tokio::spawn(async move { client.with_timeout(client.pipeline([rest])).await });
-        if !matches!(timeout(wait, done).await, Ok(Ok(Ok(_)))) {
+        let task =
+            tokio::spawn(async move { client.with_timeout(client.pipeline([commands])).await });
+        if !matches!(timeout(wait, task).await, Ok(Ok(Ok(_)))) {
             tracing::debug!("a list of sessions, or why one ended, was not written in time");
         }
     }
 }
 
-/// `EVAL` of a script with these keys; its arguments are to be added.
+/// `EVAL` of a script with these keys; the caller adds the arguments.
 pub(crate) fn eval(script: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(script).arg(keys.len()).arg(keys);
     command
 }
 
-/// In a cluster a sign-in first lists its session and then writes it, which takes no longer than the `redis_timeout_ms`
-/// of its instance; this is the most that can be set.
+/// In a cluster a sign-in first lists its session and then writes it. Both together take at most the instance's
+/// `redis_timeout_ms`, of which this is the highest value.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 
-/// Lists a session as its user's youngest, and says how many are listed, and Redis' time.
+/// Lists a session as its user's youngest. Sets `listed` to the number of listed sessions and Redis' time.
 ///
-/// A script, because the order must be that of the sign-ins even where the instances' clocks differ: Redis' own
-/// counts. It touches only the first of its keys. To be followed by [`LENGTHEN`].
+/// A script, because the order must be that of the sign-ins even where the instances' clocks differ: the score is
+/// Redis' own time. It touches only the first of its keys. To be followed by [`LENGTHEN`].
 pub(crate) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
@@ -294,13 +300,13 @@ redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
 local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
 ";
 
-/// Lets a list live at least `ARGV[1]` seconds. Another instance may let its sessions live longer, so a list never ends
-/// earlier than before. (`EXPIRE .. GT` needs Redis 7.)
+/// Lets a list live at least `ARGV[1]` seconds. Never shortens its life: another instance's sessions may live longer.
+/// (`EXPIRE .. GT` needs Redis 7.)
 pub(crate) const LENGTHEN: &str = r"
 if redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 ";
 
-/// Drops entries from a list unless they are younger than `ARGV[1]` seconds.
+/// Removes entries from a list unless they are younger than `ARGV[1]` seconds.
 const REMOVE_STALE: &str = r"
 local time = redis.call('TIME')
 local young = time[1] + time[2] / 1000000 - ARGV[1]

@@ -1,4 +1,4 @@
-//! What one process remembers of the sessions that it has seen: their users, and when their lists were looked at.
+//! A cache of the sessions that this process has seen: their users, and when they were last found listed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::session::SessionId;
 
-/// A list that was found in order is looked at again after this.
-const TRUSTED: Duration = Duration::from_secs(15);
-/// Twice as many sessions are remembered at most: some ten megabytes.
+/// How long after a session was found listed it is checked again.
+const RECHECK_AFTER: Duration = Duration::from_secs(15);
+/// The cache has two generations of this size: some ten megabytes in all.
 const GENERATION_SIZE: usize = 50_000;
-/// The most that are looked up together, so that many new sessions cost Redis a hundredth of its time. Those beyond it
-/// are looked up when they are used again.
+/// How many sessions are checked together at most, so that many new ones cost Redis a hundredth of its time. A session
+/// that finds the queue full is checked when it is used again.
 pub(crate) const BATCH_SIZE: usize = 200;
 
 #[derive(Debug, Default)]
@@ -22,13 +22,13 @@ pub(crate) struct KnownSessions(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     recent: HashMap<SessionId, Entry>,
-    /// The generation before, which is forgotten when `recent` is full.
+    /// The generation before, which is dropped when `recent` is full.
     older: HashMap<SessionId, Entry>,
-    /// Whether some have been forgotten, so that an unknown session may have been known before.
+    /// Whether a generation was dropped, so that a session that is not here may have been here before.
     has_forgotten: bool,
-    /// Those to be looked up, with their users.
-    waiting: HashMap<SessionId, Arc<str>>,
-    /// Whether a task is running that looks them up.
+    /// The sessions to be checked, with their users.
+    queue: HashMap<SessionId, Arc<str>>,
+    /// Whether a task is running that checks them.
     has_worker: bool,
 }
 
@@ -39,10 +39,9 @@ struct Entry {
     listed_at: Option<Instant>,
 }
 
-/// What is remembered of one session.
 pub(crate) struct KnownSession {
     pub(crate) user: Arc<str>,
-    /// Whether its list should be looked at.
+    /// Whether it is time to check that it is listed.
     pub(crate) is_due: bool,
 }
 
@@ -52,7 +51,7 @@ impl State {
     }
 
     fn insert(&mut self, id: &SessionId, entry: Entry) {
-        // Where it is: a copy in each generation would halve what is remembered.
+        // In its generation: a copy in each would halve the cache.
         let Self { recent, older, .. } = self;
         if let Some(known) = recent.get_mut(id).or_else(|| older.get_mut(id)) {
             *known = entry;
@@ -68,7 +67,8 @@ impl State {
 
 impl Entry {
     fn is_due(&self) -> bool {
-        self.listed_at.is_none_or(|at| at.elapsed() >= TRUSTED)
+        self.listed_at
+            .is_none_or(|at| at.elapsed() >= RECHECK_AFTER)
     }
 }
 
@@ -87,7 +87,7 @@ impl KnownSessions {
         })
     }
 
-    /// Remembers whose session it is. Says whether it is certainly seen for the first time.
+    /// Remembers a session's user. Returns whether the session is certainly new to this process.
     pub(crate) fn remember(&self, id: &SessionId, user: &str) -> bool {
         let mut state = self.state();
         let is_new = state.entry(id).is_none();
@@ -98,35 +98,36 @@ impl KnownSessions {
         is_new && !state.has_forgotten
     }
 
-    /// A session was found in its user's list, or put there.
+    /// Notes that a session was found in its user's list, or put there.
     pub(crate) fn set_listed(&self, id: &SessionId, user: &str) {
         let (user, listed_at) = (user.into(), Some(Instant::now()));
         self.state().insert(id, Entry { user, listed_at });
     }
 
-    /// Has a session looked up that is used, if it is due. Says whether the caller must start the task that does it.
+    /// Queues a session in use to be checked, if it is due. Returns whether the caller must start the worker.
     pub(crate) fn enqueue(&self, id: &SessionId, user: &str) -> bool {
         let mut state = self.state();
         let is_due = state.entry(id).is_none_or(Entry::is_due);
-        if !is_due || state.waiting.len() >= BATCH_SIZE {
+        if !is_due || state.queue.len() >= BATCH_SIZE {
             return false;
         }
-        state.waiting.insert(*id, user.into());
+        state.queue.insert(*id, user.into());
         !std::mem::replace(&mut state.has_worker, true)
     }
 
-    /// What has been enqueued. If it is empty, the task ends, and the next [`enqueue`](Self::enqueue) asks for a new one.
+    /// Empties the queue. If it was empty, the worker must end, and the next [`enqueue`](Self::enqueue) asks for a new
+    /// one.
     pub(crate) fn take_batch(&self) -> HashMap<SessionId, Arc<str>> {
         let mut state = self.state();
-        state.has_worker = !state.waiting.is_empty();
-        std::mem::take(&mut state.waiting)
+        state.has_worker = !state.queue.is_empty();
+        std::mem::take(&mut state.queue)
     }
 
-    /// The task ended otherwise: with its runtime, or by a panic.
+    /// The worker was dropped with its runtime, or panicked.
     pub(crate) fn worker_lost(&self) {
         let mut state = self.state();
-        // A full queue takes nothing, and so would not ask for another task either.
-        state.waiting.clear();
+        // A full queue takes no session, and so would never ask for a new worker.
+        state.queue.clear();
         state.has_worker = false;
     }
 }
@@ -147,10 +148,10 @@ mod tests {
         assert!(!known.enqueue(&id, "a"));
         assert!(known.take_batch().is_empty());
         assert!(!known.enqueue(&id, "a"));
-        tokio::time::advance(TRUSTED / 2).await;
+        tokio::time::advance(RECHECK_AFTER / 2).await;
         assert!(!known.enqueue(&id, "a"));
         assert!(!known.get(&id).unwrap().is_due);
-        tokio::time::advance(TRUSTED / 2).await;
+        tokio::time::advance(RECHECK_AFTER / 2).await;
         assert!(known.get(&id).unwrap().is_due);
         assert!(known.enqueue(&id, "a"));
     }
@@ -196,6 +197,6 @@ mod tests {
         assert!(!known.remember(&SessionId::generate(), "a"));
         let state = known.state();
         assert!(state.recent.len() <= GENERATION_SIZE && state.older.len() <= GENERATION_SIZE);
-        assert!(state.waiting.len() <= BATCH_SIZE);
+        assert!(state.queue.len() <= BATCH_SIZE);
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions: their hashes, and the sorted sets that list them.
+//! `impl SessionStore for RedisStore`: a hash a session, and a sorted set a user that lists them.
 
 mod hash;
 mod index;
@@ -13,7 +13,7 @@ pub(crate) mod store;
 use async_trait::async_trait;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
-use self::hash::{NO_KEY, WRITE};
+use self::hash::{PTTL_NO_KEY, WRITE};
 use self::index::eval;
 use self::record::Fields;
 use self::stats::Sample;
@@ -33,8 +33,8 @@ impl SessionStore for RedisStore {
         let (listed, time) = self.write_new(id, session, now).await?;
         self.server_time.set(time, now, self.clock.now());
         if self.client.is_cluster() {
-            // There the hash is written after the list, and twice if a reply is lost: if the session was ended in
-            // between, it has left the list.
+            // In a cluster the hash is written after the list, and twice if a reply is lost. If the session was ended
+            // between the two writes, the list has lost it.
             self.relist_later(id, &session.user);
         } else {
             self.known.set_listed(id, &session.user);
@@ -57,17 +57,17 @@ impl SessionStore for RedisStore {
             .hgetall(&key)
             .expire(&key, seconds(self.max_expiry()));
         let known = self.known.get(id);
-        // In a cluster the list lies elsewhere.
+        // In a cluster the list may lie on another node.
         if let Some(known) = known.as_ref().filter(|_| !self.client.is_cluster()) {
             commands.zscore(list_key(&known.user), id.to_string());
         }
-        let mut answers = self.send_dated(&mut commands).await?;
+        let mut answers = self.send_with_time(&mut commands).await?;
         let score = answers.split_off(2).pop();
         let (fields, slid): (Fields, bool) = read(answers)?;
         let Some(session) = self.session(fields).filter(|_| slid) else {
             return Ok(None);
         };
-        self.date_if_in_future(id, &session, now).await?;
+        self.correct_creation_time(id, &session, now).await?;
         let Some(left) = self.lifetimes.expires_in(session.created_at, now) else {
             self.remove(&session.user, &[*id], None).await?;
             return Ok(None);
@@ -76,9 +76,9 @@ impl SessionStore for RedisStore {
             let expire = Cmd::expire(&key, seconds(left));
             self.client.query_one::<()>(expire).await?;
         }
-        // Only these outlive the end that their user's list was given at sign-in, if it was.
+        // Only such a session can outlive its user's list, whose expiry was set at sign-in, if at all.
         let outlives_list = session.created_at.is_none() || self.lifetimes.absolute.is_none();
-        // A key that holds something else is no reason to refuse a visitor.
+        // An error (the list's key holds another type, say) is no reason to refuse the request.
         let is_unlisted = matches!(score, Some(Value::Nil));
         if outlives_list || is_unlisted {
             if !self.add(id, &session.user).await? {
@@ -91,16 +91,16 @@ impl SessionStore for RedisStore {
         } else {
             self.relist_first(id, &session.user).await;
         }
-        let (idle, lifetimes) = (self.lifetimes.idle, &self.lifetimes);
-        Ok(ActiveSession::new(session, idle, lifetimes, now))
+        let idle = self.lifetimes.idle;
+        Ok(ActiveSession::new(session, idle, &self.lifetimes, now))
     }
 
     async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
         let now = self.clock.now();
         let mut commands = Pipeline::with_capacity(3);
         commands.hgetall(session_key(id)).pttl(session_key(id));
-        let (fields, left): (Fields, i64) = self.query_dated(&mut commands).await?;
-        Ok(self.active(fields, left, now))
+        let (fields, pttl): (Fields, i64) = self.query_with_time(&mut commands).await?;
+        Ok(self.active(fields, pttl, now))
     }
 
     async fn list(
@@ -119,10 +119,10 @@ impl SessionStore for RedisStore {
             sessions: Vec::new(),
             complete: true,
         };
-        let mut over = Vec::new();
+        let mut missing = Vec::new();
         for (id, answers) in ids.iter().zip(self.read_each(&ids).await?) {
-            // One key that holds something else must not hide the others, nor a node that does not answer.
-            let (fields, left) = match answers {
+            // Neither a key of another type nor a node that does not answer may hide the other sessions.
+            let (fields, pttl) = match answers {
                 Ok(answers) => answers,
                 Err(_) if self.client.is_cluster() => {
                     listing.complete = false;
@@ -130,15 +130,15 @@ impl SessionStore for RedisStore {
                 }
                 Err(error) => return Err(error),
             };
-            if left == NO_KEY || !fields.are_a_session() {
-                over.push(*id);
-            // One that has reached its absolute limit is not shown, and left to Redis to remove: another instance may
-            // have another limit.
-            } else if let Some(active) = self.active(fields, left, now) {
+            if pttl == PTTL_NO_KEY || !fields.is_session() {
+                missing.push(*id);
+            // A session beyond our absolute limit is not shown, but only its key's expiry removes it: another instance
+            // may have a longer limit.
+            } else if let Some(active) = self.active(fields, pttl, now) {
                 listing.sessions.push((SessionHandle::from(id), active));
             }
         }
-        self.remove_stale(user, &over).await?;
+        self.remove_stale(user, &missing).await?;
         Ok(listing)
     }
 
@@ -147,7 +147,7 @@ impl SessionStore for RedisStore {
         while let Some(ids) = scan.next().await {
             let restore = self.restore(users, &ids);
             if let Err(error) = self.client.with_timeout(restore).await {
-                scan.leave_out(error);
+                scan.skip_server(error);
             }
         }
         scan.finish()
@@ -162,7 +162,7 @@ impl SessionStore for RedisStore {
             let removed = self.remove(&user, &[*id], Some(why)).await?;
             return removed.user_if_ended(user);
         }
-        // The key may hold something else than a hash, and its visitor wants to leave.
+        // No session, but the key may hold another type, and the client must be signed out all the same.
         let delete = Cmd::del(session_key(id));
         self.client.query_one::<()>(delete).await?;
         Ok(None)
@@ -176,14 +176,14 @@ impl SessionStore for RedisStore {
     ) -> Result<EndOutcome, StoreError> {
         let mut ids = self.listed(user).await?;
         ids.retain(|id| selection.includes(SessionHandle::from(id)));
-        let mut seen = self.partition_alive(ids).await?;
-        self.remove_stale(user, &seen.over).await?;
-        let removed = self.remove(user, &seen.alive, Some(why)).await?;
-        // Those that were alive before: where a lost reply made the client delete twice, the second answer says 0.
-        seen.alive.retain(|id| !removed.left.contains(id));
+        let mut listed = self.partition_alive(ids).await?;
+        self.remove_stale(user, &listed.missing).await?;
+        let removed = self.remove(user, &listed.alive, Some(why)).await?;
+        // Not `removed.ended`: where a lost reply made the client send `DEL` twice, the second answer is 0.
+        listed.alive.retain(|id| !removed.failed.contains(id));
         Ok(EndOutcome {
-            ended: seen.alive.iter().map(SessionHandle::from).collect(),
-            failure: seen.failure.or(removed.failure),
+            ended: listed.alive.iter().map(SessionHandle::from).collect(),
+            failure: listed.failure.or(removed.failure),
         })
     }
 
@@ -197,7 +197,7 @@ impl SessionStore for RedisStore {
                 Ok(active) => active
                     .into_iter()
                     .for_each(|(handle, active)| found(handle, active)),
-                Err(error) => scan.leave_out(error),
+                Err(error) => scan.skip_server(error),
             }
         }
         scan.finish()
@@ -207,16 +207,16 @@ impl SessionStore for RedisStore {
         &self,
         prefix: HandlePrefix,
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
-        let mut named = Vec::new();
+        let mut matching = Vec::new();
         let mut scan = self.scan().await?;
         while let Some(ids) = scan.next().await {
             let ids = ids.into_iter();
-            named.extend(ids.filter(|id| prefix.includes(SessionHandle::from(id))));
+            matching.extend(ids.filter(|id| prefix.includes(SessionHandle::from(id))));
         }
         scan.finish()?;
-        named.sort_by_key(|id| SessionHandle::from(id));
-        named.dedup();
-        self.active_among(&named).await
+        matching.sort_by_key(|id| SessionHandle::from(id));
+        matching.dedup();
+        self.active_among(&matching).await
     }
 
     async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
@@ -228,10 +228,10 @@ impl SessionStore for RedisStore {
                 Ok(removed) => {
                     ended.extend(removed.ended.iter().map(SessionHandle::from));
                     if let Some(failure) = removed.failure {
-                        scan.leave_out(failure);
+                        scan.skip_server(failure);
                     }
                 }
-                Err(error) => scan.leave_out(error),
+                Err(error) => scan.skip_server(error),
             }
         }
         let failure = scan.finish().err();
@@ -291,7 +291,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn stats(&self) -> StoreStats {
-        let sample = self.draw_sample().await.ok();
+        let sample = self.sample_keys().await.ok();
         StoreStats {
             active: sample.as_ref().map(Sample::estimate),
             active_error: sample.as_ref().map(Sample::error),

@@ -1,7 +1,6 @@
-//! How a session is written in its hash, and how the answers about one are read.
+//! The fields of a session's hash, and the parsing of answers about it.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
@@ -10,13 +9,13 @@ use crate::clock::from_unix_time;
 use crate::session::{Session, StoreError};
 use crate::store::redis::connection::reply::read;
 
-/// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD, as in every other lenient reader.
+/// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD.
 #[derive(Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// A hash without `user` is no session.
-    pub(crate) fn are_a_session(&self) -> bool {
+    pub(crate) fn is_session(&self) -> bool {
         self.0.iter().any(|(name, _)| name == USER)
     }
 }
@@ -53,10 +52,10 @@ pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
         match name.as_str() {
             USER => user = Some(value),
             STATUS => status = value,
-            CREATED => created_at = timestamp(&value),
+            CREATED => created_at = value.parse().ok().map(from_unix_time),
             IP => client.ip = Some(value),
             AGENT => client.user_agent = Some(value),
-            ours if ours.starts_with('_') => {}
+            reserved if reserved.starts_with('_') => {}
             _ => {
                 data.insert(name, value);
             }
@@ -71,25 +70,21 @@ pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
     })
 }
 
-fn timestamp(text: &str) -> Option<SystemTime> {
-    text.parse().ok().map(from_unix_time)
-}
-
 /// The fields of a session, `_created` aside.
 pub(crate) fn pairs(session: &Session) -> Vec<(String, String)> {
-    let ours = [
+    let own = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),
         (IP, session.client.ip.clone()),
         (AGENT, session.client.user_agent.clone()),
     ];
-    ours.into_iter()
+    own.into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .chain(session.data.clone())
         .collect()
 }
 
-/// The answer to `HGET` for a session's user; a key that holds something else has none.
+/// The answer to `HGET` for a session's user; a key of another type has none.
 pub(crate) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
     if answers.iter().any(is_wrong_type) {
         return Ok(None);
@@ -98,11 +93,11 @@ pub(crate) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
     Ok(user.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The answers to `HGETALL` and `PTTL`; a key that holds something else has no fields.
+/// The answers to `HGETALL` and `PTTL`; a key of another type has no fields.
 pub(crate) fn fields_and_pttl(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
     if answers.first().is_some_and(is_wrong_type) {
-        let (left,) = read(answers.split_off(1))?;
-        return Ok((Fields::default(), left));
+        let (pttl,) = read(answers.split_off(1))?;
+        return Ok((Fields::default(), pttl));
     }
     read(answers)
 }

@@ -1,10 +1,10 @@
-//! Puts sessions back into their users' lists, as they are used.
+//! Puts sessions that their users' lists have lost back into them, when they are used.
 //!
-//! A list loses sessions when Redis evicts it, when a failover forgets the last second's writes, and when it was made to
-//! last as long as a shorter limit of an earlier configuration. A touch of a session whose user is known asks for its
-//! place in the list in the same round trip, and puts it back if it is not there. The first touch of a session asks in a
-//! second round trip. That a list lives long enough is looked at in batches, beside the requests; so is everything in a
-//! cluster, where lists lie on other nodes than sessions.
+//! A list loses sessions when Redis evicts it, when a failover loses the last second's writes, and when it expires too
+//! early because an earlier configuration had a shorter limit. If the process remembers a session's user, a touch
+//! checks the list in the same round trip; the first touch needs a second one. Whether the list lives long enough is
+//! checked in batches, in the background; so is everything in a cluster, where the list may be on another node than the
+//! session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::store::redis::keys::list_key;
 use crate::store::redis::sessions::known_sessions::KnownSessions;
 use crate::store::redis::sessions::store::RedisStore;
 
-/// How long sessions are gathered before they are looked up together.
+/// How long sessions are gathered before they are checked together.
 const BATCH_DELAY: Duration = Duration::from_millis(200);
-/// How many lists are changed at a time, in the background: fewer than the failures that open the circuit breaker.
+/// How many sessions the background relists at a time: fewer than the failures that open the circuit breaker.
 const CONCURRENCY: usize = 4;
-/// How much longer than a session its list must live, because it is not looked at with each request.
+/// How much longer than a session its list must live, because the list is not checked at each request.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Lets another task be started where this one ends with its runtime, or by a panic.
+/// Lets another worker be started if this one is dropped with its runtime, or panics.
 struct WorkerGuard<'a>(&'a KnownSessions);
 
 impl Drop for WorkerGuard<'_> {
@@ -37,7 +37,7 @@ impl Drop for WorkerGuard<'_> {
 }
 
 impl RedisStore {
-    /// Has a session that is used put into its user's list soon, if it is not there.
+    /// Queues a session in use to be put into its user's list, if it is not there.
     pub(crate) fn relist_later(&self, id: &SessionId, user: &str) {
         if self.known.enqueue(id, user) {
             let store = self.clone();
@@ -45,8 +45,8 @@ impl RedisStore {
         }
     }
 
-    /// The same for a session whose user was not known: at once, if it is certainly seen for the first time. (Where a
-    /// process sees more sessions than it can remember, most requests would else cost a second round trip.)
+    /// The same for a session that the process does not remember: at once if it has certainly never seen it. (Where
+    /// there are more sessions than a process can remember, most requests would else cost a second round trip.)
     pub(crate) async fn relist_first(&self, id: &SessionId, user: &str) {
         let is_first = self.known.remember(id, user);
         if !is_first || self.client.is_cluster() {
@@ -59,6 +59,7 @@ impl RedisStore {
         }
     }
 
+    /// The worker: runs until the queue is empty.
     async fn relist_batches(&self) {
         let guard = WorkerGuard(&self.known);
         loop {
@@ -75,23 +76,19 @@ impl RedisStore {
     }
 
     async fn relist(&self, sessions: &HashMap<SessionId, Arc<str>>) -> Result<(), StoreError> {
-        let look = sessions.iter().map(|(id, user)| {
+        let lookup = sessions.iter().map(|(id, user)| {
             let key = list_key(user);
             vec![Cmd::zscore(&key, id.to_string()), Cmd::pttl(&key)]
         });
-        let answers = self.ask_each(look.collect()).await?;
+        let answers = self.query_each(lookup.collect()).await?;
         let relist = sessions.iter().zip(answers);
         let relist = relist.map(|((id, user), answers)| async move {
-            let outcome = match answers {
-                Ok(answers) => self.relist_one(id, user, answers).await,
-                Err(error) => Err(error),
-            };
-            // It is looked up again when it is used again.
-            if let Err(error) = outcome {
+            // After a failure the session is checked again at its next use.
+            if let Err(error) = self.relist_one(id, user, answers).await {
                 tracing::debug!(%error, "a user's list could not be looked at");
             }
         });
-        // Not all at once: what fails together here must not open the circuit breaker by itself.
+        // Not all at once: their failures alone must not open the circuit breaker.
         stream::iter(relist)
             .for_each_concurrent(CONCURRENCY, |relist| relist)
             .await;
@@ -102,16 +99,16 @@ impl RedisStore {
         &self,
         id: &SessionId,
         user: &str,
-        answers: Vec<Value>,
+        answers: Result<Vec<Value>, StoreError>,
     ) -> Result<(), StoreError> {
-        let (score, left): (Option<f64>, i64) = read(answers)?;
+        let (score, pttl): (Option<f64>, i64) = read(answers?)?;
         let needed = (self.lifetimes.idle + MARGIN).as_millis();
         if score.is_none() {
-            // Most of those that left their list since they were enqueued have ended.
+            // Most sessions that are missing from their list have ended since they were queued.
             if self.is_alive(id).await? {
                 self.add(id, user).await?;
             }
-        } else if u128::try_from(left).unwrap_or_default() < needed {
+        } else if u128::try_from(pttl).unwrap_or_default() < needed {
             let lengthen = self.lengthen_command(user);
             self.client.query_one::<()>(lengthen).await?;
         }

@@ -1,4 +1,4 @@
-//! A walk over the keys of all sessions on all servers, for an operator.
+//! A `SCAN` of all sessions on all servers, for an operator.
 
 use std::collections::BTreeMap;
 
@@ -7,58 +7,60 @@ use futures_util::future::join_all;
 
 use crate::session::{ActiveSession, EndedSession, SessionHandle, SessionId, StoreError};
 use crate::store::redis::connection::nodes::Node;
-use crate::store::redis::keys::{id_in, session_key, unused_session_key};
+use crate::store::redis::keys::{parse_session_key, session_key, unused_session_key};
 use crate::store::redis::sessions::index::Removed;
 use crate::store::redis::sessions::record::{USER, owner};
 use crate::store::redis::sessions::store::RedisStore;
 
-/// How many keys Redis looks at in one step, which it does not interrupt for others.
+/// How many keys Redis looks at in one step, during which it serves no other client.
 const SCAN_COUNT: usize = 1000;
 
-/// A walk by `SCAN`, which unlike `KEYS` lets others go on between its steps. Each step has the time that a request has.
+/// `SCAN`, because unlike `KEYS` it serves other clients between its steps. Each step has as long as a request.
 ///
-/// A server that does not answer is left out, so that the others are seen all the same; [`finish`](Self::finish) tells
-/// of it.
+/// A server that does not answer is skipped, so that the sessions on the others are still seen; then
+/// [`finish`](Self::finish) fails.
 pub(crate) struct Scan<'a> {
     store: &'a RedisStore,
-    /// The servers that are still to come, and last the one under way, with the cursor that it answered.
+    /// The servers that remain, the current one last, each with the cursor to go on from.
     nodes: Vec<(Node, u64)>,
     failure: Option<StoreError>,
 }
 
 impl Scan<'_> {
-    /// The next ids, perhaps none this time and perhaps some for a second time; `None` at the end.
+    /// The next ids: perhaps none in this step, perhaps some again; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Vec<SessionId>> {
         while let Some((node, cursor)) = self.nodes.pop() {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg("session:*");
             scan.arg("COUNT").arg(SCAN_COUNT);
-            match self.store.client.ask(&node, &scan).await {
+            match self.store.client.query_node(&node, &scan).await {
                 Ok((next, keys)) => {
                     if next != 0 {
                         self.nodes.push((node, next));
                     }
                     let keys: Vec<Vec<u8>> = keys;
-                    return Some(keys.iter().filter_map(|key| id_in(key)).collect());
+                    return Some(
+                        keys.iter()
+                            .filter_map(|key| parse_session_key(key))
+                            .collect(),
+                    );
                 }
-                Err(error) => self.note(error),
+                Err(error) => {
+                    self.failure.get_or_insert(error);
+                }
             }
         }
         None
     }
 
-    /// What was done with the last ids failed: their server is left out from here on.
-    pub(crate) fn leave_out(&mut self, error: StoreError) {
-        // A server whose walk has begun stands last, with a cursor.
+    /// The work on the last ids failed: skips the rest of their server.
+    pub(crate) fn skip_server(&mut self, error: StoreError) {
+        // A cursor of 0 is that of the next server: the last ids were the end of theirs.
         self.nodes.pop_if(|(_, cursor)| *cursor != 0);
-        self.note(error);
-    }
-
-    fn note(&mut self, error: StoreError) {
         self.failure.get_or_insert(error);
     }
 
-    /// Fails where a server was left out.
+    /// Fails if a server was skipped.
     pub(crate) fn finish(self) -> Result<(), StoreError> {
         self.failure.map_or(Ok(()), Err)
     }
@@ -67,10 +69,11 @@ impl Scan<'_> {
 impl RedisStore {
     pub(crate) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
         let nodes = self.client.with_timeout(self.client.nodes()).await?;
-        // What is read of the sessions is dated by Redis' clock. Where that does not answer, the walk tells of it.
+        // Brings `server_time` up to date, by which the sessions' ages are told. A server that does not answer here
+        // fails the scan itself.
         let mut any = Pipeline::with_capacity(2);
-        let asked = self.query_dated::<(bool,)>(any.exists(unused_session_key()));
-        drop(self.client.with_timeout(asked).await);
+        let update = self.query_with_time::<(bool,)>(any.exists(unused_session_key()));
+        drop(self.client.with_timeout(update).await);
         Ok(Scan {
             store: self,
             nodes: nodes.into_iter().rev().map(|node| (node, 0)).collect(),
@@ -78,7 +81,7 @@ impl RedisStore {
         })
     }
 
-    /// Those that are alive; a key that holds something else is no session.
+    /// The sessions that are alive; a key of another type is no session.
     pub(crate) async fn active_among(
         &self,
         ids: &[SessionId],
@@ -94,20 +97,20 @@ impl RedisStore {
         Ok(found)
     }
 
-    /// Ends those of the sessions that exist, of all users. By their keys alone, because another process may let them live
-    /// longer than this one would.
+    /// Ends those of the sessions whose keys exist, of all users. Their age does not matter, because another process
+    /// may let them live longer than this one would.
     pub(crate) async fn remove_all(
         &self,
         ids: &[SessionId],
         why: &EndedSession,
     ) -> Result<Removed, StoreError> {
-        let mut of_users: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
+        let mut by_user: BTreeMap<String, Vec<SessionId>> = BTreeMap::new();
         for (id, user) in ids.iter().zip(self.owners(ids).await?) {
             if let Some(user) = user? {
-                of_users.entry(user).or_default().push(*id);
+                by_user.entry(user).or_default().push(*id);
             }
         }
-        let remove = of_users.iter().map(|(user, ids)| async move {
+        let remove = by_user.iter().map(|(user, ids)| async move {
             let why = why.with_user(user);
             self.remove(user, ids, Some(&why)).await
         });
@@ -124,7 +127,7 @@ impl RedisStore {
         Ok(all)
     }
 
-    /// Lists those of the sessions that are these users'.
+    /// Puts those of the sessions that belong to these users back into their lists.
     pub(crate) async fn restore(
         &self,
         users: &[String],
@@ -139,13 +142,13 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Whose sessions they are; `None` where there is none.
+    /// The sessions' users; `None` where there is no session.
     async fn owners(
         &self,
         ids: &[SessionId],
     ) -> Result<Vec<Result<Option<String>, StoreError>>, StoreError> {
-        let look = ids.iter().map(|id| vec![Cmd::hget(session_key(id), USER)]);
-        let answers = self.ask_each(look.collect()).await?.into_iter();
+        let get = ids.iter().map(|id| vec![Cmd::hget(session_key(id), USER)]);
+        let answers = self.query_each(get.collect()).await?.into_iter();
         Ok(answers.map(|answers| answers.and_then(owner)).collect())
     }
 }

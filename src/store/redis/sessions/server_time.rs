@@ -1,61 +1,61 @@
-//! Redis' clock, which dates what is stored there, however wrong the clock of an instance is.
+//! Redis' clock, which dates the sessions however wrong an instance's own clock is.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::clock::{from_unix_time, unix_time};
 
-/// How long an answer of `TIME` is used. Measured by the process' clock, so after a jump of that clock Redis is asked at
-/// once.
+/// How long an answer to `TIME` is used. Measured by the process' clock, so that after a jump of that clock `TIME` is
+/// sent at once.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 
-/// What `TIME` answers: the Unix time in seconds, and microseconds.
+/// The answer to `TIME`: the Unix time in seconds, and microseconds.
 pub(crate) type Time = (u64, u64);
 
-/// How far Redis' clock is ahead of the process' clock, in whole seconds; a difference of one second is none.
+/// How far Redis' clock is ahead of the process' clock, in whole seconds; one second counts as none.
 #[derive(Debug, Default)]
 pub(crate) struct ServerTime {
     ahead: AtomicI64,
     /// When `TIME` was last answered, as Unix time in milliseconds by the process' clock; 0: never.
-    set_at: AtomicU64,
+    updated_at: AtomicU64,
 }
 
 impl ServerTime {
-    /// Whether `TIME` should be asked.
+    /// Whether `TIME` should be sent.
     pub(crate) fn is_due(&self, now: SystemTime) -> bool {
-        let set_at = Duration::from_millis(self.set_at.load(Ordering::Relaxed));
-        unix_time(now).saturating_sub(set_at) >= ASK_EVERY
+        let updated_at = Duration::from_millis(self.updated_at.load(Ordering::Relaxed));
+        unix_time(now).saturating_sub(updated_at) >= ASK_EVERY
     }
 
-    /// Takes an answer of `TIME` that was asked for and came at these moments of the process' clock.
-    pub(crate) fn set(&self, (seconds, micros): Time, asked_at: SystemTime, now: SystemTime) {
-        let there = Duration::from_secs(seconds) + Duration::from_micros(micros);
-        let here = unix_time(asked_at) + now.duration_since(asked_at).unwrap_or_default() / 2;
+    /// Takes the answer to a `TIME` that was sent at `sent_at` and answered `now`, by the process' clock.
+    pub(crate) fn set(&self, (seconds, micros): Time, sent_at: SystemTime, now: SystemTime) {
+        let server = Duration::from_secs(seconds) + Duration::from_micros(micros);
+        let local = unix_time(sent_at) + now.duration_since(sent_at).unwrap_or_default() / 2;
         let seconds = |apart: Duration| {
             let whole = apart.as_secs() + u64::from(apart.subsec_millis() >= 500);
             i64::try_from(whole).unwrap_or(i64::MAX)
         };
-        let ahead = match there.checked_sub(here) {
+        let ahead = match server.checked_sub(local) {
             Some(apart) => seconds(apart),
-            None => -seconds(here.saturating_sub(there)),
+            None => -seconds(local.saturating_sub(server)),
         };
         let ahead = if ahead.abs() <= 1 { 0 } else { ahead };
-        let set_at = u64::try_from(unix_time(now).as_millis()).unwrap_or(u64::MAX);
+        let updated_at = u64::try_from(unix_time(now).as_millis()).unwrap_or(u64::MAX);
         self.ahead.store(ahead, Ordering::Relaxed);
-        self.set_at.store(set_at, Ordering::Relaxed);
+        self.updated_at.store(updated_at, Ordering::Relaxed);
     }
 
-    /// A timestamp by Redis' clock as one by the process' clock.
-    pub(crate) fn to_local(&self, theirs: SystemTime) -> SystemTime {
+    /// Converts a timestamp by Redis' clock to the process' clock.
+    pub(crate) fn to_local(&self, server: SystemTime) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let apart = Duration::from_secs(ahead.unsigned_abs());
-        let ours = if ahead >= 0 {
-            theirs.checked_sub(apart)
+        let local = if ahead >= 0 {
+            server.checked_sub(apart)
         } else {
-            theirs.checked_add(apart)
+            server.checked_add(apart)
         };
-        // Not beyond what an RFC 3339 timestamp can show.
-        from_unix_time(unix_time(ours.unwrap_or(theirs)).as_secs())
+        // `from_unix_time` caps it at the last timestamp of RFC 3339.
+        from_unix_time(unix_time(local.unwrap_or(server)).as_secs())
     }
 }
 

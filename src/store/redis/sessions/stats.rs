@@ -1,28 +1,31 @@
-//! An estimate of how many sessions there are, for the metrics.
+//! An estimate of the number of sessions, for the metrics.
 
 use deadpool_redis::redis::cmd;
 
 use crate::session::StoreError;
 use crate::store::redis::connection::reply::read;
-use crate::store::redis::keys::id_in;
+use crate::store::redis::keys::parse_session_key;
 use crate::store::redis::sessions::store::RedisStore;
 
-/// How many keys are drawn; in a cluster the primaries are asked in turn. Of a million keys, half of them sessions, the
+/// How many keys are sampled; in a cluster the primaries take turns. Of a million keys, half of them sessions, the
 /// estimate is then within 48,000 of the truth (three standard deviations); a scrape costs some 50 kB and no `SCAN`.
 const SAMPLE_SIZE: usize = 1000;
 
 impl RedisStore {
-    /// Draws keys at random: the share of sessions among them tells how many sessions there are. Redis counts keys by
-    /// database only, and an index of our own would cost a write for each session.
-    pub(crate) async fn draw_sample(&self) -> Result<Sample, StoreError> {
+    /// Draws keys at random: the share of sessions among them and `DBSIZE` tell the number of sessions. Redis counts
+    /// keys only by database, and an index of our own would cost a write for each session.
+    pub(crate) async fn sample_keys(&self) -> Result<Sample, StoreError> {
         let mut commands = vec![cmd("DBSIZE")];
         commands.resize(1 + SAMPLE_SIZE, cmd("RANDOMKEY"));
-        let answers = self.client.with_timeout(self.client.pipeline([commands]));
-        let mut answers = answers.await?;
+        let draw = self.client.pipeline([commands]);
+        let mut answers = self.client.with_timeout(draw).await?;
         // `None`: the database has become empty.
         let drawn: Vec<Option<Vec<u8>>> = read(answers.split_off(1))?;
         let (keys,) = read(answers)?;
-        let sessions = drawn.iter().flatten().filter(|key| id_in(key).is_some());
+        let sessions = drawn
+            .iter()
+            .flatten()
+            .filter(|key| parse_session_key(key).is_some());
         Ok(Sample {
             keys,
             sessions: sessions.count() as u64,
@@ -43,10 +46,11 @@ impl Sample {
         scaled.checked_div(self.drawn).unwrap_or(0)
     }
 
-    /// Three times the standard deviation of the estimate, rounded up: beyond it lies one estimate in 370.
+    /// Three times the estimate's standard deviation, rounded up: one estimate in 370 is off by more.
     pub(crate) fn error(&self) -> u64 {
         let [keys, drawn, sessions] = [self.keys, self.drawn, self.sessions].map(u128::from);
-        // One of each kind more than was drawn (Laplace): where all that was drawn was of one kind, the rest may not be.
+        // Laplace's rule: one more of each kind than was drawn, since a sample of one kind does not prove there is no
+        // other.
         let spread = (sessions + 1) * (drawn - sessions + 1);
         let variance = (keys * keys * spread).checked_div(drawn * (drawn + 2) * (drawn + 2));
         let deviations = (9 * variance.unwrap_or(0)).isqrt();

@@ -1,4 +1,4 @@
-//! What the store consists of, and how it reads Redis' clock beside its own commands.
+//! [`RedisStore`], and how it reads Redis' clock along with its own commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::store::redis::sessions::server_time::ServerTime;
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
 ///
-/// Beside it the sorted set `user_sessions:{user}` lists the user's ids by the time of their creation, and the
+/// The sorted set `user_sessions:{user}` lists the ids of a user's sessions by the time of their creation, and the
 /// string `ended_session:{id}` keeps for the idle timeout why a session was ended.
 /// A touch is `HGETALL` and `EXPIRE` in one pipeline: neither can make a key, so a session that is deleted
 /// in between stays deleted.
 ///
 /// A session's age is measured by Redis' clock, so that instances whose own clocks differ agree about it to a second or
-/// two: the script that writes a session dates it, and every 30 seconds a request asks for Redis' `TIME` beside its own
+/// two: the script that writes a session dates it, and every 30 seconds a request sends `TIME` along with its own
 /// commands.
 ///
-/// Calls wait for Redis as long as their caller does: [`Sessions`](crate::Sessions) sets them a deadline.
+/// Calls set no deadline of their own: [`Sessions`](crate::Sessions) does.
 #[derive(Clone, Debug)]
 pub struct RedisStore {
     pub(crate) client: Arc<RedisClient>,
@@ -44,40 +44,38 @@ impl RedisStore {
         }
     }
 
-    /// What a live session's expiry is set to before its age is known.
+    /// The expiry that a touch sets before it knows the session's age.
     pub(super) fn max_expiry(&self) -> Duration {
-        let idle = self.lifetimes.idle;
-        let absolute = self.lifetimes.absolute;
+        let Lifetimes { idle, absolute } = self.lifetimes;
         absolute.map_or(idle, |absolute| absolute.min(idle))
     }
 
     /// How long a user's list is kept: at least as long as its youngest session can live.
     pub(super) fn list_expiry(&self) -> Duration {
-        let idle = self.lifetimes.idle;
-        let absolute = self.lifetimes.absolute;
+        let Lifetimes { idle, absolute } = self.lifetimes;
         absolute.map_or(idle, |absolute| absolute.max(idle))
     }
 
-    /// Sends commands of one key in one round trip, with `TIME` behind them when that has not been asked lately.
-    pub(super) async fn query_dated<T: FromRedisValue>(
+    /// Sends commands of one key in one round trip, followed by `TIME` if [`ServerTime`] is due for it.
+    pub(super) async fn query_with_time<T: FromRedisValue>(
         &self,
         commands: &mut Pipeline,
     ) -> Result<T, StoreError> {
-        read(self.send_dated(commands).await?)
+        read(self.send_with_time(commands).await?)
     }
 
-    /// The same with the answer of each, errors among them.
-    pub(super) async fn send_dated(
+    /// The same, but returns the answer to each command, errors included.
+    pub(super) async fn send_with_time(
         &self,
         commands: &mut Pipeline,
     ) -> Result<Vec<Value>, StoreError> {
-        let asked_at = self.clock.now();
-        if !self.server_time.is_due(asked_at) {
+        let sent_at = self.clock.now();
+        if !self.server_time.is_due(sent_at) {
             return self.client.send(commands).await;
         }
         let mut answers = self.client.send(commands.cmd("TIME")).await?;
         let (time,) = read(answers.pop().into_iter().collect())?;
-        self.server_time.set(time, asked_at, self.clock.now());
+        self.server_time.set(time, sent_at, self.clock.now());
         Ok(answers)
     }
 }

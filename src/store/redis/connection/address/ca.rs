@@ -1,4 +1,4 @@
-//! The certificate authorities that are trusted.
+//! The trusted certificate authorities.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::store::redis::connection::address::AddressError;
 
-/// The system's roots and those in a PEM file: the client library would trust the file's alone.
+/// The system's roots and those in a PEM file: by itself the client library would trust only the file's.
 pub(crate) fn read(file: &Path) -> Result<TlsCertificates, AddressError> {
     let refuse = |problem: String| AddressError::CaFile(format!("{}: {problem}", file.display()));
     let text = fs::read(file).map_err(|error| refuse(error.to_string()))?;
@@ -26,7 +26,7 @@ pub(crate) fn read(file: &Path) -> Result<TlsCertificates, AddressError> {
     Ok(with_system_roots(own))
 }
 
-/// The system's roots, read once: the client library would read them for each connection.
+/// The system's roots, read once: by itself the client library would read them for each connection.
 pub(crate) fn system() -> TlsCertificates {
     with_system_roots(Vec::new())
 }

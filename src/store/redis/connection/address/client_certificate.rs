@@ -1,4 +1,4 @@
-//! The certificate to show a server that asks its clients for one (`tls-auth-clients yes`).
+//! The client certificate, for a server that requires one (`tls-auth-clients yes`).
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::config::ClientCertificate;
 use crate::store::redis::connection::address::AddressError;
 
-/// Reads the certificate, with its chain if there is one, and its key, and tests whether rustls can use them.
+/// Reads the certificate, with its chain if there is one, and its key, and checks that rustls can use them.
 pub(crate) fn read(files: &ClientCertificate) -> Result<ClientTlsConfig, AddressError> {
     let ClientCertificate { certificate, key } = files;
     let no_certificate = |problem: &str| {
@@ -42,7 +42,7 @@ pub(crate) fn read(files: &ClientCertificate) -> Result<ClientTlsConfig, Address
             if let rustls::Error::InconsistentKeys(_) = error {
                 return no_key("it is not the key of the certificate");
             }
-            // It must be of version 3, say.
+            // X.509 version 1, say.
             no_certificate(&format!("it cannot be used ({error})"))
         })?;
     Ok(ClientTlsConfig {

@@ -1,14 +1,14 @@
-//! Where a server is, for the operator.
+//! The configured address as the operator may see it.
 
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 
 use crate::config::{RedisAddress, is_loopback};
 use crate::store::redis::connection::address::{AddressError, Topology, resolve};
 
-/// What the configured address says, without its secrets.
+/// The parts of the configured address, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    pub(crate) by: By,
+    pub(crate) kind: ServerKind,
     /// Hosts and ports, or the path of a socket.
     pub(crate) addresses: Vec<String>,
     /// Whether all of them are on this machine.
@@ -21,25 +21,29 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the address, and looks nothing up.
+    /// Parses the address, without any look-up in DNS.
     pub(crate) fn resolve(address: &RedisAddress) -> Result<Self, AddressError> {
         Ok(match resolve(address)? {
             Topology::Standalone(info) => {
-                Self::new(By::Server, &[info.addr()], &[info.redis_settings()])
+                Self::new(ServerKind::Server, &[info.addr()], &[info.redis_settings()])
             }
             Topology::Cluster(nodes) => {
                 let addresses: Vec<_> = nodes.iter().map(ConnectionInfo::addr).collect();
                 let users: Vec<_> = nodes.iter().map(ConnectionInfo::redis_settings).collect();
-                Self::new(By::Cluster, &addresses, &users)
+                Self::new(ServerKind::Cluster, &addresses, &users)
             }
             Topology::Sentinel(sentinels) => {
                 let addresses: Vec<_> = sentinels.addresses.iter().collect();
-                Self::new(By::Sentinels, &addresses, &[&sentinels.primary])
+                Self::new(ServerKind::Sentinels, &addresses, &[&sentinels.primary])
             }
         })
     }
 
-    fn new(by: By, addresses: &[&ConnectionAddr], users: &[&RedisConnectionInfo]) -> Self {
+    fn new(
+        kind: ServerKind,
+        addresses: &[&ConnectionAddr],
+        users: &[&RedisConnectionInfo],
+    ) -> Self {
         let local = |address: &&ConnectionAddr| {
             if let ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } = address {
                 is_loopback(host)
@@ -53,8 +57,11 @@ impl Endpoint {
             _ => Tls::None,
         };
         Self {
-            by,
-            addresses: addresses.iter().map(|address| named(address)).collect(),
+            kind,
+            addresses: addresses
+                .iter()
+                .map(|address| format_address(address))
+                .collect(),
             local: addresses.iter().all(local),
             tls,
             password: users.iter().all(|user| user.password().is_some()),
@@ -66,20 +73,20 @@ impl Endpoint {
         }
     }
 
-    /// For a sentence: the kind of server, and its addresses.
-    pub(crate) fn told(&self) -> String {
-        let what = match self.by {
-            By::Server => "Redis",
-            By::Cluster => "the Redis cluster",
-            By::Sentinels => "the primary of the Sentinels",
+    /// Kind and addresses, for a sentence.
+    pub(crate) fn describe(&self) -> String {
+        let kind = match self.kind {
+            ServerKind::Server => "Redis",
+            ServerKind::Cluster => "the Redis cluster",
+            ServerKind::Sentinels => "the primary of the Sentinels",
         };
-        format!("{what} at {}", self.addresses.join(", "))
+        format!("{kind} at {}", self.addresses.join(", "))
     }
 }
 
 /// The kind of server at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub(crate) enum ServerKind {
     Server,
     Cluster,
     Sentinels,
@@ -94,8 +101,8 @@ pub(crate) enum Tls {
     Verified,
 }
 
-/// An IPv6 address stands in brackets.
-fn named(address: &ConnectionAddr) -> String {
+/// Host and port, an IPv6 address in brackets.
+fn format_address(address: &ConnectionAddr) -> String {
     if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } = address
         && host.contains(':')
     {
@@ -111,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_address_tells_how_safe_the_transport_is() {
-        // By whom, where, whether it is on this machine, TLS, whether there is a password, the user.
+        // Kind, addresses, whether they are on this machine, TLS, whether there is a password, the user.
         let table = "
             redis://127.0.0.1             Server 127.0.0.1:6379     true  None       false default
             redis://u:s@redis:1           Server redis:1            false None       true  u
@@ -127,9 +134,9 @@ mod tests {
         while let Some(url) = words.next() {
             let read = Endpoint::resolve(&RedisAddress::Url(Secret::new(url))).unwrap();
             let addresses = read.addresses.join(",");
-            let (by, local, tls, password) = (read.by, read.local, read.tls, read.password);
+            let (kind, local, tls, password) = (read.kind, read.local, read.tls, read.password);
             let row = format!(
-                "{by:?} {addresses} {local} {tls:?} {password} {}",
+                "{kind:?} {addresses} {local} {tls:?} {password} {}",
                 read.user
             );
             let expected: Vec<_> = words.by_ref().take(6).collect();

@@ -1,4 +1,4 @@
-//! From the configured address to what the Redis client connects with.
+//! Parses the configured address into the settings of the Redis client library.
 
 pub(crate) mod ca;
 pub(crate) mod client_certificate;
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::config::RedisAddress;
 
-/// Why an address cannot be connected to. Never shows the address: it may hold a password.
+/// Why the settings of the connection cannot be used. Never shows the address: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not in a known form.
@@ -59,9 +59,7 @@ pub enum AddressError {
     ClientKey(String),
 }
 
-/// What to connect to.
 pub(crate) enum Topology {
-    /// One server.
     Standalone(ConnectionInfo),
     /// A cluster, by some of its nodes.
     Cluster(Vec<ConnectionInfo>),
@@ -118,7 +116,7 @@ fn with_ca(info: ConnectionInfo, ca: &TlsCertificates) -> Result<ConnectionInfo,
     Ok(client.get_connection_info().clone())
 }
 
-/// Reads the address, and looks nothing up.
+/// Parses the address, without any look-up in DNS.
 pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> {
     Ok(Topology::Standalone(match address {
         RedisAddress::Url(url) => {
@@ -129,7 +127,7 @@ pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> 
             let info = url.reveal().into_connection_info();
             info.map_err(|_| AddressError::Unreadable)?
         }
-        // From its parts: a token may hold characters that mean something in a URL.
+        // Not by way of a URL, where some characters of a token would have a meaning.
         RedisAddress::Upstash { host, port, token } => {
             let user = RedisConnectionInfo::default()
                 .set_username("default")
@@ -139,19 +137,19 @@ pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> 
     }))
 }
 
-/// A `/`, `?` or `#` in a password ends the part of the address that names the host, so what stands before it would be
-/// taken for host and port, and be shown. An `@` behind that end tells that there is such a character.
+/// A `/`, `?` or `#` in a password ends the URL's authority, so the part of the password before it would be taken for
+/// host and port, and be shown. An `@` after the authority is the sign of that.
 fn refuse_unescaped(url: &str) -> Result<(), AddressError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(());
     };
-    // The path of a socket may have an `@`.
+    // A socket's path may contain an `@`.
     if scheme.ends_with("unix") {
         return Ok(());
     }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (_, behind) = rest.split_at(end);
-    let (path, query) = behind.split_once('?').unwrap_or((behind, ""));
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (_, rest) = rest.split_at(authority_end);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if path.contains('@') {
         return Err(AddressError::Unescaped);
     }
@@ -188,7 +186,8 @@ fn with_user(
     Ok(info.set_redis_settings(user))
 }
 
-/// Reads an address of several servers, with the parameters that other clients use too; `None` for one server's.
+/// Parses the address of a cluster or of Sentinels, with the parameters that other clients use too; `None` for one
+/// server's.
 fn multi_node(url: &str) -> Result<Option<Topology>, AddressError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(None);
@@ -201,7 +200,7 @@ fn multi_node(url: &str) -> Result<Option<Topology>, AddressError> {
         _ => return Ok(None),
     };
     let default_port = if is_sentinel { 26379 } else { 6379 };
-    // As the address of the first server alone, the client library reads its user and password.
+    // The client library parses user, password and database, as if the first server were the only one.
     let first = format!("redis://{rest}");
     let (without_query, _) = first.split_once('?').unwrap_or((&first, ""));
     let primary = without_query
@@ -223,7 +222,7 @@ fn multi_node(url: &str) -> Result<Option<Topology>, AddressError> {
             "sentinelServiceName" if is_sentinel => service = Some(value),
             "sentinelUsername" if is_sentinel => user = Some(value),
             "sentinelPassword" if is_sentinel => password = Some(value),
-            // Not shown: it may be the rest of a password.
+            // The name is not shown: it may be the rest of a password.
             _ => return Err(AddressError::Parameter),
         }
     }
@@ -252,7 +251,7 @@ fn host_and_port(url: &str, default_port: u16, tls: bool) -> Result<ConnectionAd
         .host_str()
         .filter(|host| !host.is_empty())
         .ok_or(AddressError::Unreadable)?;
-    // The client library takes an IPv6 address without brackets.
+    // The client library expects an IPv6 address without brackets.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port().unwrap_or(default_port);
     Ok(tcp(host.to_owned(), port, tls))

@@ -1,8 +1,8 @@
-//! A cluster: which of its nodes has a key, and a pool of connections to each.
+//! A cluster: which node has a key, and a connection to each node.
 //!
-//! Not the client library's own: that one connects to all seeds and then to all nodes before it serves anything, and
-//! tries all of them again whenever a slot moves, so that a node which is silent and not gone stops all requests.
-//! Here a node that does not answer costs only the requests for its own keys.
+//! Not the client library's own: that one connects to all seeds and then to all nodes before it serves any request, and
+//! to all of them again whenever a slot moves, so a node that is silent rather than gone stops all requests.
+//! Here a node that does not answer fails only the requests for its own keys.
 
 pub(crate) mod slots;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use deadpool_redis::redis::cluster_routing::Slot;
 use deadpool_redis::redis::{
     ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, Value, cmd,
+    RedisError, RedisResult, ServerErrorKind, Value,
 };
 use futures_util::future::{BoxFuture, FutureExt, Shared, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -26,37 +26,38 @@ use crate::store::redis::connection::pool::SharedPool;
 use crate::store::redis::connection::pool::connection::RoundTrip;
 use crate::store::redis::connection::pool::connector::Connector;
 
-/// How long a connection to one node may take to be made.
+/// How long connecting to a node may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the nodes are asked for the slots, at most.
+/// The shortest time between two refreshes of the slots.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
 
-/// How many nodes are asked for the slots at once, of those that are well; the first answer is used.
+/// How many healthy nodes are asked for the slots at once; the first answer is used.
 const NODES_ASKED: usize = 3;
 
-/// How long the others have to contradict a node that sees the cluster as failed: it may be the one that is cut off.
+/// How long to wait for another answer after a node that reports the cluster down: it may be the one that is cut off.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// How often one request follows a redirect.
+/// How many redirects a request follows.
 const MAX_REDIRECTS: usize = 3;
 
 pub(crate) struct Cluster {
     seeds: Vec<NodeAddress>,
     /// The connection settings of all nodes, host and port aside.
     settings: ConnectionInfo,
-    /// How long a node's answer may take before its connection is taken for broken.
+    /// After how long without an answer a connection counts as broken.
     answer_timeout: Duration,
-    known: RwLock<Known>,
-    refreshing: Mutex<Refreshing>,
+    layout: RwLock<Layout>,
+    /// The last refresh of the slots, and when it started.
+    last_refresh: Mutex<Option<(Instant, Refresh)>>,
     turn: AtomicUsize,
     probe_key: fn() -> String,
 }
 
 #[derive(Default)]
-struct Known {
+struct Layout {
     slots: HashMap<Slot, Arc<ClusterNode>>,
-    /// The primaries, and until the next refresh nodes that a redirect named.
+    /// The primaries, and until the next refresh the seeds asked and the nodes named by a redirect.
     nodes: BTreeMap<NodeAddress, Arc<ClusterNode>>,
 }
 
@@ -67,17 +68,10 @@ struct ClusterNode {
 
 type Refresh = Shared<BoxFuture<'static, RedisResult<()>>>;
 
-/// The last refresh of the slots.
-#[derive(Default)]
-struct Refreshing {
-    begun: Option<Instant>,
-    last: Option<Refresh>,
-}
-
 /// The slots as one node sees them.
 struct View {
     ranges: Vec<SlotRange>,
-    /// Whether the node takes commands: one that has lost sight of the others does not.
+    /// Whether the node serves commands: one that is cut off from the others does not.
     serves: bool,
 }
 
@@ -93,26 +87,27 @@ impl Cluster {
             seeds: seeds.iter().filter_map(address_of).collect(),
             settings,
             answer_timeout,
-            known: RwLock::default(),
-            refreshing: Mutex::default(),
+            layout: RwLock::default(),
+            last_refresh: Mutex::default(),
             turn: AtomicUsize::new(0),
             probe_key,
         }))
     }
 
-    // A panic while the lock was held cannot leave it half changed: `install` replaces both maps at its end.
-    fn known(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    // A poisoned lock can be used: a panic cannot leave the maps half changed, because `install` replaces both at its
+    // end.
+    fn layout(&self) -> RwLockReadGuard<'_, Layout> {
+        self.layout.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    fn layout_mut(&self) -> RwLockWriteGuard<'_, Layout> {
+        self.layout.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connections to all nodes together.
     pub(crate) fn count(&self) -> ConnectionCount {
-        let known = self.known();
-        let counts = known.nodes.values().map(|node| node.pool.count());
+        let layout = self.layout();
+        let counts = layout.nodes.values().map(|node| node.pool.count());
         counts.fold(ConnectionCount { open: 0, limit: 0 }, |all, one| {
             ConnectionCount {
                 open: all.open + one.open,
@@ -121,12 +116,12 @@ impl Cluster {
         })
     }
 
-    pub(crate) fn is_some_node_well(&self) -> bool {
-        let known = self.known();
-        known.nodes.values().any(|node| node.pool.is_well())
+    pub(crate) fn has_healthy_node(&self) -> bool {
+        let layout = self.layout();
+        layout.nodes.values().any(|node| node.pool.is_healthy())
     }
 
-    /// Sends commands of one key, or a single one of none, and returns the answer of each.
+    /// Sends commands of one key, or commands without a key, and returns the answer to each.
     pub(crate) async fn send(
         self: &Arc<Self>,
         commands: &Pipeline,
@@ -154,22 +149,24 @@ impl Cluster {
         self.node(node)?.pool.send(commands, round_trip).await
     }
 
-    /// Host and port of each primary, in order.
+    /// The addresses of the primaries, in order.
     pub(crate) async fn addresses(self: &Arc<Self>) -> RedisResult<Vec<NodeAddress>> {
         let nodes = self.primaries().await?;
         Ok(nodes.iter().map(|node| node.address.clone()).collect())
     }
 
     async fn primaries(self: &Arc<Self>) -> RedisResult<Vec<Arc<ClusterNode>>> {
-        if self.knows_no_node() {
+        if self.is_layout_empty() {
             self.refresh().await?;
         }
-        Ok(self.known().nodes.values().cloned().collect())
+        Ok(self.layout().nodes.values().cloned().collect())
     }
 
     async fn sum(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let nodes = self.primaries().await?;
-        let answers = nodes.iter().map(|node| node.pool.ask(commands));
+        let answers = nodes
+            .iter()
+            .map(|node| node.pool.send_in_background(commands));
         let mut sum = 0;
         for answer in try_join_all(answers).await?.into_iter().flatten() {
             let Value::Int(number) = answer else {
@@ -191,15 +188,12 @@ impl Cluster {
         let mut redirects = 0;
         loop {
             let outcome = node.send(commands, asking, round_trip).await;
-            let redirect = outcome
-                .iter()
-                .flatten()
-                .find_map(|answer| node.redirect(answer));
-            match redirect {
+            let mut answers = outcome.iter().flatten();
+            match answers.find_map(|answer| node.redirect(answer)) {
                 Some(redirect) if redirects < MAX_REDIRECTS => {
                     asking = redirect.asking;
                     if !asking {
-                        // For later requests; this one knows where to go.
+                        // For later requests; this one follows the redirect.
                         drop(self.refresh());
                     }
                     node = self.node(&redirect.to)?;
@@ -210,10 +204,10 @@ impl Cluster {
         }
     }
 
-    /// The node that has the slot. If the one that is known is in trouble, another may have taken its place.
+    /// The node that has the slot. Refreshes the slots first if the known one is failing: another may have replaced it.
     async fn owner(self: &Arc<Self>, slot: Slot) -> RedisResult<Arc<ClusterNode>> {
         if let Some(node) = self.known_owner(slot) {
-            if !node.pool.is_troubled() || self.refresh().await.is_err() {
+            if !node.pool.is_failing() || self.refresh().await.is_err() {
                 return Ok(node);
             }
         } else {
@@ -223,19 +217,19 @@ impl Cluster {
     }
 
     fn known_owner(&self, slot: Slot) -> Option<Arc<ClusterNode>> {
-        self.known().slots.get(&slot).cloned()
+        self.layout().slots.get(&slot).cloned()
     }
 
-    fn knows_no_node(&self) -> bool {
-        self.known().slots.is_empty()
+    fn is_layout_empty(&self) -> bool {
+        self.layout().slots.is_empty()
     }
 
-    /// The node at this address, which need not be known yet.
+    /// The node at this address, new or known.
     fn node(&self, address: &NodeAddress) -> RedisResult<Arc<ClusterNode>> {
-        self.node_among(&mut self.known_mut().nodes, address)
+        self.get_or_insert_node(&mut self.layout_mut().nodes, address)
     }
 
-    fn node_among(
+    fn get_or_insert_node(
         &self,
         nodes: &mut BTreeMap<NodeAddress, Arc<ClusterNode>>,
         address: &NodeAddress,
@@ -253,15 +247,12 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Asks for the slots in a task of its own; the outcome is the last one's if that is recent.
+    /// Refreshes the slots, in a task of its own; if the last refresh is recent or still running, returns that one.
     fn refresh(self: &Arc<Self>) -> Refresh {
-        let mut refreshing = self
-            .refreshing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |begun: Instant| begun.elapsed() < REFRESH_EVERY;
-        if let Some(last) = &refreshing.last
-            && (last.peek().is_none() || refreshing.begun.is_some_and(is_recent))
+        let last_refresh = self.last_refresh.lock();
+        let mut last_refresh = last_refresh.unwrap_or_else(PoisonError::into_inner);
+        if let Some((started_at, last)) = &*last_refresh
+            && (last.peek().is_none() || started_at.elapsed() < REFRESH_EVERY)
         {
             return last.clone();
         }
@@ -273,17 +264,17 @@ impl Cluster {
             .map(move |outcome| outcome.unwrap_or_else(|_| Err(panicked())))
             .boxed()
             .shared();
-        // `peek` knows only of a future that was polled that it is finished, and not every caller polls it.
+        // `peek` sees only what a poll has brought, and not every caller polls it.
         tokio::spawn(refresh.clone());
-        refreshing.begun = Some(Instant::now());
-        refreshing.last = Some(refresh.clone());
+        *last_refresh = Some((Instant::now(), refresh.clone()));
         refresh
     }
 
-    /// Asks nodes that are well, and if they do not know, the seeds: side by side, so that a silent one delays no other.
+    /// Asks some healthy nodes, and if none of them serves, the seeds: all at once, so that a silent one delays no
+    /// other.
     async fn find_slots(&self) -> RedisResult<()> {
-        let well = self.some_well_nodes();
-        if let Ok(view) = self.first_view(well, self.answer_timeout).await
+        let nodes = self.some_healthy_nodes();
+        if let Ok(view) = self.first_view(nodes, self.answer_timeout).await
             && view.serves
         {
             return self.install(&view);
@@ -292,14 +283,14 @@ impl Cluster {
         let view = self
             .first_view(seeds.collect::<RedisResult<_>>()?, CONNECT_TIMEOUT)
             .await?;
-        // What a node remembers that sees the cluster as failed is better than nothing.
-        if view.serves || self.knows_no_node() {
+        // The slots of a node that does not serve are better than none.
+        if view.serves || self.is_layout_empty() {
             self.install(&view)?;
         }
         Ok(())
     }
 
-    /// What the first of these nodes says that serves; else what another one says, else the error.
+    /// The view of the first node to answer that serves; else that of a node that does not; else an error.
     async fn first_view(
         &self,
         nodes: Vec<Arc<ClusterNode>>,
@@ -325,39 +316,40 @@ impl Cluster {
         }
     }
 
-    fn some_well_nodes(&self) -> Vec<Arc<ClusterNode>> {
-        let known = self.known();
-        let nodes = known.nodes.values();
-        let well: Vec<_> = nodes.filter(|node| node.pool.is_well()).collect();
-        // Others the next time: one of them may be cut off from the rest.
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        let from_there = well.iter().cycle().skip(first % well.len().max(1));
-        from_there
-            .take(NODES_ASKED.min(well.len()))
-            .map(|node| Arc::clone(node))
-            .collect()
+    fn some_healthy_nodes(&self) -> Vec<Arc<ClusterNode>> {
+        let layout = self.layout();
+        let nodes = layout.nodes.values();
+        let mut healthy: Vec<_> = nodes
+            .filter(|node| node.pool.is_healthy())
+            .cloned()
+            .collect();
+        // Other nodes each time: one of them may be cut off from the rest.
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % healthy.len().max(1);
+        healthy.rotate_left(turn);
+        healthy.truncate(NODES_ASKED);
+        healthy
     }
 
-    /// Nodes that have no keys any more are forgotten, and their connections end with their last request.
+    /// Nodes without slots are dropped; their connections are closed after their last request.
     fn install(&self, view: &View) -> RedisResult<()> {
-        let mut known = self.known_mut();
+        let mut layout = self.layout_mut();
         let mut primaries = BTreeMap::new();
         let mut slots = HashMap::new();
         for range in &view.ranges {
-            let node = self.node_among(&mut known.nodes, &range.primary)?;
+            let node = self.get_or_insert_node(&mut layout.nodes, &range.primary)?;
             slots.extend(range.slots().map(|slot| (slot, Arc::clone(&node))));
             primaries.insert(range.primary.clone(), node);
         }
-        known.nodes = primaries;
-        known.slots = slots;
+        layout.nodes = primaries;
+        layout.slots = slots;
         Ok(())
     }
 }
 
-/// Where a node says that a key is.
+/// A `MOVED` or `ASK`.
 struct Redirect {
     to: NodeAddress,
-    /// The slot is being moved there: each command needs an `ASKING` before it.
+    /// `ASK`, the slot is being migrated: each command needs an `ASKING` before it.
     asking: bool,
 }
 
@@ -371,13 +363,11 @@ impl ClusterNode {
         if !asking {
             return self.pool.send(commands, round_trip).await;
         }
-        let mut announced = Pipeline::with_capacity(2 * commands.len());
+        let mut with_asking = Pipeline::with_capacity(2 * commands.len());
         for command in commands.cmd_iter() {
-            announced
-                .add_command(cmd("ASKING"))
-                .add_command(command.clone());
+            with_asking.cmd("ASKING").add_command(command.clone());
         }
-        let answers = self.pool.send(&announced, round_trip).await?;
+        let answers = self.pool.send(&with_asking, round_trip).await?;
         Ok(answers.into_iter().skip(1).step_by(2).collect())
     }
 
@@ -396,35 +386,26 @@ impl ClusterNode {
         Some(Redirect { to, asking })
     }
 
-    /// Asks for the slots, and by a command about a key that nobody has whether it serves at all.
+    /// Asks for the slots, and with `EXPIRE` of a key that does not exist whether the node serves at all.
     async fn view(&self, probe_key: &str) -> RedisResult<View> {
-        let mut question = Pipeline::with_capacity(2);
-        question
-            .add_command(cmd("CLUSTER").arg("SLOTS").clone())
-            .expire(probe_key, 1);
-        let answers = self.pool.ask(&question).await?;
-        let [slots, probe] = answers.as_slice() else {
+        let mut commands = Pipeline::with_capacity(2);
+        commands.cmd("CLUSTER").arg("SLOTS").expire(probe_key, 1);
+        let answers = self.pool.send_in_background(&commands).await?;
+        let Ok([slots, probe]) = <[Value; 2]>::try_from(answers) else {
             return Err(no_known_owner());
         };
-        if let Value::ServerError(error) = slots {
-            return Err(RedisError::from(error.clone()));
-        }
+        let is_down = matches!(
+            probe,
+            Value::ServerError(error) if matches!(
+                error.kind(),
+                Some(ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+            )
+        );
         Ok(View {
-            ranges: parse_slots(slots, &self.address),
-            serves: !matches!(probe, Value::ServerError(error) if is_failed(error.kind())),
+            ranges: parse_slots(&slots.extract_error()?, &self.address),
+            serves: !is_down,
         })
     }
-}
-
-fn is_failed(error: Option<ServerErrorKind>) -> bool {
-    matches!(
-        error,
-        Some(
-            ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::BusyLoading
-        )
-    )
 }
 
 fn no_known_owner() -> RedisError {

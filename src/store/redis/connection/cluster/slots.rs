@@ -1,4 +1,4 @@
-//! Which node of a cluster has which keys, as `CLUSTER SLOTS` tells it.
+//! Which node has which slots, by `CLUSTER SLOTS`, and where a command is sent.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ pub(crate) struct NodeAddress {
 }
 
 impl NodeAddress {
-    /// Reads `host:port`, as it stands in a redirect. Without a host it is the one that was asked.
+    /// Parses the `host:port` of a redirect that the node `asked` has answered.
     pub(crate) fn parse(text: &str, asked: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         Some(Self {
-            host: known_host(Some(host), asked)?,
+            host: resolve_host(Some(host), asked)?,
             port: port.parse().ok()?,
         })
     }
@@ -29,7 +29,7 @@ impl fmt::Display for NodeAddress {
     }
 }
 
-/// Slots that one primary has.
+/// Consecutive slots of one primary.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SlotRange {
     first: u16,
@@ -43,7 +43,7 @@ impl SlotRange {
     }
 }
 
-/// Reads the answer to `CLUSTER SLOTS` of the node that was asked. Ranges whose host it does not know are left out.
+/// Parses the answer to `CLUSTER SLOTS` of the node `asked`. Ranges without a known host are left out.
 pub(crate) fn parse_slots(answer: &Value, asked: &NodeAddress) -> Vec<SlotRange> {
     let Value::Array(rows) = answer else {
         return Vec::new();
@@ -75,14 +75,14 @@ fn parse_row(row: &Value, asked: &NodeAddress) -> Option<SlotRange> {
         first: u16::try_from(*first).ok()?,
         last: u16::try_from(*last).ok()?,
         primary: NodeAddress {
-            host: known_host(host.as_deref(), asked)?,
+            host: resolve_host(host.as_deref(), asked)?,
             port: u16::try_from(*port).ok()?,
         },
     })
 }
 
-/// Redis' documentation of `CLUSTER SLOTS`: an empty or missing host is the one that was asked, `?` is unknown.
-fn known_host(host: Option<&str>, asked: &NodeAddress) -> Option<String> {
+/// By the documentation of `CLUSTER SLOTS` an empty or missing host is that of the node asked, and `?` is unknown.
+fn resolve_host(host: Option<&str>, asked: &NodeAddress) -> Option<String> {
     match host {
         None | Some("" | "0.0.0.0" | "::") => Some(asked.host.clone()),
         Some("?") => None,
@@ -95,31 +95,29 @@ fn known_host(host: Option<&str>, asked: &NodeAddress) -> Option<String> {
 pub(crate) enum Route {
     /// The primary that has the slot.
     Slot(Slot),
-    /// All primaries; their numbers are added up.
+    /// All primaries; their answers are added up.
     Sum,
     /// Any primary.
     Any,
 }
 
-/// Commands that are sent together have keys of one slot.
+/// The caller ensures that the keys of all commands are in one slot.
 pub(crate) fn route(commands: &Pipeline) -> Route {
     if let Some(key) = commands.cmd_iter().find_map(key_of) {
         return Route::Slot(Slot::for_key(key));
     }
-    let mut names = commands
-        .cmd_iter()
-        .filter_map(|command| argument(command, 0));
-    match names.next() {
+    let first = commands.cmd_iter().next();
+    match first.and_then(|command| argument(command, 0)) {
         Some(b"DBSIZE") => Route::Sum,
         _ => Route::Any,
     }
 }
 
-/// The first key of a command, of those that Innkeeper sends.
+/// The first key of a command; knows only the commands that Innkeeper sends.
 fn key_of(command: &Cmd) -> Option<&[u8]> {
     match argument(command, 0)? {
         b"ASKING" | b"DBSIZE" | b"PING" | b"RANDOMKEY" | b"TIME" => None,
-        // The script, how many keys, the keys.
+        // EVAL script numkeys key ..
         b"EVAL" | b"EVALSHA" => argument(command, 3).filter(|_| argument(command, 2) != Some(b"0")),
         _ => argument(command, 1),
     }

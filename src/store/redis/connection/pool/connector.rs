@@ -1,4 +1,4 @@
-//! Makes connections to one server, or to the primary that Sentinels name.
+//! Connects to one server, or to the primary that Sentinels name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,39 +14,39 @@ use deadpool_redis::redis::{
 use tokio::sync::Mutex;
 
 use crate::store::redis::connection::address::Sentinels;
-use crate::store::redis::connection::pool::connection::{Connection, Siblings};
+use crate::store::redis::connection::pool::connection::{Connection, ServerHealth};
 
-/// How many requests may wait to be sent. More of them first wait for a place in that queue, and each is woken twice.
+/// The length of the client library's send queue. A request that finds it full waits for a place, and is woken twice.
 const QUEUE_SIZE: usize = 1024;
 
-/// After so long without a packet the kernel sends a keepalive probe: often enough that a firewall does not forget the
+/// After how long without a packet the kernel sends a keepalive probe: short enough that no firewall drops the
 /// connection.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 
-/// How often it sends another where there is no answer.
+/// After how long it sends the next one if there is no answer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After so long without an acknowledgement of what was sent the kernel ends the connection (`TCP_USER_TIMEOUT`).
+/// After how long without an acknowledgement of sent data the kernel closes the connection (`TCP_USER_TIMEOUT`).
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pool's manager.
 ///
-/// deadpool-redis' own checks a connection before each loan (`UNWATCH`, `PING`), which would double the round trips.
+/// Not deadpool-redis' own, which checks a connection before each loan (`UNWATCH`, `PING`): twice the round trips.
 pub(crate) struct Connector {
     target: Target,
     config: AsyncConnectionConfig,
-    siblings: Arc<Siblings>,
+    server_health: Arc<ServerHealth>,
 }
 
 enum Target {
     Server(Manager),
-    /// Asked anew for each connection: after a failover they name another primary.
+    /// Asked again for each connection: after a failover they name another primary.
     Sentinels(Mutex<SentinelClient>),
 }
 
 impl Connector {
-    /// `timeout`: how long making a connection may take. `replaceable`: whether a new connection may lead to another
-    /// server; to a node of a cluster it does not.
+    /// `timeout`: how long connecting may take. `replaceable`: whether a new connection may lead to another server; to
+    /// a node of a cluster it does not.
     pub(crate) fn new(
         server: ConnectionInfo,
         timeout: Duration,
@@ -58,7 +58,7 @@ impl Connector {
         Ok(Self {
             target: Target::Server(manager),
             config,
-            siblings: Siblings::new(replaceable),
+            server_health: ServerHealth::new(replaceable),
         })
     }
 
@@ -66,18 +66,17 @@ impl Connector {
         Ok(Self {
             target: Target::Sentinels(Mutex::new(sentinel_client(sentinels)?)),
             config: config(timeout),
-            siblings: Siblings::new(true),
+            server_health: ServerHealth::new(true),
         })
     }
 
-    /// What its connections know of one another.
-    pub(crate) fn siblings(&self) -> Arc<Siblings> {
-        Arc::clone(&self.siblings)
+    pub(crate) fn server_health(&self) -> Arc<ServerHealth> {
+        Arc::clone(&self.server_health)
     }
 }
 
 fn config(timeout: Duration) -> AsyncConnectionConfig {
-    // How long an answer may take is timed once for a whole request, and not by each connection too.
+    // No response timeout: the caller's deadline is enough.
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(timeout))
         .set_response_timeout(None)
@@ -88,7 +87,7 @@ fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_TIME)
         .with_interval(KEEPALIVE_INTERVAL);
-    // Without delay: Redis' commands are smaller than a packet, and would wait for one another.
+    // No delay: Redis' commands are smaller than a packet, and would wait for one another.
     let settings = TcpSettings::default()
         .set_nodelay(true)
         .set_keepalive(keepalive);
@@ -100,7 +99,7 @@ fn with_user_timeout(settings: TcpSettings) -> TcpSettings {
     settings.set_user_timeout(USER_TIMEOUT)
 }
 
-/// Keepalive alone ends a dead connection here.
+/// Without `TCP_USER_TIMEOUT` only keepalive closes a dead connection.
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 fn with_user_timeout(settings: TcpSettings) -> TcpSettings {
     settings
@@ -154,10 +153,10 @@ impl managed::Manager for Connector {
                     .await?
             }
         };
-        Ok(Connection::new(link, Arc::clone(&self.siblings)))
+        Ok(Connection::new(link, Arc::clone(&self.server_health)))
     }
 
-    // A connection stays in its place until it is replaced.
+    // Nothing to check: a connection stays in its place until it is replaced.
     async fn recycle(&self, _: &mut Connection, _: &Metrics) -> RecycleResult<RedisError> {
         Ok(())
     }

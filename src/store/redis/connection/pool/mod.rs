@@ -13,44 +13,43 @@ use deadpool_redis::Runtime;
 use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use futures_util::future::{BoxFuture, FutureExt, Shared, ready, select_ok};
 
-use self::connection::{Connection, RoundTrip, Siblings, State};
+use self::connection::{Connection, RoundTrip, ServerHealth, State};
 use self::connector::Connector;
 use crate::session::ConnectionCount;
 use crate::store::redis::connection::error::is_disconnect;
 
-/// A connection that is being made; all requests that need it wait for the same one.
-type Making = Shared<BoxFuture<'static, RedisResult<Connection>>>;
+/// A connection that is being made, which all requests that need it await together.
+type Connecting = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 
-/// A few connections to one server. Requests do not wait for one another: each sends its commands beside those of
-/// others, over the connection whose turn it is.
+/// A few connections to one server, taken in turn. Many requests use the same connection at once (multiplexing).
 ///
-/// Lending a connection to one request at a time would cost a check before each loan and let requests wait
-/// for one another over a distant network.
+/// Lending a connection to one request at a time would cost a check before each loan, and over a distant network the
+/// requests would wait for one another.
 pub(crate) struct SharedPool {
     pool: Pool<Connector>,
-    siblings: Arc<Siblings>,
-    /// Each holds one connection of the pool for as long as it serves.
+    server_health: Arc<ServerHealth>,
+    /// Each keeps one of the pool's connections for as long as it works.
     places: Box<[RwLock<Place>]>,
     turn: AtomicUsize,
-    /// How long an answer may take before its connection is taken for broken.
+    /// After how long without an answer a connection counts as broken.
     answer_timeout: Duration,
 }
 
 enum Place {
     Empty,
-    Making(Making),
+    Connecting(Connecting),
     Open(Object<Connector>),
 }
 
 impl SharedPool {
-    /// `connect_timeout`: how long making a connection may take, TLS and password included.
+    /// `connect_timeout`: how long connecting may take, TLS and password included.
     pub(crate) fn new(
         connector: Connector,
         connections: usize,
         connect_timeout: Duration,
         answer_timeout: Duration,
     ) -> RedisResult<Arc<Self>> {
-        let siblings = connector.siblings();
+        let server_health = connector.server_health();
         let pool = Pool::builder(connector)
             .max_size(connections)
             .wait_timeout(Some(connect_timeout))
@@ -60,7 +59,7 @@ impl SharedPool {
             .map_err(|_| RedisError::from((ErrorKind::InvalidClientConfig, "no pool")))?;
         Ok(Arc::new(Self {
             pool,
-            siblings,
+            server_health,
             places: (0..connections)
                 .map(|_| RwLock::new(Place::Empty))
                 .collect(),
@@ -77,22 +76,22 @@ impl SharedPool {
         }
     }
 
-    /// Whether the last that was heard of the server is bad.
-    pub(crate) fn is_troubled(&self) -> bool {
-        self.siblings.is_troubled()
+    /// [`ServerHealth::is_failing`].
+    pub(crate) fn is_failing(&self) -> bool {
+        self.server_health.is_failing()
     }
 
-    /// Whether there is a connection, and nothing bad is known of it.
-    pub(crate) fn is_well(&self) -> bool {
-        !self.is_troubled() && (0..self.places.len()).any(|place| self.well(place).is_some())
+    /// Whether the server is not failing and there is a healthy connection to it.
+    pub(crate) fn is_healthy(&self) -> bool {
+        !self.is_failing() && (0..self.places.len()).any(|place| self.healthy(place).is_some())
     }
 
-    /// Makes a connection if there is none.
+    /// Connects if there is no healthy connection.
     pub(crate) async fn connect(self: &Arc<Self>) -> RedisResult<()> {
         self.connection().await.map(drop)
     }
 
-    /// Sends commands in one piece; once more, on another connection, if the first was lost.
+    /// Sends commands as one pipeline; if the connection is lost, once more on another one.
     pub(crate) async fn send(
         self: &Arc<Self>,
         commands: &Pipeline,
@@ -113,77 +112,84 @@ impl SharedPool {
         connection.send(commands, round_trip).await
     }
 
-    /// Sends commands that are no request's: the circuit breaker does not learn what comes of them.
-    pub(crate) async fn ask(self: &Arc<Self>, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    /// Sends commands in the background: their outcome is not reported to the circuit breaker.
+    pub(crate) async fn send_in_background(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
         let mut round_trip = RoundTrip::new(self.answer_timeout, None);
         self.send(commands, &mut round_trip).await
     }
 
-    /// The connection whose turn it is, or another one if that is not well.
+    /// The connection whose turn it is, or another one if that is not healthy.
     async fn connection(self: &Arc<Self>) -> RedisResult<Connection> {
         let places = self.places.len();
         let first = match places {
             1 => 0,
             _ => self.turn.fetch_add(1, Ordering::Relaxed) % places,
         };
-        let making = match self.offer(first) {
+        let connecting = match self.get_or_connect(first) {
             Ok(connection) => return Ok(connection),
-            Err(making) => making,
+            Err(connecting) => connecting,
         };
         let others = (first + 1..places).chain(0..first);
-        if let Some(connection) = others.clone().find_map(|place| self.well(place)) {
+        if let Some(connection) = others.clone().find_map(|place| self.healthy(place)) {
             return Ok(connection);
         }
-        // Whichever is made first: this one may be connecting to a server that does not answer any more.
-        let others = others.filter_map(|place| self.hope(place));
-        let (connection, _) = select_ok(once(making).chain(others)).await?;
+        // The first to be ready: the one whose turn it is may be connecting to a server that does not answer any more.
+        let others = others.filter_map(|place| self.pending(place));
+        let (connection, _) = select_ok(once(connecting).chain(others)).await?;
         Ok(connection)
     }
 
-    /// What the place may have soon; nothing is begun where there was no connection.
-    fn hope(self: &Arc<Self>, place: usize) -> Option<Making> {
-        let is_hopeful = match &*self.read(place) {
-            Place::Making(_) => true,
-            Place::Open(open) => open.state() == State::Doubtful,
+    /// The connection that the place may soon have; an empty place does not begin to connect.
+    fn pending(self: &Arc<Self>, place: usize) -> Option<Connecting> {
+        let is_pending = match &*self.read(place) {
+            Place::Connecting(_) => true,
+            Place::Open(open) => open.state() == State::Suspect,
             Place::Empty => false,
         };
-        is_hopeful.then(|| self.offer(place))?.err()
+        is_pending.then(|| self.get_or_connect(place))?.err()
     }
 
-    fn well(&self, place: usize) -> Option<Connection> {
+    fn healthy(&self, place: usize) -> Option<Connection> {
         match &*self.read(place) {
-            Place::Open(open) if open.state() == State::Well => Some(Connection::clone(open)),
-            Place::Open(_) | Place::Making(_) | Place::Empty => None,
+            Place::Open(open) if open.state() == State::Healthy => Some(Connection::clone(open)),
+            Place::Open(_) | Place::Connecting(_) | Place::Empty => None,
         }
     }
 
-    /// The connection that the place has, or will have: begins to fill or renew it where that is needed.
-    fn offer(self: &Arc<Self>, index: usize) -> Result<Connection, Making> {
-        if let Some(connection) = self.well(index) {
+    /// The healthy connection in the place, or the one that it will have: starts to connect if necessary.
+    fn get_or_connect(self: &Arc<Self>, index: usize) -> Result<Connection, Connecting> {
+        if let Some(connection) = self.healthy(index) {
             return Ok(connection);
         }
         let mut place = self.write(index);
         match &*place {
             Place::Open(open) => match open.state() {
-                State::Well => return Ok(Connection::clone(open)),
-                // For want of a better one: its server answers that it cannot serve.
-                State::Refusing if !self.siblings.may_replace() => {
-                    return Err(made(Ok(Connection::clone(open))));
+                State::Healthy => return Ok(Connection::clone(open)),
+                // Replaced only once per `REPLACE_EVERY`; until then this one is better than none.
+                State::Refusing if !self.server_health.claim_replacement() => {
+                    return Err(finished(Ok(Connection::clone(open))));
                 }
-                State::Refusing | State::Doubtful | State::Broken => {}
+                State::Refusing | State::Suspect | State::Broken => {}
             },
-            // One that is finished and still here ended with its runtime, or by a panic.
-            Place::Making(making) if making.peek().is_none() => return Err(making.clone()),
-            Place::Empty if self.siblings.is_resting() => return Err(made(Err(unreachable()))),
-            Place::Making(_) | Place::Empty => {}
+            // If it is finished but still here, its task was dropped with its runtime, or panicked: connect again.
+            Place::Connecting(connecting) if connecting.peek().is_none() => {
+                return Err(connecting.clone());
+            }
+            Place::Empty if self.server_health.is_in_backoff() => {
+                return Err(finished(Err(unreachable())));
+            }
+            Place::Connecting(_) | Place::Empty => {}
         }
         let old = match std::mem::replace(&mut *place, Place::Empty) {
             Place::Open(open) => Some(open),
-            Place::Making(_) | Place::Empty => None,
+            Place::Connecting(_) | Place::Empty => None,
         };
-        let making = self.begin(index, old);
-        *place = Place::Making(making.clone());
-        Err(making)
+        let connecting = self.start_connecting(index, old);
+        *place = Place::Connecting(connecting.clone());
+        Err(connecting)
     }
 
     #[expect(
@@ -204,12 +210,16 @@ impl SharedPool {
         place.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// By a task of its own: over a distant network it may take longer than the request can wait, and the next one
-    /// should find it ready.
-    fn begin(self: &Arc<Self>, index: usize, old: Option<Object<Connector>>) -> Making {
+    /// In a task of its own: over a distant network connecting may take longer than the request can wait, and the next
+    /// request should find the connection ready.
+    fn start_connecting(
+        self: &Arc<Self>,
+        index: usize,
+        old: Option<Object<Connector>>,
+    ) -> Connecting {
         let pool = Arc::clone(self);
         let task = tokio::spawn(async move {
-            let made = pool.renew(old).await;
+            let made = pool.reconnect(old).await;
             let mut place = pool.write(index);
             match made {
                 Ok(open) => {
@@ -219,7 +229,7 @@ impl SharedPool {
                 }
                 Err(error) => {
                     *place = Place::Empty;
-                    pool.siblings.set_unreachable();
+                    pool.server_health.set_unreachable();
                     Err(error)
                 }
             }
@@ -230,20 +240,20 @@ impl SharedPool {
             .shared()
     }
 
-    /// A new connection, or the old one if it was only doubted and answers.
-    async fn renew(&self, old: Option<Object<Connector>>) -> RedisResult<Object<Connector>> {
+    /// A new connection, or the old one if it was only suspect and answers.
+    async fn reconnect(&self, old: Option<Object<Connector>>) -> RedisResult<Object<Connector>> {
         if let Some(old) = old {
-            if old.state() == State::Doubtful && old.answers_within(self.answer_timeout / 2).await {
+            if old.state() == State::Suspect && old.answers_within(self.answer_timeout / 2).await {
                 return Ok(old);
             }
-            // It must not go back to the pool.
+            // Closed, and not given back to the pool.
             drop(Object::take(old));
         }
         self.pool.get().await.map_err(into_redis_error)
     }
 }
 
-fn made(outcome: RedisResult<Connection>) -> Making {
+fn finished(outcome: RedisResult<Connection>) -> Connecting {
     ready(outcome).boxed().shared()
 }
 
