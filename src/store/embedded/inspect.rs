@@ -1,4 +1,4 @@
-//! What can be found out about the file without opening it.
+//! The state of the file, without opening it.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use std::process;
 use crate::config::StorePath;
 use crate::store::embedded::database::folder::{Access, FILE_NAME};
 
-/// What is at a [`StorePath`].
+/// The state of the file at a [`StorePath`].
 #[derive(Debug)]
 pub(crate) enum FileState {
     Memory,
@@ -31,7 +31,7 @@ pub(crate) fn inspect(path: &StorePath) -> FileState {
     match fs::metadata(folder.join(FILE_NAME)) {
         Ok(file) => FileState::There {
             mode: file.permissions().mode() & 0o777,
-            is_ours: Access::of(&file) == Access::Ours,
+            is_ours: Access::new(&file) == Access::Ours,
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             FileState::Missing(can_be_created(folder))
@@ -40,7 +40,7 @@ pub(crate) fn inspect(path: &StorePath) -> FileState {
     }
 }
 
-/// Tries it with a file in the nearest folder that exists: permissions do not tell of a read-only or full disk.
+/// Tries it with another file in the nearest folder that exists: permissions do not show a read-only or full disk.
 fn can_be_created(folder: &Path) -> io::Result<()> {
     let existing = folder.ancestors().find(|path| path.exists());
     let probe = existing

@@ -22,9 +22,9 @@ use crate::session::Lifetimes;
 
 /// Keeps sessions in a file, or in memory; for one process.
 ///
-/// What was acknowledged is on disk: a sign-in or sign-out returns after its commit has been synced, and those that
-/// wait at the same time share one commit. Sliding costs no disk: new expiries are kept in memory and written once a
-/// second, so a crash makes a session end at most a second early, and never late.
+/// An acknowledged change is on disk: a sign-in or sign-out returns after its commit has been synced, and those that
+/// wait at the same time share one commit. Sliding waits for no disk: new expiries are kept in memory and written once
+/// a second, so a crash makes a session end at most a second early, and never late.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     // Dropped before `database`, which its last commit needs open.
@@ -37,17 +37,17 @@ pub struct EmbeddedStore {
     timeout: Option<Duration>,
 }
 
-/// How much longer than `close` dropping the store waits for the disk: a file that was not closed in order is checked
-/// whole at the next start.
+/// How much longer than `close` the drop of the store waits for the disk: a file that was not closed is checked whole
+/// at the next start.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
-/// What an [`EmbeddedStore`] may take.
+/// The limits of an [`EmbeddedStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedLimits {
     /// How much of the file is kept in memory. Default: 32 MiB.
     pub cache_bytes: usize,
-    /// How long the last second of activity may take to be written at the end; with the closing of the file three
-    /// seconds more. Default: one second.
+    /// How long [`close`](crate::SessionStore::close) waits for the last second of activity to be written; dropping the
+    /// store waits three seconds more. Default: one second.
     pub timeout: Duration,
 }
 
@@ -102,7 +102,7 @@ impl EmbeddedStore {
         })
     }
 
-    /// Ends the writer's thread, as a fault of ours would.
+    /// Ends the writer's thread, as a bug would.
     #[cfg(test)]
     pub(crate) async fn lose(&self) {
         while !self.writer.has_ended() {
@@ -173,7 +173,7 @@ mod tests {
         go_on
     }
 
-    fn ending() -> EndedSession {
+    fn over_limit() -> EndedSession {
         EndedSession {
             reason: EndReason::OverLimit,
             at: 0,
@@ -191,7 +191,7 @@ mod tests {
             created_at: None,
             client: Client::default(),
         };
-        let over_limit = ending();
+        let over_limit = over_limit();
         let new = NewSession {
             id: &id,
             session: &session,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gave_up_waiting_for_a_volume_that_hangs_is_not_signed_in_when_it_comes_back() {
+    async fn a_sign_in_given_up_while_the_volume_hangs_is_not_made_when_it_comes_back() {
         let store = open(&StorePath::Memory);
         let alive = sign_in(&store).await.unwrap();
         let gone = sign_in(&store).await.unwrap();
@@ -214,7 +214,7 @@ mod tests {
         let short = Duration::from_millis(100);
         assert!(timeout(short, sign_in(&store)).await.is_err());
         assert!(
-            timeout(short, store.delete(&gone, &ending()))
+            timeout(short, store.delete(&gone, &over_limit()))
                 .await
                 .is_err()
         );
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_that_has_ended_is_told() {
+    async fn a_writer_that_has_ended_is_reported() {
         let store = open(&StorePath::Memory);
         store.lose().await;
         assert!(store.check().await.is_err());

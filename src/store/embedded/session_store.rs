@@ -1,4 +1,4 @@
-//! How the embedded store keeps the contract of [`SessionStore`].
+//! The embedded store as a [`SessionStore`].
 
 use std::ops::{Bound, RangeBounds};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,8 +18,8 @@ use crate::store::embedded::changes::record::Record;
 use crate::store::embedded::database::schema::{ENDED, Key, USERS, failed, keys_of, unix_millis};
 use crate::store::embedded::writer::{Effect, MAX_ROWS_WHEN_FULL};
 
-/// How many sessions one step looks at, when all are looked at.
-const STEP: usize = 1000;
+/// How many sessions are read at a time, where all are.
+const PAGE_SIZE: usize = 1000;
 
 impl EmbeddedStore {
     /// Reads a session that is alive at `now`.
@@ -100,10 +100,10 @@ impl SessionStore for EmbeddedStore {
         let Some(ActiveSession { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
         };
-        // Written before the machine's clock was set back: its absolute limit would count only from that moment on.
+        // It was created before the machine's clock was set back: its absolute limit would count only from then on.
         if session.created_at.is_some_and(|created| created > now) {
-            let limit_created = move |tables: &mut Tables<'_>| tables.limit_created(&key);
-            if let Err(error) = self.writer.commit(Effect::Shrinks, limit_created).await {
+            let cap_created = move |tables: &mut Tables<'_>| tables.cap_created(&key);
+            if let Err(error) = self.writer.commit(Effect::Shrinks, cap_created).await {
                 tracing::warn!(%error, "a session that begins in the future could not be dated");
             }
         }
@@ -125,10 +125,8 @@ impl SessionStore for EmbeddedStore {
         _reader: Option<&SessionId>,
     ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         let keys = self.database.read(|snapshot| {
-            keys_of(
-                &snapshot.transaction.open_table(USERS).map_err(failed)?,
-                user,
-            )
+            let users = snapshot.transaction.open_table(USERS).map_err(failed)?;
+            keys_of(&users, user)
         })?;
         Ok(Listing {
             sessions: self.read_all(keys)?,
@@ -168,18 +166,18 @@ impl SessionStore for EmbeddedStore {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut outcome = Ok(());
-        let mut keys = self.keys_after(None, STEP)?;
+        let mut keys = self.keys_after(None, PAGE_SIZE)?;
         while let Some(last) = keys.last() {
             for key in &keys {
                 match self.read(key, now) {
                     Ok(Some(active)) => found(SessionHandle::of_digest(key), active),
                     Ok(None) => {}
-                    // It must not hide the others.
+                    // One bad record must not hide the other sessions.
                     Err(error @ StoreError::Unreadable(_)) => outcome = Err(error),
                     Err(error) => return Err(error),
                 }
             }
-            keys = self.keys_after(Some(last), STEP)?;
+            keys = self.keys_after(Some(last), PAGE_SIZE)?;
             yield_now().await;
         }
         outcome
@@ -190,7 +188,7 @@ impl SessionStore for EmbeddedStore {
         prefix: HandlePrefix,
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
         let digests = prefix.digests();
-        self.read_all(self.keys_in(digests.start()..=digests.end(), STEP)?)
+        self.read_all(self.keys_in(digests.start()..=digests.end(), PAGE_SIZE)?)
     }
 
     async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
@@ -200,7 +198,7 @@ impl SessionStore for EmbeddedStore {
             let limit = if self.is_full() {
                 MAX_ROWS_WHEN_FULL
             } else {
-                STEP
+                PAGE_SIZE
             };
             let keys = self.keys_after(last.as_ref(), limit)?;
             last = keys.last().copied();
@@ -209,7 +207,7 @@ impl SessionStore for EmbeddedStore {
             }
             let why = why.clone();
             let delete = self.writer.commit(Effect::ShrinksMuch, move |tables| {
-                tables.remove_these(&keys, &why)
+                tables.remove_all(&keys, &why)
             });
             all.extend(delete.await?);
         }
@@ -282,7 +280,7 @@ impl SessionStore for EmbeddedStore {
         self.writer.has_ended()
     }
 
-    /// The length of a table is stored in its root.
+    /// Cheap, because redb stores the length of a table in its root.
     async fn stats(&self) -> StoreStats {
         let active = self
             .database
@@ -304,7 +302,7 @@ impl SessionStore for EmbeddedStore {
             None => flush.await,
         };
         if let Err(error) = flushed {
-            self.writer.was_waited_for(begun);
+            self.writer.set_closing_since(begun);
             tracing::error!(%error, "the last second of activity could not be written");
         }
     }

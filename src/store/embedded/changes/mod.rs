@@ -1,4 +1,4 @@
-//! What changes the tables, inside a transaction of the writer.
+//! The changes to the tables, inside a transaction of the writer.
 
 pub(crate) mod pending_expiry;
 pub(crate) mod record;
@@ -41,7 +41,7 @@ impl<'t> Tables<'t> {
         })
     }
 
-    /// Moves a session's expiry; a row that is gone stays gone.
+    /// Sets the expiry of a session, if its row is still there.
     pub(crate) fn set_expiry(&mut self, key: &Key, expires_at: u64) -> Result<(), StoreError> {
         let row = self.sessions.get(key).map_err(failed)?;
         let Some(bytes) = row.map(|row| row.value().1.to_vec()) else {

@@ -20,13 +20,13 @@ impl PendingExpiries {
         self.lock().get(key).copied()
     }
 
-    /// What is to be written. It stays here, because readers need it until it is committed.
+    /// The expiries to be written. They stay here, because readers need them until they are committed.
     pub(crate) fn to_vec(&self) -> Vec<(Key, u64)> {
         let pending = self.lock();
         pending.iter().map(|(key, at)| (*key, *at)).collect()
     }
 
-    /// Drops what has been committed, unless the session was used again meanwhile.
+    /// Drops the expiries that have been committed, unless the session was used again meanwhile.
     pub(crate) fn remove_committed(&self, committed: &[(Key, u64)]) {
         let mut pending = self.lock();
         for (key, expires_at) in committed {

@@ -1,4 +1,4 @@
-//! How a session is written: JSON, so that a later version can add fields and still read the old rows.
+//! A session in its row: JSON, so that a later version can add fields and still read the old rows.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -56,8 +56,8 @@ impl Record {
         self.created_micros
     }
 
-    /// Lets the session begin no later than `now`.
-    pub(crate) fn limit_created(&mut self, now: SystemTime) {
+    /// Moves a time of creation in the future back to `now`.
+    pub(crate) fn cap_created(&mut self, now: SystemTime) {
         let now = unix_time(now).as_secs();
         self.created = self.created.map(|created| created.min(now));
     }

@@ -45,15 +45,15 @@ impl Tables<'_> {
         Ok(others.iter().map(SessionHandle::of_digest).collect())
     }
 
-    /// Ends these sessions of any users; what is kept of `why` names the user of each.
-    pub(crate) fn remove_these(
+    /// Ends sessions of any users; the reason that is kept for each names its user.
+    pub(crate) fn remove_all(
         &mut self,
         keys: &[Key],
         why: &EndedSession,
     ) -> Result<Vec<SessionHandle>, StoreError> {
         let mut ended = Vec::new();
         for key in keys {
-            // A record that cannot be read goes too.
+            // A record that cannot be read is removed, too.
             let record = self.row(key).ok().flatten();
             let why =
                 record.map_or_else(|| why.clone(), |(_, record)| why.with_user(record.user()));
@@ -82,8 +82,8 @@ impl Tables<'_> {
 
     /// Removes a session's rows; `None` if it was not alive any more.
     ///
-    /// A record that cannot be read goes too: its visitor wants to be rid of it. (Its entry in a list, which only
-    /// the record tells, is then one without a session; readers skip it.)
+    /// A record that cannot be read is removed, too: its user wants to be signed out. (Its row in `users` stays,
+    /// because only the record names the user; readers skip a row whose session is gone.)
     pub(crate) fn remove(
         &mut self,
         key: &Key,
@@ -130,12 +130,12 @@ impl Tables<'_> {
         Ok(WriteOutcome::Written)
     }
 
-    /// Lets a session begin now that begins later.
-    pub(crate) fn limit_created(&mut self, key: &Key) -> Result<(), StoreError> {
+    /// Moves a session's time of creation back to now, if it lies in the future.
+    pub(crate) fn cap_created(&mut self, key: &Key) -> Result<(), StoreError> {
         let Some((expires_at, mut record)) = self.row(key)? else {
             return Ok(());
         };
-        record.limit_created(self.now);
+        record.cap_created(self.now);
         self.insert(key, expires_at, &record.to_bytes()?)
     }
 }

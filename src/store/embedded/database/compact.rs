@@ -1,4 +1,4 @@
-//! Gives the disk back what ended sessions took: redb reuses pages, but never makes its file smaller.
+//! Returns the room of ended sessions to the disk: redb reuses pages, but never makes its file smaller.
 
 use std::fs;
 use std::path::Path;
@@ -20,14 +20,14 @@ use crate::session::StoreError;
 const MIN_FILE_BYTES: u64 = 8 << 20;
 /// How many times larger than its live rows a file must be; redb's own structure takes less than the rest.
 const COMPACT_RATIO: u64 = 4;
-/// What is copied at most: nothing else is written meanwhile.
+/// The most that is copied: nothing else is written meanwhile.
 const MAX_ROWS: u64 = 50_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Database {
-    /// Copies the live rows into a new file and puts it in the place of the old one, if that is far too large.
+    /// Replaces the file by a copy of its live rows, if it is far larger than these.
     ///
-    /// Readers go on meanwhile. Only for the writer's thread: what others wrote in between would be lost.
+    /// Readers go on meanwhile. Only for the writer's thread: a commit in between would be lost.
     pub(crate) fn compact(&self) -> Result<(), StoreError> {
         let StorePath::Folder(folder) = &self.path else {
             return Ok(());
@@ -53,9 +53,8 @@ impl Database {
         replaced
     }
 
-    /// Puts another file in the place of this one, and its database too.
-    ///
-    /// Both are open and locked meanwhile, so that another process finds the store in use.
+    /// Renames the copy over the file, and gives readers its database. Both files are open and locked meanwhile, so
+    /// that another process finds the store in use.
     fn replace(&self, file: OpenFile, path: &Path, folder: &Path) -> Result<(), StoreError> {
         let snapshot = first_snapshot(file).map_err(|error| not_compacted(&error))?;
         self.is_unsynced.store(true, Ordering::Relaxed);
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_for_which_there_is_no_room_is_given_up() {
+    fn a_copy_without_room_for_it_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let path = StorePath::Folder(old.path().to_owned());
         let database = Database::open(&path, 1 << 20).unwrap();

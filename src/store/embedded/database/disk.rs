@@ -1,4 +1,4 @@
-//! The file as redb sees it: after a failure nothing is written any more, and redb reads what it wrote.
+//! The file as redb sees it. After a failure nothing is written any more, and redb reads its own writes from memory.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,9 +16,9 @@ use super::reserve::{Reserve, is_out_of_room};
 /// One open file, for one [`redb::Database`].
 ///
 /// After the first write or sync that fails, nothing is written any more: the file stays as it was in that moment, with
-/// the last commit whole on the disk. redb is not told. It would refuse every further read, while the snapshot that
-/// readers hold is untouched: redb reuses a page only when no snapshot needs it. So [`check`](Self::check) decides
-/// whether a commit has succeeded.
+/// the last commit whole on the disk. The failure is hidden from redb, which would refuse every further read, although
+/// the snapshot that readers hold is intact: redb reuses a page only when no snapshot needs it. So
+/// [`check`](Self::check) decides whether a commit has succeeded.
 #[derive(Debug)]
 pub(crate) struct Disk {
     pub(crate) file: File,
@@ -31,7 +31,7 @@ pub(crate) struct Disk {
     unwritten: Mutex<Unwritten>,
 }
 
-/// What redb wrote after the failure, so that the rest of its transaction reads what it wrote.
+/// The writes of redb after the failure, which the rest of its transaction may read.
 #[derive(Debug, Default)]
 struct Unwritten {
     pages: HashMap<u64, Box<[u8]>>,
@@ -44,7 +44,7 @@ impl Disk {
         Ok(Self::with_locks(file, Arc::new(locks))?)
     }
 
-    /// The same file for another database, which takes over from the one that this was opened for.
+    /// The same file for another database, which takes over from this one's.
     pub(crate) fn reopen(&self) -> io::Result<Arc<Self>> {
         if self.is_unsynced.load(Ordering::Relaxed) {
             drop_cached_pages(&self.file)?;
@@ -63,7 +63,7 @@ impl Disk {
         }))
     }
 
-    /// The first failure, since which nothing has been written.
+    /// Returns the first failure, after which nothing has been written.
     pub(crate) fn check(&self) -> io::Result<()> {
         match self.failure.get() {
             Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
@@ -80,8 +80,8 @@ impl Disk {
         drop(self.failure.set(error));
     }
 
-    /// The same where a sync has failed. Linux then marks the unwritten pages as clean, shows them as long as they are
-    /// cached, and reports no failure again: the database that takes over must not build on that.
+    /// [`fail`](Self::fail), where a sync has failed. Linux then marks the unwritten pages as clean, shows them as long
+    /// as they are cached, and reports no failure again: the database that takes over must not build on them.
     fn fail_to_sync(&self, error: io::Error) {
         self.is_unsynced.store(true, Ordering::Relaxed);
         self.fail(error);
@@ -98,7 +98,7 @@ impl Disk {
     }
 }
 
-/// Lets what is read next come from the disk.
+/// Makes the next reads come from the disk.
 #[cfg(target_os = "linux")]
 fn drop_cached_pages(file: &File) -> io::Result<()> {
     use rustix::fs::{Advice, fadvise};
@@ -111,7 +111,7 @@ fn drop_cached_pages(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// What redb is given of a [`Disk`].
+/// A [`Disk`] as redb uses it.
 #[derive(Debug)]
 pub(crate) struct Backend(pub(crate) Arc<Disk>);
 
@@ -201,7 +201,7 @@ impl StorageBackend for Backend {
     }
 }
 
-/// Says how long the file was.
+/// Returns the old length.
 fn set_len(file: &File, len: u64) -> io::Result<u64> {
     let old_len = file.metadata()?.len();
     file.set_len(len)?;
@@ -223,7 +223,7 @@ mod tests {
             assert_eq!(
                 error,
                 Errno::AGAIN,
-                "the build folder's file system does not tell"
+                "the build folder's file system does not report cached pages"
             );
         }
         read.is_ok()

@@ -16,12 +16,12 @@ pub struct OpenError {
     failure: Failure,
 }
 
-/// What failed.
+/// The cause of an [`OpenError`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Redb(#[from] redb::Error),
-    /// redb trusts what it reads, and panics over some of what it has not written.
+    /// redb trusts the file, and panics over some bytes that it has not written.
     #[error("{0}")]
     Panic(String),
 }
@@ -43,7 +43,7 @@ impl OpenError {
         )
     }
 
-    /// Whether the file is there and is not what Innkeeper wrote.
+    /// Whether the file is there, but not as Innkeeper wrote it.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         match &self.failure {
@@ -107,7 +107,7 @@ impl From<redb::DatabaseError> for Failure {
     }
 }
 
-/// Opens a file that may be damaged.
+/// Opens a file that may be damaged, over which redb may panic.
 pub(crate) fn catch_panic<T>(open: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(open))
         .unwrap_or_else(|panic| Err(Failure::Panic(panic_message(&*panic).to_owned())))

@@ -1,4 +1,4 @@
-//! The folder of the store and the files in it: their permissions, and that they outlive a crash.
+//! The folder of the store and the files in it: their permissions, and the syncs by which they survive a crash.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -11,7 +11,7 @@ pub(crate) const FILE_NAME: &str = "sessions.redb";
 /// The copy that `Database::compact` writes, until it is renamed.
 pub(crate) const COMPACTED_FILE_NAME: &str = "sessions.redb.new";
 
-/// Creates the folder if it is not there, so that it outlives a crash, and takes away the permissions of others.
+/// Creates the folder if it is not there, so that it survives a crash, and takes away the permissions of others.
 pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let missing: Vec<_> = folder
         .ancestors()
@@ -24,7 +24,7 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     for created in missing {
         sync(created.parent().unwrap_or(Path::new("")))?;
     }
-    if is_ours_alone(folder)? {
+    if has_only_store_files(folder)? {
         close_to_others(folder, &fs::metadata(folder)?, 0o700);
     }
     Ok(())
@@ -48,14 +48,14 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Lets what was created or renamed in a folder outlive a crash.
+/// Makes new and renamed files in a folder survive a crash.
 pub(crate) fn sync(folder: &Path) -> io::Result<()> {
-    // So that an empty path names the current folder.
+    // With `.`, an empty path is the current folder.
     File::open(folder.join("."))?.sync_all()
 }
 
 /// Whether the folder holds nothing but the store: one that holds other files may have other users.
-fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+fn has_only_store_files(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         if name != FILE_NAME && name != COMPACTED_FILE_NAME {
@@ -76,15 +76,12 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    pub(crate) fn of(entry: &Metadata) -> Self {
-        Self::judge(
-            entry.mode(),
-            entry.uid(),
-            rustix::process::geteuid().as_raw(),
-        )
+    pub(crate) fn new(entry: &Metadata) -> Self {
+        let user = rustix::process::geteuid().as_raw();
+        Self::from_mode(entry.mode(), entry.uid(), user)
     }
 
-    fn judge(mode: u32, owner: u32, user: u32) -> Self {
+    fn from_mode(mode: u32, owner: u32, user: u32) -> Self {
         match (mode & 0o077, owner == user) {
             (0, _) => Self::Closed,
             (_, true) => Self::Ours,
@@ -94,26 +91,26 @@ impl Access {
 }
 
 /// Takes the permissions of others away, if this process is the owner. If it is not, or the file system has none to
-/// change (CIFS, FAT), the store can be used all the same, and [`exposed`] tells of it.
+/// change (CIFS, FAT), the store can be used all the same, and [`exposed`] reports it.
 fn close_to_others(path: &Path, entry: &Metadata, mode: u32) {
-    if Access::of(entry) == Access::Ours {
+    if Access::new(entry) == Access::Ours {
         drop(fs::set_permissions(path, Permissions::from_mode(mode)));
     }
 }
 
-/// Says what others on this machine may use although a launch has opened the store. A folder that holds other files is
-/// not looked at.
+/// A sentence for the folder and for the file, if others on this machine can use it after a launch has opened the
+/// store. A folder that holds other files is not checked.
 pub(crate) fn exposed(path: &StorePath) -> Vec<String> {
     let StorePath::Folder(folder) = path else {
         return Vec::new();
     };
     let mut paths = vec![folder.join(FILE_NAME)];
-    if is_ours_alone(folder).unwrap_or(false) {
+    if has_only_store_files(folder).unwrap_or(false) {
         paths.insert(0, folder.clone());
     }
     let exposed = |path: PathBuf| {
         let entry = fs::metadata(&path).ok()?;
-        (Access::of(&entry) != Access::Closed).then(|| {
+        (Access::new(&entry) != Access::Closed).then(|| {
             format!(
                 "{} is open to others on this machine (mode {:o}), and is not this process's to close",
                 path.display(),
@@ -139,8 +136,8 @@ mod tests {
             (0o042_770, 0, Access::NotOurs),
             (0o040_777, 0, Access::NotOurs),
         ] {
-            assert_eq!(Access::judge(mode, owner, 1000), expected, "{mode:o}");
+            assert_eq!(Access::from_mode(mode, owner, 1000), expected, "{mode:o}");
         }
-        assert_eq!(Access::judge(0o040_777, 1000, 0), Access::NotOurs);
+        assert_eq!(Access::from_mode(0o040_777, 1000, 0), Access::NotOurs);
     }
 }

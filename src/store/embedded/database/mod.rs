@@ -26,7 +26,7 @@ pub(crate) use self::snapshot::Snapshot;
 use crate::config::StorePath;
 use crate::session::StoreError;
 
-/// The open database; another can take its place while it is read.
+/// The open database, which `reopen` and `compact` replace while it is read.
 pub(crate) struct Database {
     path: StorePath,
     cache_bytes: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Database {
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     /// A file has been renamed, and a crash might undo that.
     is_unsynced: AtomicBool,
-    /// What made a read fail, which should not happen.
+    /// The error of the last read that failed, which should not happen.
     read_failure: Mutex<Option<String>>,
 }
 
@@ -75,8 +75,8 @@ impl Database {
     /// Reads the last committed snapshot. Do not nest calls: [`reopen`](Self::reopen) waits for every reader, so a
     /// nested read would deadlock.
     ///
-    /// redb panics over some damaged pages; that is the store's failure, and not its reader's. After a read that failed
-    /// it refuses every other one, until it is opened again.
+    /// redb panics over some damaged pages; a panic becomes an error. After a failed read redb refuses every other one,
+    /// until the file is opened again.
     pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
@@ -90,7 +90,7 @@ impl Database {
         outcome
     }
 
-    /// What has made a read fail since this was asked last.
+    /// The error of a read that has failed since the last call.
     pub(crate) fn take_read_failure(&self) -> Option<StoreError> {
         self.read_failure().take().map(StoreError::Failed)
     }
@@ -127,11 +127,10 @@ impl Database {
         Ok(())
     }
 
-    /// Opens the file again beside the open one: after a failed write (a full disk, say) redb accepts no other.
-    /// That takes long, because every page is looked at. Readers go on with the last snapshot meanwhile, and if it
-    /// fails.
+    /// Opens the file again: after a failed write (a full disk, say) redb accepts no other. That takes long, because
+    /// redb reads every page. Meanwhile, and if it fails, readers go on with the last snapshot.
     ///
-    /// What is only in memory has no file to fail, and would be lost.
+    /// Does nothing in memory, where no write fails and the sessions would be lost.
     pub(crate) fn reopen(&self) -> Result<(), OpenError> {
         let Some(disk) = self.disk() else {
             return Ok(());
@@ -146,12 +145,12 @@ impl Database {
         if let Some(old) = old {
             old.close();
         }
-        // It was the old one's.
+        // A failed read was the old database's.
         self.read_failure().take();
         Ok(())
     }
 
-    /// Waits until nobody reads the database any more, and closes it.
+    /// Waits for the readers, and closes the database.
     pub(crate) fn close(&self) {
         let old = self.lock().take();
         if let Some(old) = old {
@@ -159,12 +158,12 @@ impl Database {
         }
     }
 
-    /// Whether the disk has no more room than what is kept for ending sessions.
+    /// Whether the disk has no room but the reserve.
     pub(crate) fn is_full(&self) -> bool {
         self.disk().is_some_and(|disk| disk.reserve.is_full())
     }
 
-    /// Whether room can be kept for ending sessions on a full disk.
+    /// Whether the file system can keep a reserve.
     pub(crate) fn has_reserve(&self) -> bool {
         self.disk().is_none_or(|disk| disk.reserve.is_supported())
     }

@@ -12,8 +12,8 @@ use super::folder::open_private;
 use super::schema::create_tables;
 use crate::session::StoreError;
 
-/// Up to this size every page of a file is looked at when it is opened, which takes a tenth of a second. (After a crash
-/// redb does it at any size.)
+/// A file up to this size is checked whole when it is opened, which takes a tenth of a second. (After a crash redb
+/// checks a file of any size.)
 const MAX_CHECKED_BYTES: u64 = 64 << 20;
 
 pub(crate) struct OpenFile {
@@ -24,8 +24,7 @@ pub(crate) struct OpenFile {
 
 impl OpenFile {
     pub(crate) fn in_memory(cache_bytes: usize) -> Result<Self, Failure> {
-        let file = Self::new(InMemoryBackend::new(), None, cache_bytes, false)?;
-        file.with_tables()
+        Self::new(InMemoryBackend::new(), None, cache_bytes, false)?.with_tables()
     }
 
     /// Opens the file, and creates it if it is not there.
@@ -33,13 +32,8 @@ impl OpenFile {
         let file = open_private(path)?;
         let is_checked = file.metadata()?.len() <= MAX_CHECKED_BYTES;
         let disk = Disk::new(file)?;
-        Self::new(
-            Backend(Arc::clone(&disk)),
-            Some(disk),
-            cache_bytes,
-            is_checked,
-        )?
-        .with_tables()
+        let backend = Backend(Arc::clone(&disk));
+        Self::new(backend, Some(disk), cache_bytes, is_checked)?.with_tables()
     }
 
     /// Opens a file that another database has open, without writing anything but its header.
@@ -70,7 +64,7 @@ impl OpenFile {
         })
     }
 
-    /// redb is not told of a failure while it opens the file.
+    /// Fails if a write has failed while redb opened the file, which [`Disk`] hides from redb.
     fn checked(self) -> Result<Self, Failure> {
         if let Some(disk) = &self.disk {
             disk.check()?;
@@ -78,7 +72,7 @@ impl OpenFile {
         Ok(self)
     }
 
-    /// Whether all that was written to the file is in it; redb is not told.
+    /// Fails if a write to the file has failed, which [`Disk`] hides from redb.
     pub(crate) fn check_written(&self) -> Result<(), StoreError> {
         let written = self.disk.as_ref().map_or(Ok(()), |disk| disk.check());
         written.map_err(|error| StoreError::Failed(error.to_string()))

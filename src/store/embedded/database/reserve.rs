@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
-/// How much room on the disk the file has for itself beyond the last byte that was written.
+/// How much room is allocated to the file beyond the last byte that was written.
 ///
 /// redb never overwrites what is committed, so ending a session needs new pages too, about twenty of 4 KiB; two
 /// commits later they are free again. With this much, ending goes on when the disk is full.
 const RESERVE_BYTES: u64 = 4 << 20;
 
-/// Where the disk has not that much, less is asked for in these steps.
+/// Where the disk has less room, the reserve is smaller in these steps.
 const STEP_BYTES: u64 = RESERVE_BYTES / 16;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Reserve {
 #[derive(Debug)]
 struct Room {
     written_to: u64,
-    /// Up to here the disk has given its blocks to the file. `u64::MAX`: the file system cannot do that.
+    /// Where the allocated blocks end. `u64::MAX`: the file system cannot allocate ahead.
     allocated_to: u64,
 }
 
@@ -43,7 +43,7 @@ impl Reserve {
         })
     }
 
-    /// Whether the disk has no more room than what is kept for ending sessions.
+    /// Whether the disk has no room but the reserve.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
@@ -52,12 +52,12 @@ impl Reserve {
         self.is_full.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the file system can keep room for a file beyond its end.
+    /// Whether the file system can allocate room beyond the end of a file.
     pub(crate) fn is_supported(&self) -> bool {
         self.room().allocated_to != u64::MAX
     }
 
-    /// Asks the disk for room ahead of what is written, and remembers whether there was any.
+    /// Allocates room ahead of the last byte written, and notes whether there was enough.
     pub(crate) fn refill(&self, file: &File) {
         let mut room = self.room();
         let needed = room.written_to.saturating_add(RESERVE_BYTES);
@@ -65,8 +65,8 @@ impl Reserve {
             self.is_full.store(false, Ordering::Relaxed);
             return;
         }
-        // First twice as much as must be, so that not every write asks. Where there is less, as much of it as there is:
-        // a full disk gives back a little less than a truncated file returned to it, if some of that was in use.
+        // First twice the reserve, so that not every write allocates. Where the disk has less, as much as there is: on
+        // a full disk a truncated file gets back a little less than it returned, if some of that was in use.
         let ends = [needed.saturating_add(RESERVE_BYTES), needed];
         let smaller = (1..RESERVE_BYTES / STEP_BYTES).map(|steps| needed - steps * STEP_BYTES);
         for end in ends.into_iter().chain(smaller) {
@@ -90,20 +90,20 @@ impl Reserve {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
-    /// A write is about to reach this offset.
+    /// Called before a write that ends at this offset.
     pub(crate) fn extend_to(&self, end: u64, file: &File) {
         let mut room = self.room();
         room.written_to = room.written_to.max(end);
         let is_short = room.allocated_to < room.written_to.saturating_add(RESERVE_BYTES);
         drop(room);
-        // Once the disk is full, the writer's thread asks once a second, and not each write.
+        // Once the disk is full, the writer's thread tries once a second, and not each write.
         if is_short && !self.is_full() {
             self.refill(file);
         }
     }
 
-    /// Truncating a file gives the room beyond its end back to the disk, the reserve too. On a full disk another
-    /// process takes it in the next moment, so it is asked for again at once.
+    /// Truncating a file returns the room beyond its end to the disk, the reserve too. On a full disk another process
+    /// takes it in the next moment, so it is allocated again at once.
     pub(crate) fn truncate_to(&self, len: u64, file: &File) {
         let mut room = self.room();
         room.written_to = room.written_to.min(len);
@@ -148,7 +148,7 @@ fn end_of_data(file: &File) -> io::Result<u64> {
         match seek(file, SeekFrom::Data(end)) {
             Ok(data) => end = seek(file, SeekFrom::Hole(data))?,
             Err(Errno::NXIO) => return Ok(end),
-            // A file system that does not tell.
+            // The file system has no `SEEK_DATA`.
             Err(_) => return Ok(len),
         }
         if end >= len {

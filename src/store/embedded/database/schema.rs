@@ -7,7 +7,7 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use crate::clock::unix_time;
 use crate::session::StoreError;
 
-/// The SHA-256 of a session's id: with a copied file nobody can sign in.
+/// The SHA-256 of a session's id, so that a copied file contains no id.
 pub(crate) type Key = [u8; 32];
 
 /// Key -> (expiry in milliseconds since 1970, the session as JSON).
@@ -49,7 +49,7 @@ pub(crate) fn keys_of(
         .collect()
 }
 
-/// How the tables count time.
+/// Milliseconds since 1970, in which the tables count time.
 pub(crate) fn unix_millis(timestamp: SystemTime) -> u64 {
     u64::try_from(unix_time(timestamp).as_millis()).unwrap_or(u64::MAX)
 }

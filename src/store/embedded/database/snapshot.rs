@@ -1,4 +1,4 @@
-//! What readers see: the tables as they were after the last commit.
+//! The tables after the last commit, for readers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use super::error::panic_message;
 use super::open_file::OpenFile;
 use super::schema::{Key, SESSIONS};
 
-/// Kept from one commit to the next, because to open a table costs more than to read a row of it.
+/// Kept from one commit to the next, because opening a table costs more than reading a row of it.
 ///
-/// A reader holds an [`Arc`] of it as long as it reads: a database that is dropped breaks off what is read of it.
+/// A reader holds an [`Arc`] of it as long as it reads: dropping the database would break off the read.
 pub(crate) struct Snapshot {
     pub(crate) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
     /// The other tables in the same state. (The database may be ahead of it: after a failed write it believes in a
@@ -32,7 +32,7 @@ impl Snapshot {
         })
     }
 
-    /// Waits until nobody reads the database any more, and closes it.
+    /// Waits for the readers, and closes the database.
     pub(crate) fn close(self: Arc<Self>) {
         let Self {
             sessions,
@@ -41,7 +41,7 @@ impl Snapshot {
         } = unwrap_when_unshared(self);
         drop((sessions, transaction));
         let OpenFile { database, disk } = unwrap_when_unshared(file);
-        // It may be the one that has just panicked.
+        // The database may have panicked a moment ago.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(database))) {
             let error = panic_message(&*panic);
             tracing::warn!(error, "the database could not be closed");

@@ -23,7 +23,7 @@ impl Backoff {
         *self = Self::default();
     }
 
-    /// For a success of something else, which tells little.
+    /// For a success that proves little, because it needed no room.
     pub(crate) fn forget_if_old(&mut self) {
         if self.failed_at.is_some_and(|at| at.elapsed() > RESET_AFTER) {
             self.succeeded();

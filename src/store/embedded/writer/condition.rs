@@ -44,7 +44,7 @@ impl Condition {
         self.lock().batch_since = None;
     }
 
-    /// Whether what is committed now would be on disk soon.
+    /// Fails if a change would not be on disk soon.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let state = self.lock();
         if let Some(failure) = &state.failure {

@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 use crate::session::StoreError;
 use crate::store::embedded::changes::Tables;
 
-/// What a change does to the size of the file; it decides what goes on when the disk is full.
+/// How a change affects the size of the file: on a full disk only those that do not grow it are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// It may need more room than there was.
     Grows,
     /// It leaves no more in the file than there was.
     Shrinks,
-    /// The same, and it may change far more of the file than one session's pages.
+    /// As `Shrinks`, and it may change far more of the file than one session's pages.
     ShrinksMuch,
     /// It changes nothing but that the pending expiries are written at once.
     Flushes,
@@ -26,16 +26,16 @@ pub(crate) struct Job {
     pub(crate) effect: Effect,
     /// By the caller's clock, because on the writer's thread a test's paused clock goes on.
     pub(crate) asked_at: SystemTime,
-    /// Called once more, if the commit of what came with it failed.
+    /// Called once more, if the first commit failed.
     pub(crate) change: Box<Change>,
-    /// Told when the change is on disk, or cannot be made.
+    /// Receives the outcome, once the change is on disk or has failed.
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl Job {
     /// Whether the change is not wanted any more: a client that gave up signing in has no cookie for the session, which
     /// would only end others of that user. One that gave up signing out still wants to be out.
-    pub(crate) fn is_pointless(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.effect == Effect::Grows && self.done.is_closed()
     }
 

@@ -25,7 +25,7 @@ use crate::store::embedded::changes::Tables;
 use crate::store::embedded::changes::pending_expiry::PendingExpiries;
 use crate::store::embedded::database::Database;
 
-/// A handle to the writer's thread; dropping it lets the thread write what is left, and waits for that.
+/// A handle to the writer's thread. Its drop lets the thread write the remaining changes, and waits for that.
 #[derive(Debug)]
 pub(crate) struct Writer {
     clock: Clock,
@@ -36,7 +36,7 @@ pub(crate) struct Writer {
     /// How long dropping it waits; `None`: as long as the thread takes.
     timeout: Option<Duration>,
     /// Since when the end of the thread is waited for.
-    ending_since: OnceLock<Instant>,
+    closing_since: OnceLock<Instant>,
 }
 
 impl Writer {
@@ -65,14 +65,14 @@ impl Writer {
             jobs: Some(jobs),
             thread: Some(thread),
             timeout,
-            ending_since: OnceLock::new(),
+            closing_since: OnceLock::new(),
         })
     }
 
     /// Makes a change, and returns its answer when it is on disk.
     ///
-    /// Fails at once where nothing can be written: while the file is opened again, or while its volume hangs, the
-    /// thread does nothing else, and what waits for it would only become more.
+    /// Fails at once where nothing can be written: while the file is opened again, or its volume hangs, the thread does
+    /// nothing else, and more and more jobs would wait for it.
     pub(crate) async fn commit<T: Send + 'static>(
         &self,
         effect: Effect,
@@ -83,7 +83,7 @@ impl Writer {
         let answered = Arc::clone(&answer);
         let done = self.send(effect, move |tables| {
             let outcome = match change(tables) {
-                // One record's trouble: nothing was changed, and the other jobs' changes are good.
+                // The fault of one record: this job has changed nothing, and the changes of the others are good.
                 Err(error @ StoreError::Unreadable(_)) => Err(error),
                 outcome => Ok(outcome?),
             };
@@ -125,7 +125,7 @@ impl Writer {
         }
     }
 
-    /// Whether what is committed now would be on disk soon.
+    /// Fails if a change would not be on disk soon.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         if self.has_ended() {
             return Err(stopped());
@@ -143,11 +143,10 @@ impl Writer {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// A caller has waited in vain since this moment for the thread to write what is left. That counts as time for
-    /// which dropping the writer has waited.
-    pub(crate) fn was_waited_for(&self, since: Instant) {
+    /// For a caller that has waited in vain for the last changes: its wait counts as time that the drop has waited.
+    pub(crate) fn set_closing_since(&self, since: Instant) {
         // The first caller has waited longest.
-        let _ = self.ending_since.set(since);
+        let _ = self.closing_since.set(since);
     }
 }
 
@@ -165,7 +164,7 @@ impl Drop for Writer {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        let begun = *self.ending_since.get_or_init(Instant::now);
+        let begun = *self.closing_since.get_or_init(Instant::now);
         while !thread.is_finished() {
             if self.timeout.is_some_and(|limit| begun.elapsed() > limit) {
                 tracing::error!("the session store does not come to an end, and is left to itself");

@@ -1,4 +1,4 @@
-//! Searches the file for what has expired, a part of it at a time: no change waits long behind that.
+//! Searches the file for expired sessions, a part of it at a time, so that no change waits long behind it.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,13 +24,13 @@ pub(crate) struct Sweep {
     next: Option<Key>,
 }
 
-/// What one part of a sweep found.
+/// The rows that one part of a sweep found.
 #[derive(Default)]
 pub(crate) struct Expired {
     sessions: Vec<Key>,
     ended: Vec<Key>,
-    /// Sessions whose expiry is further away than any can be, and where it is to be: they were written before the
-    /// machine's clock was set back, or with a longer idle timeout.
+    /// Sessions that expire later than any can, with the latest expiry possible: they were written before the machine's
+    /// clock was set back, or with a longer idle timeout.
     pub(crate) too_late: Vec<(Key, u64)>,
 }
 

@@ -21,16 +21,16 @@ use crate::store::embedded::database::schema::Key;
 
 /// How long a pending expiry may stay in memory only.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// How many jobs, or rows of a sweep, one commit takes: none waits long behind the others.
+/// The most jobs, or rows of a sweep, in one commit, so that none waits long behind the others.
 const MAX_BATCH: usize = 10_000;
-/// The same while the disk is full, when a commit must fit into what `Reserve` keeps.
+/// The same while the disk is full, when a commit must fit into the `Reserve`.
 const MAX_JOBS_WHEN_FULL: usize = 16;
 pub(crate) const MAX_ROWS_WHEN_FULL: usize = 100;
-/// How long pending expiries are then written, in small commits, before the jobs that came meanwhile.
+/// How long pending expiries are then written, in small commits, before the jobs that have come meanwhile.
 const MAX_FLUSH_WHEN_FULL: Duration = Duration::from_millis(200);
 /// How long the thread waits for jobs between two parts of a sweep.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
-/// After so many panics without a commit between them, which no single job can cause, the thread ends.
+/// After this many panics without a commit between them the thread ends. No single job can cause so many.
 const MAX_PANICS: u32 = 5;
 
 pub(crate) struct WriterThread {
@@ -71,7 +71,7 @@ impl WriterThread {
         }
     }
 
-    /// Works until the last sender of jobs is dropped, writes what is left, and closes the database.
+    /// Works until the last sender of jobs is dropped, writes the pending expiries, and closes the database.
     pub(crate) fn run(mut self, inbox: &Receiver<Job>) {
         self.database.refill_reserve();
         if !self.database.has_reserve() {
@@ -124,12 +124,12 @@ impl WriterThread {
     }
 
     fn batch(&mut self, mut jobs: Vec<Job>) {
-        jobs.retain(|job| !job.is_pointless());
+        jobs.retain(|job| !job.is_abandoned());
         // Not again while the writer has failed: each failing read would put off the next attempt to reopen.
         if self.condition.failure().is_none()
             && let Some(error) = self.database.take_read_failure()
         {
-            self.break_off(&error);
+            self.set_failed(&error);
         }
         if let Some(why) = self.condition.failure()
             && (self.backoff.is_waiting() || !self.reopen())
@@ -143,7 +143,7 @@ impl WriterThread {
             self.backoff.forget_if_old();
             self.database.refill_reserve();
         }
-        // The disk is full, or something has failed a moment ago: only what needs no room is written.
+        // The disk is full, or a commit has failed a moment ago: only changes that need no room are made.
         let is_tight = self.backoff.is_waiting() || self.database.is_full();
         if is_tight {
             self.fail_growing(&mut jobs);
@@ -171,10 +171,10 @@ impl WriterThread {
         if self.condition.failure().is_none()
             && let Err(error) = self.sweep(limit)
         {
-            self.break_off(&error);
+            self.set_failed(&error);
             self.reopen();
         }
-        self.tell_whether_full();
+        self.update_full();
     }
 
     fn fail_growing(&self, jobs: &mut Vec<Job>) {
@@ -187,7 +187,7 @@ impl WriterThread {
         finish(take(jobs, Effect::Grows), Err(reason));
     }
 
-    fn tell_whether_full(&self) {
+    fn update_full(&self) {
         let is_full = self.database.is_full() || self.was_full && self.backoff.has_failed();
         if is_full == self.condition.is_full() {
             return;
@@ -249,9 +249,9 @@ impl WriterThread {
         }
     }
 
-    /// After a commit that failed: ending sessions is tried once more, without what came with it.
+    /// After a failed commit: the jobs that do not grow the file are tried once more, without the rest.
     fn write_again(&mut self, mut jobs: Vec<Job>, expiries: &[(Key, u64)], error: &StoreError) {
-        self.break_off(error);
+        self.set_failed(error);
         let why = error.reason();
         let growing = take(&mut jobs, Effect::Grows);
         let was_all = growing.is_empty() && expiries.is_empty();
@@ -263,7 +263,7 @@ impl WriterThread {
         }
     }
 
-    fn break_off(&mut self, error: &StoreError) {
+    fn set_failed(&mut self, error: &StoreError) {
         tracing::error!(%error, "sessions could not be written");
         self.was_full = self.database.is_full();
         self.backoff.failed();
@@ -298,7 +298,7 @@ impl WriterThread {
             self.commit(&[], &[], &expired)?;
         }
         if !self.sweep.is_under_way() {
-            // Without it the file is only larger than it need be.
+            // If that fails, the file is only larger than it need be.
             if let Err(error) = self.database.compact() {
                 tracing::warn!(%error, "the session store keeps room that it does not need");
             }
@@ -339,7 +339,7 @@ fn take(jobs: &mut Vec<Job>, effect: Effect) -> Vec<Job> {
 fn finish(jobs: Vec<Job>, outcome: Result<(), &str>) {
     for job in jobs {
         let outcome = outcome.map_err(|reason| StoreError::Failed(reason.to_owned()));
-        // An error says that the request was given up.
+        // Sending fails if the request was given up.
         drop(job.done.send(outcome));
     }
 }
