@@ -4,13 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use rocket::{Request, async_trait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::end_lookup::EndLookup;
 use super::same_origin::SameOrigin;
-use super::sessions;
+use super::sessions::{self, needs_stage};
 use crate::client::Client;
 use crate::session::{
     ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, Selection, Session,
@@ -267,9 +267,4 @@ pub(crate) async fn resolve<'r>(
     Ok((id, active, sessions))
 }
 
-/// An application that asks for the guard and does not attach [`stage()`](crate::web::stage()) does not launch.
-impl Sentinel for &CurrentSession {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        <&State<Sessions> as Sentinel>::abort(rocket)
-    }
-}
+needs_stage!(&CurrentSession);

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use rocket::{Request, async_trait};
 
 use super::current_session::{Expiry, resolve};
-use crate::session::{ActiveSession, Session, Sessions};
+use super::sessions::needs_stage;
+use crate::session::{ActiveSession, Session};
 use crate::web::answers::Refusal;
 
 /// The session of this request, without sliding its expiry: a request guard.
@@ -57,9 +58,4 @@ impl<'r> FromRequest<'r> for &'r PassiveSession {
     }
 }
 
-/// An application that asks for the guard and does not attach [`stage()`](crate::web::stage()) does not launch.
-impl Sentinel for &PassiveSession {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        <&State<Sessions> as Sentinel>::abort(rocket)
-    }
-}
+needs_stage!(&PassiveSession);

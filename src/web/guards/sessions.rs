@@ -1,7 +1,7 @@
 //! The request guard for the sessions.
 
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use rocket::{Request, async_trait};
 
 use crate::session::Sessions;
 use crate::web::answers::Refusal;
@@ -27,8 +27,17 @@ pub(crate) fn for_request<'r>(request: &'r Request<'_>) -> Option<&'r Sessions> 
     Some(request.local_cache(|| sessions.with_deadline()))
 }
 
-impl Sentinel for &Sessions {
-    fn abort(rocket: &Rocket<Ignite>) -> bool {
-        <&State<Sessions> as Sentinel>::abort(rocket)
-    }
+macro_rules! needs_stage {
+    ($guard:ty) => {
+        /// An application that asks for the guard and does not attach [`stage()`](crate::stage()) does not launch.
+        impl rocket::Sentinel for $guard {
+            fn abort(rocket: &rocket::Rocket<rocket::Ignite>) -> bool {
+                <&rocket::State<crate::session::Sessions> as rocket::Sentinel>::abort(rocket)
+            }
+        }
+    };
 }
+
+pub(super) use needs_stage;
+
+needs_stage!(&Sessions);

@@ -4,9 +4,10 @@ use std::fmt;
 
 use rocket::http::CookieJar;
 use rocket::request::{FromRequest, Outcome};
-use rocket::{Ignite, Request, Rocket, Sentinel, State, async_trait};
+use rocket::{Request, async_trait};
 
 use super::same_origin::SameOrigin;
+use super::sessions::needs_stage;
 use crate::client::Client;
 use crate::session::{SessionId, Sessions};
 use crate::user_name::UserName;
@@ -145,12 +146,7 @@ macro_rules! guard {
             }
         }
 
-        /// An application that asks for the guard and does not attach [`stage()`](crate::stage()) does not launch.
-        impl Sentinel for $name<'_> {
-            fn abort(rocket: &Rocket<Ignite>) -> bool {
-                <&State<Sessions> as Sentinel>::abort(rocket)
-            }
-        }
+        needs_stage!($name<'_>);
     };
 }
 
