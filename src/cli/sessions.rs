@@ -24,8 +24,8 @@ pub enum SessionsCommand {
     List(ListArgs),
     /// Ends a session, all sessions of a user, or all, at once on every instance and without asking
     ///
-    /// Exit status: 0 ended, 1 there was none, 2 it could not be done, 3 the handles of several sessions begin like this and
-    /// none was ended.
+    /// Exit status: 0 ended, 1 there was none, 2 it could not be done, 3 the handles of several sessions begin with these
+    /// digits, and none was ended.
     End(EndArgs),
 }
 

@@ -198,7 +198,7 @@ mod tests {
         maxmemory:1000\r\nused_memory:800\r\nmaxmemory_policy:noeviction\r\nevicted_keys:0\r\naof_enabled:1\r\n";
 
     fn server(changed: &str, save: Result<&str, &str>) -> ServerReport {
-        // What stands last counts.
+        // The last value of a name counts.
         let info = Info::parse(&format!("{WELL}{}", changed.replace(' ', "\r\n")));
         ServerReport {
             name: None,

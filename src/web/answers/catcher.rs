@@ -122,7 +122,7 @@ fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
 /// The methods that the path answers to, if the request's own is not among them.
 ///
 /// Rocket answers 404 to a wrong method; what it matches by is not public, so the paths are compared here.
-/// A path that stands in a route as it is counts as no other route's parameter.
+/// A path that one route has literally does not count as a value of another route's parameter.
 fn other_methods(request: &Request<'_>, own: Option<Method>) -> BTreeSet<&'static str> {
     let mut routes: Vec<&Route> = request
         .rocket()
@@ -136,15 +136,9 @@ fn other_methods(request: &Request<'_>, own: Option<Method>) -> BTreeSet<&'stati
     if routes.iter().any(|route| Some(route.method) == own) {
         return BTreeSet::new();
     }
-    let head = routes
-        .iter()
-        .any(|route| route.method == Method::Get)
-        .then_some("HEAD");
-    routes
-        .iter()
-        .map(|route| route.method.as_str())
-        .chain(head)
-        .collect()
+    let has_get = routes.iter().any(|route| route.method == Method::Get);
+    let methods = routes.iter().map(|route| route.method.as_str());
+    methods.chain(has_get.then_some("HEAD")).collect()
 }
 
 fn matches_path(route: &Route, request: &Request<'_>) -> bool {

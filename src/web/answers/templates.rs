@@ -44,7 +44,7 @@ const TEMPLATES: [(&str, &str); 10] = compiled_in![
 /// A page of ours refers to a replaced one that lacks what it needs.
 pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
     add(&mut engines.tera)?;
-    // Tera escapes the templates whose names have one of these endings; ours have no ending.
+    // Tera escapes the templates whose names end in one of these: for ours, which have no ending, their whole names.
     let mut escaped = engines.tera.autoescape_suffixes.clone();
     escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
     engines.tera.autoescape_on(escaped);

@@ -239,7 +239,7 @@ impl<'r> FromData<'r> for LoginForm {
 
 /// Signs in: answers with a new session and its cookie.
 ///
-/// The session that the request came with ends.
+/// The session of the request's cookie ends.
 #[utoipa::path(
     post,
     path = "/login/",

@@ -39,7 +39,7 @@ struct Entry {
     /// The handle by which it can be ended; not the session's id, and no key to it.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
-    /// Whether it is the session that asks.
+    /// Whether it is the request's own session.
     current: bool,
     device: String,
     #[schema(required)]
