@@ -69,11 +69,8 @@ pub(crate) async fn denied(
             refusal,
         }))
     });
-    Ok(try_join_all(attempts)
-        .await?
-        .into_iter()
-        .flatten()
-        .collect())
+    let denied = try_join_all(attempts).await?;
+    Ok(denied.into_iter().flatten().collect())
 }
 
 /// In the order in which the README names the rights. No session has this id, and no probe makes one:

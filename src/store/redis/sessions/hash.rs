@@ -105,17 +105,12 @@ impl RedisStore {
         session: &Session,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        if session
-            .created_at
-            .is_none_or(|at| at <= now + MAX_CLOCK_SKEW)
-        {
+        let latest = now + MAX_CLOCK_SKEW;
+        if session.created_at.is_none_or(|at| at <= latest) {
             return Ok(());
         }
-        match self
-            .client
-            .query_one(eval(CORRECT_CREATED, &[&session_key(id)]))
-            .await
-        {
+        let correct = eval(CORRECT_CREATED, &[&session_key(id)]);
+        match self.client.query_one(correct).await {
             // If Redis' memory is full, it stays as it is for now: the request must not fail because of it.
             Err(StoreError::Failed(error)) => {
                 tracing::warn!(

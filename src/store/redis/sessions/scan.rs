@@ -69,7 +69,7 @@ impl Scan<'_> {
 impl RedisStore {
     pub(crate) async fn scan(&self) -> Result<Scan<'_>, StoreError> {
         let nodes = self.client.with_timeout(self.client.nodes()).await?;
-        // Brings `server_time` up to date, by which the sessions' ages are told. A server that does not answer here
+        // Brings `server_time` up to date, by which the sessions' ages are measured. A server that does not answer here
         // fails the scan itself.
         let mut any = Pipeline::with_capacity(2);
         let update = self.query_with_time::<(bool,)>(any.exists(unused_session_key()));
@@ -90,8 +90,8 @@ impl RedisStore {
         let answers = self.client.with_timeout(self.read_each(ids)).await?;
         let mut found = Vec::new();
         for (id, answers) in ids.iter().zip(answers) {
-            let (fields, left) = answers?;
-            let active = self.active(fields, left, now);
+            let (fields, pttl) = answers?;
+            let active = self.active(fields, pttl, now);
             found.extend(active.map(|active| (SessionHandle::from(id), active)));
         }
         Ok(found)

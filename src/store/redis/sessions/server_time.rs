@@ -31,12 +31,12 @@ impl ServerTime {
     pub(crate) fn set(&self, (seconds, micros): Time, sent_at: SystemTime, now: SystemTime) {
         let server = Duration::from_secs(seconds) + Duration::from_micros(micros);
         let local = unix_time(sent_at) + now.duration_since(sent_at).unwrap_or_default() / 2;
-        let seconds = |apart: Duration| {
-            let whole = apart.as_secs() + u64::from(apart.subsec_millis() >= 500);
+        let seconds = |difference: Duration| {
+            let whole = difference.as_secs() + u64::from(difference.subsec_millis() >= 500);
             i64::try_from(whole).unwrap_or(i64::MAX)
         };
         let ahead = match server.checked_sub(local) {
-            Some(apart) => seconds(apart),
+            Some(difference) => seconds(difference),
             None => -seconds(local.saturating_sub(server)),
         };
         let ahead = if ahead.abs() <= 1 { 0 } else { ahead };
@@ -48,11 +48,11 @@ impl ServerTime {
     /// Converts a timestamp by Redis' clock to the process' clock.
     pub(crate) fn to_local(&self, server: SystemTime) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
-        let apart = Duration::from_secs(ahead.unsigned_abs());
+        let difference = Duration::from_secs(ahead.unsigned_abs());
         let local = if ahead >= 0 {
-            server.checked_sub(apart)
+            server.checked_sub(difference)
         } else {
-            server.checked_add(apart)
+            server.checked_add(difference)
         };
         // `from_unix_time` caps it at the last timestamp of RFC 3339.
         from_unix_time(unix_time(local.unwrap_or(server)).as_secs())

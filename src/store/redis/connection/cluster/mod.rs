@@ -107,13 +107,12 @@ impl Cluster {
     /// The connections to all nodes together.
     pub(crate) fn count(&self) -> ConnectionCount {
         let layout = self.layout();
-        let counts = layout.nodes.values().map(|node| node.pool.count());
-        counts.fold(ConnectionCount { open: 0, limit: 0 }, |all, one| {
-            ConnectionCount {
-                open: all.open + one.open,
-                limit: all.limit + one.limit,
-            }
-        })
+        let mut total = ConnectionCount { open: 0, limit: 0 };
+        for count in layout.nodes.values().map(|node| node.pool.count()) {
+            total.open += count.open;
+            total.limit += count.limit;
+        }
+        total
     }
 
     pub(crate) fn has_healthy_node(&self) -> bool {
@@ -264,7 +263,7 @@ impl Cluster {
             .map(move |outcome| outcome.unwrap_or_else(|_| Err(panicked())))
             .boxed()
             .shared();
-        // `peek` sees only what a poll has brought, and not every caller polls it.
+        // `peek` sees the outcome only after a poll, and not every caller polls it.
         tokio::spawn(refresh.clone());
         *last_refresh = Some((Instant::now(), refresh.clone()));
         refresh
@@ -388,22 +387,22 @@ impl ClusterNode {
 
     /// Asks for the slots, and with `EXPIRE` of a key that does not exist whether the node serves at all.
     async fn view(&self, probe_key: &str) -> RedisResult<View> {
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown};
+
         let mut commands = Pipeline::with_capacity(2);
         commands.cmd("CLUSTER").arg("SLOTS").expire(probe_key, 1);
         let answers = self.pool.send_in_background(&commands).await?;
         let Ok([slots, probe]) = <[Value; 2]>::try_from(answers) else {
             return Err(no_known_owner());
         };
-        let is_down = matches!(
-            probe,
-            Value::ServerError(error) if matches!(
-                error.kind(),
-                Some(ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
-            )
-        );
+        let kind = if let Value::ServerError(error) = probe {
+            error.kind()
+        } else {
+            None
+        };
         Ok(View {
             ranges: parse_slots(&slots.extract_error()?, &self.address),
-            serves: !is_down,
+            serves: !matches!(kind, Some(BusyLoading | ClusterDown | MasterDown)),
         })
     }
 }
