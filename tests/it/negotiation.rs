@@ -101,6 +101,9 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::Delete, "/login/", "GET, HEAD, POST"),
         (Method::Patch, "/logout", "GET, HEAD, POST"),
         (Method::Options, "/", "GET, HEAD"),
+        (Method::Put, "/sessions/others", "DELETE"),
+        (Method::Put, "/sessions/0123456789abcdef", "DELETE"),
+        (Method::Get, "/sessions/0123456789abcdef/end", "POST"),
         (Method::Post, "/static/innkeeper/style.css", "GET, HEAD"),
     ] {
         let answer = app.program().send(method, path, &[], "").await;

@@ -280,6 +280,8 @@ async fn an_applications_own_catchers_are_asked_first() {
         ("/guard/wrapped", &[DEAD], 202, "below 404"),
         ("/guard/wrapped", &[], 202, "below 403"),
         ("/guard/question", &[], 403, "No session cookie found"),
+        // Neither of the two is for this one.
+        ("/nowhere", &[], 404, "Not Found"),
     ] {
         let answer = ask(&client, Method::Get, path, cookies).await;
         assert_eq!(
