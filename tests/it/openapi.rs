@@ -39,6 +39,8 @@ async fn a_validator_of_others_and_a_reader_of_yaml_take_it() {
         let is_printable = |character| matches!(character, ' '..='~');
         assert!(text.chars().all(is_printable), "{text}");
         assert!(!text.contains(r"\ud"), "a surrogate in {text}");
+        // Descriptions are the doc comments of types, and nobody but rustdoc follows their links.
+        assert!(!text.contains("[`"), "a link of rustdoc's in {text}");
 
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();

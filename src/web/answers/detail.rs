@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The body of every error but [`HTTPValidationError`], as FastAPI writes it.
+/// The body of every error but that of a form, as FastAPI writes it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Detail {
     pub(crate) detail: &'static str,

@@ -44,7 +44,7 @@ pub(crate) enum TimeLeftError {
     Refused(Refusal),
 }
 
-/// The JSON of [`Refusal::SessionEnded`], and the reason.
+/// The profile's answer to an ended session, with the reason.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "detail": "Session expired",
