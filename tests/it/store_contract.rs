@@ -33,7 +33,7 @@ on_every_store!(
     all_sessions_are_listed_whoevers_they_are,
     all_sessions_end_at_once,
     sessions_are_found_by_the_first_digits_of_their_handles,
-    who_presents_an_ended_id_learns_why,
+    a_client_with_an_ended_id_learns_why,
     a_session_that_ran_out_of_time_leaves_no_reason,
     beyond_the_most_allowed_the_oldest_end,
     many_sign_ins_at_once_leave_no_more_than_allowed,
@@ -41,7 +41,7 @@ on_every_store!(
     writes_of_different_fields_at_once_all_last,
     an_ended_session_takes_no_field,
     a_session_has_only_so_many_fields,
-    the_vitals_count_the_live_sessions,
+    the_stats_count_the_active_sessions,
 );
 
 const IDLE: Lifetimes = Lifetimes {
@@ -589,7 +589,7 @@ async fn sessions_are_found_by_the_first_digits_of_their_handles(on: Backend) {
     assert_eq!(found("c14adc18").await, [one_]);
 }
 
-async fn who_presents_an_ended_id_learns_why(on: Backend) {
+async fn a_client_with_an_ended_id_learns_why(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     let [out, ended, first, second] = [(); 4].map(|()| SessionId::generate());
     for id in [&out, &ended, &first] {
@@ -775,7 +775,7 @@ async fn a_session_has_only_so_many_fields(on: Backend) {
     );
 }
 
-async fn the_vitals_count_the_live_sessions(on: Backend) {
+async fn the_stats_count_the_active_sessions(on: Backend) {
     let Opened { store, _redis } = open(on, IDLE);
     assert_eq!(store.stats().await.active, Some(0));
     for number in 0..40 {
