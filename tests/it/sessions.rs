@@ -1,6 +1,6 @@
 //! People see their sessions and end them, and the one that was ended learns why.
 
-use rocket::http::Method;
+use rocket::http::{Method, Status};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Backend, TestApp, TestClient};
@@ -141,17 +141,20 @@ async fn one_session_is_ended_by_its_handle(on: Backend) {
     let app = TestApp::open(on).await;
     let mut here = signed_in(&app, FIREFOX, "abdullah").await;
     let mut there = signed_in(&app, "curl/8", "abdullah").await;
+    let mut elsewhere = signed_in(&app, "Wget/1", "abdullah").await;
     let answer = delete(&mut here, &format!("/sessions/{}", handle_of(&there))).await;
     answer.assert_json(200, &json!({ "message": "Session ended" }));
     answer.assert_leaves_cookie();
     there.profile().await.assert_detail(404, "Session expired");
-    assert_eq!(list(&mut here).await.len(), 1);
+    assert_eq!(elsewhere.profile().await.status, Status::Ok);
+    assert_eq!(list(&mut here).await.len(), 2);
 
     let mut late = here.clone();
     let answer = delete(&mut here, &format!("/sessions/{}/", handle_of(&late))).await;
     answer.assert_json(200, &json!({ "message": "Session ended" }));
     answer.assert_removes_cookie("session_id");
     late.profile().await.assert_detail(404, "Session expired");
+    assert_eq!(elsewhere.profile().await.status, Status::Ok);
 }
 
 async fn handles_that_name_none_of_ones_own_are_one_answer(on: Backend) {
