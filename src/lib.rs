@@ -5,6 +5,8 @@
 //! and the JSON interface for signing in and out, the store behind them, and the request guard
 //! [`CurrentSession`].
 //!
+//! The [`guide`] has a chapter for each reader: who writes an application, who runs one, who decides.
+//!
 //! # Example
 //!
 //! ```
@@ -61,6 +63,7 @@ mod cli;
 mod client;
 mod clock;
 mod config;
+pub mod guide;
 mod session;
 mod store;
 mod user_name;
@@ -84,3 +87,8 @@ pub use web::{
     CurrentSession, Log, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Stage,
     ValidationError, launch, rocket, serve, stage, templates,
 };
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -8,7 +8,7 @@ use innkeeper::Command;
 /// A session system for Rocket: sign-in, sliding expiry, sign-out
 ///
 /// HTML and JSON at the same addresses; Redis or an embedded file. Without a command it serves. Settings are read from
-/// Rocket.toml, the environment and .env; README.md explains them.
+/// Rocket.toml, the environment and .env; src/guide/settings.md explains them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

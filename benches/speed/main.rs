@@ -1,7 +1,7 @@
 //! How fast Innkeeper is: `cargo bench` measures the release program against Rocket doing nothing, and against the
 //! peers that are built (`benches/peers/build`).
 //!
-//! - `cargo bench`: the table of the README and its plot, `.readme/speed.svg`;
+//! - `cargo bench`: the table of the guide (comparison.md) and the plot of the README, `.readme/speed.svg`;
 //! - `cargo bench -- scale [SESSIONS]`: a million sessions, or so many, against a thousand;
 //! - `quick` as a further word: short rounds, and no plot.
 //!

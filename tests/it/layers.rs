@@ -25,6 +25,7 @@ const PARTS: &[&[&str]] = &[
     &["web/routes"],
     &["web/stage"],
     &["web"],
+    &["guide"],
     &["lib"],
     &["main"],
 ];

@@ -24,6 +24,7 @@ mod expiry;
 mod faults;
 mod fields;
 mod forms;
+mod guide;
 mod headers;
 mod health;
 mod hosts;

@@ -1,10 +1,10 @@
-//! What Innkeeper's user in Redis may do: what the README says, and what is said where it is not enough.
+//! What Innkeeper's user in Redis may do: what the guide says, and what is said where it is not enough.
 
 use crate::operator::{doctor, doctor_of, end, handles};
 use crate::support::cluster::Cluster;
 use crate::support::program::Program;
 use crate::support::redis::{
-    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, readme_line,
+    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, guide_line,
 };
 use crate::support::sentinel::Sentinels;
 use crate::support::{eventually, http};
@@ -13,7 +13,7 @@ use crate::tls;
 /// Makes Innkeeper's user anew, by these lines alone.
 fn paste(redis: &RedisServer, uses: &[&str]) {
     drop(redis.try_run::<()>("ACL DELUSER innkeeper"));
-    for line in uses.iter().map(|what_for| readme_line(what_for)) {
+    for line in uses.iter().map(|what_for| guide_line(what_for)) {
         redis.run::<()>(&line);
     }
 }
@@ -41,9 +41,9 @@ fn assert_works(url: &str) {
 }
 
 #[test]
-fn the_tests_have_the_rights_of_the_readme() {
-    let further = ["In a cluster", "Behind Sentinels", "The metrics' count"].map(readme_line);
-    let operators = readme_line("What doctor looks up");
+fn the_tests_have_the_rights_of_the_guide() {
+    let further = ["In a cluster", "Behind Sentinels", "The metrics' count"].map(guide_line);
+    let operators = guide_line("What doctor looks up");
     let rights = |line: &str| {
         let mut rights: Vec<_> = line.split_whitespace().skip(3).map(str::to_owned).collect();
         rights.sort();
@@ -55,7 +55,7 @@ fn the_tests_have_the_rights_of_the_readme() {
     found.sort();
     assert_eq!(found, expected);
     assert_eq!(
-        readme_line("Sessions"),
+        guide_line("Sessions"),
         format!("ACL SETUSER innkeeper on >least {LEAST_RIGHTS}")
     );
     assert_eq!(
@@ -65,7 +65,7 @@ fn the_tests_have_the_rights_of_the_readme() {
 }
 
 #[test]
-fn each_line_of_the_readme_suffices_for_what_it_says() {
+fn each_line_of_the_guide_suffices_for_what_it_says() {
     let redis = RedisServer::start();
     paste(&redis, &["Sessions"]);
     assert_works(&redis.url());

@@ -73,7 +73,7 @@ pub(crate) async fn denied(
     Ok(denied.into_iter().flatten().collect())
 }
 
-/// In the order in which the README names the rights. No session has this id, and no probe makes one:
+/// In the order in which the guide (redis.md) names the rights. No session has this id, and no probe makes one:
 /// `HSET` lacks a value, `SETEX` has no time, and `ZADD XX` adds nothing.
 fn probes() -> Vec<Probe> {
     let unused = SessionId::generate();

@@ -1,4 +1,4 @@
-//! An nginx of the test's own, with the configuration that the README gives.
+//! An nginx of the test's own, with the configuration that the guide gives.
 
 use std::fs;
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// The README's configuration, with ports of the test's own, without TLS, and with a second for what has five or ten.
+    /// The guide's configuration, with ports of the test's own, without TLS, and with a second for what has five or ten.
     pub(crate) fn in_front_of(instances: [u16; 2]) -> Self {
         for _ in 0..10 {
             let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
@@ -57,8 +57,8 @@ impl Drop for Nginx {
 }
 
 fn spawn(port: u16, instances: [u16; 2], folder: &TempDir) -> Child {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, block) = readme.split_once("```nginx\n").unwrap();
+    let chapter = include_str!("../../../src/guide/operator.md");
+    let (_, block) = chapter.split_once("```nginx\n").unwrap();
     let (site, _) = block.split_once("```").unwrap();
     let [first, second] = instances;
     let mut site = site.to_owned();

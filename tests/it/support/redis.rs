@@ -8,15 +8,15 @@ use tempfile::TempDir;
 
 use super::{eventually, free_port};
 
-/// The line that the README has for this, as it stands there, with the password that tests have.
-pub(crate) fn readme_line(what_for: &str) -> String {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once(&format!("# {what_for}")).unwrap();
+/// The line that the guide has for this, as it stands there, with the password that tests have.
+pub(crate) fn guide_line(what_for: &str) -> String {
+    let chapter = include_str!("../../../src/guide/redis.md");
+    let (_, rest) = chapter.split_once(&format!("# {what_for}")).unwrap();
     let line = rest.lines().nth(1).unwrap().trim();
     line.replace("PASSWORD", "least")
 }
 
-/// The rights that the README says suffice, in `ACL SETUSER`'s words: what Innkeeper does in any test, it does with
+/// The rights that the guide says suffice, in `ACL SETUSER`'s words: what Innkeeper does in any test, it does with
 /// these alone.
 pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_session:* \
     +hgetall +hget +hset +hdel +hexists +hkeys +expire +pttl +exists +del +get +setex \

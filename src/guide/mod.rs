@@ -1,0 +1,45 @@
+//! The guide: how to use Innkeeper, chapter by chapter. The reference is the rest of these pages.
+//!
+//! For whoever writes an application:
+//!
+//! - [First steps in your application](first_steps)
+//! - [Addresses](addresses): what is answered to programs and to browsers
+//!
+//! For whoever runs it:
+//!
+//! - [Operating it](operator): in production, the embedded store, metrics and logs, the commands
+//! - [Settings](settings)
+//! - [Redis and Upstash](redis)
+//!
+//! For whoever decides:
+//!
+//! - [Design and promises](design)
+//! - [Against the alternatives](comparison): what differs, and how fast it is
+//!
+//! Each chapter is a file of `src/guide/` too, and can be read there.
+
+// A chapter's links are defined twice: at its end for those who read the file, and here, before it, for these pages. The
+// first definition counts.
+
+#[doc = "[reference]: crate"]
+#[doc = include_str!("first_steps.md")]
+pub mod first_steps {}
+
+#[doc = include_str!("addresses.md")]
+pub mod addresses {}
+
+#[doc = "[redis]: self::redis\n[settings]: self::settings"]
+#[doc = include_str!("operator.md")]
+pub mod operator {}
+
+#[doc = include_str!("settings.md")]
+pub mod settings {}
+
+#[doc = include_str!("redis.md")]
+pub mod redis {}
+
+#[doc = include_str!("design.md")]
+pub mod design {}
+
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
