@@ -1,42 +1,9 @@
-//! Errors in settings, their origins, and misspelt names.
+//! Errors in settings, and misspelt names.
 
 /// An error in a setting. Names the key and where it was set; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
-
-/// Where a setting was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A variable of this name.
-    Environment(String),
-    File(String),
-    /// The figment of the program itself.
-    Program,
-}
-
-impl Origin {
-    /// Adds the table, if the setting is in a file.
-    pub(crate) fn in_table(self, table: &str) -> Self {
-        match self {
-            Self::File(file) => Self::File(format!("`{table}` of {file}")),
-            Self::Environment(_) | Self::Program => self,
-        }
-    }
-
-    /// The key and where it was set.
-    pub(crate) fn name(&self, key: &str) -> String {
-        match self {
-            Self::Environment(name) => format!("`{key}` (`{name}` in the environment or .env)"),
-            Self::File(file) => format!("`{key}` (in {file})"),
-            Self::Program => format!("`{key}`"),
-        }
-    }
-
-    pub(crate) fn error(&self, key: &str, problem: &str) -> ConfigError {
-        ConfigError(format!("{} {problem}", self.name(key)))
-    }
-}
 
 /// A name of this length or more may have two slips, a shorter one only one: `REDIS_TTL` is not a misspelt `REDIS_URL`.
 const LONG_NAME: usize = 12;

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use rocket::figment::Figment;
 
-use super::error::{ConfigError, Origin};
+use super::error::ConfigError;
+use super::sources::origin::Origin;
 
 const KEY: &str = "metrics_address";
 

@@ -1,14 +1,12 @@
 //! The settings: their sources, defaults and errors.
 
-mod environment;
 mod error;
 mod host;
 mod metrics_address;
-mod misspelt;
 mod public_url;
 mod redis_address;
 mod settings;
-mod source;
+mod sources;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,11 +23,12 @@ pub use metrics_address::MetricsAddress;
 pub use public_url::PublicUrl;
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
-pub(crate) use source::read_env_file;
+pub(crate) use sources::files::read_env_file;
 
-use self::error::Origin;
 use self::settings::{Settings, SignIn};
-use self::source::Sources;
+use self::sources::Sources;
+use self::sources::origin::Origin;
+use self::sources::{environment, files, misspelt};
 use crate::session::Lifetimes;
 
 /// Innkeeper's settings, checked.
@@ -100,7 +99,7 @@ impl fmt::Display for StorePath {
 impl LogFormat {
     /// `log_format` alone, for the message about a mistake in another setting.
     pub(crate) fn from_settings() -> Self {
-        let figment = source::rocket_figment().unwrap_or_default();
+        let figment = files::rocket_figment().unwrap_or_default();
         // If the file cannot be read, the environment alone is.
         let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));
         let format = sources.and_then(|sources| sources.only("log_format").settings());
@@ -176,7 +175,7 @@ impl Config {
 ///
 /// A sentence for the operator: one of Rocket's own settings is wrong, or a key is unknown.
 pub(crate) fn figment() -> Result<Figment, String> {
-    let figment = source::rocket_figment()?;
+    let figment = files::rocket_figment()?;
     let rocket = figment.extract::<rocket::Config>();
     rocket.map_err(|error| error.to_string())?;
     check_names(&figment).map_err(|error| error.to_string())?;

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use rocket::figment::value::Value;
 
-use super::error::{ConfigError, Origin, nearest};
-use super::settings::Settings;
+use crate::config::error::{ConfigError, nearest};
+use crate::config::settings::Settings;
+use crate::config::sources::origin::Origin;
 
 const PREFIX: &str = "INNKEEPER_";
 

@@ -5,9 +5,9 @@
 use rocket::figment::value::{Empty, Value};
 use rocket::figment::{Figment, Profile, Provider};
 
-use super::error::{ConfigError, Origin, nearest};
-use super::settings::Settings;
-use super::source::origin;
+use crate::config::error::{ConfigError, nearest};
+use crate::config::settings::Settings;
+use crate::config::sources::origin::{Origin, origin};
 
 /// The keys of Rocket's table `shutdown`. (Those of its other table, `limits`, are free.)
 const SHUTDOWN: [&str; 5] = ["ctrlc", "signals", "grace", "mercy", "force"];

@@ -1,0 +1,99 @@
+//! The files with settings: Rocket.toml, and .env.
+
+use std::collections::HashSet;
+use std::path::{self, Path, PathBuf};
+
+use rocket::config::{Ident, Shutdown};
+use rocket::figment::providers::{Env, Format, Toml};
+use rocket::figment::{self, Figment, Profile, Provider};
+
+/// Rocket's own figment with four differences: no `Server` header, no client address from a header, none of Rocket's
+/// printing, and SIGTERM is left to the program.
+///
+/// Read from `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and from the environment.
+/// (Rocket itself would look for the file in all folders above too, where others may write.)
+pub(crate) fn rocket_figment() -> Result<Figment, String> {
+    let defaults = rocket::Config {
+        ident: Ident::none(),
+        // Any client could send that header; an operator with a proxy sets it.
+        ip_header: None,
+        // `launch` handles SIGTERM.
+        shutdown: Shutdown {
+            signals: HashSet::new(),
+            ..Shutdown::default()
+        },
+        ..rocket::Config::default()
+    };
+    let mut figment = Figment::from(defaults);
+    if let Some(path) = file()? {
+        let file = Toml::file_exact(&path).nested();
+        file.data().map_err(|error| unreadable(&path, &error))?;
+        figment = figment.merge(file);
+    }
+    Ok(figment
+        .merge(
+            Env::prefixed("ROCKET_")
+                .ignore(&["PROFILE", "CONFIG"])
+                .global(),
+        )
+        .select(Profile::from_env_or(
+            "ROCKET_PROFILE",
+            rocket::Config::DEFAULT_PROFILE,
+        ))
+        // Wins over every source: Rocket's own printing shows cookies and bodies, and we have a log of our own.
+        .merge(("log_level", "off")))
+}
+
+/// The file to read. `None` if there is none and `ROCKET_CONFIG` names none.
+fn file() -> Result<Option<PathBuf>, String> {
+    let named = Env::var("ROCKET_CONFIG").filter(|name| !name.is_empty());
+    let Some(name) = named else {
+        let usual = Path::new("Rocket.toml");
+        return Ok(usual.is_file().then(|| absolute(usual)));
+    };
+    let path = absolute(Path::new(&name));
+    if path.is_file() {
+        return Ok(Some(path));
+    }
+    Err(format!(
+        "`ROCKET_CONFIG` names the file {}, which is not there",
+        path.display()
+    ))
+}
+
+/// Names only the line's number: the rest of the parser's message shows the line, which may hold a password.
+fn unreadable(path: &Path, error: &figment::Error) -> String {
+    let error = error.to_string();
+    let place = error.lines().next().unwrap_or_default();
+    format!(
+        "{} cannot be read: {place}. Settings stand in tables such as `[default]` and `[default.innkeeper]`",
+        path.display()
+    )
+}
+
+/// Adds the variables of `.env` in the working directory to the environment, whose own win, and returns the file's
+/// path. Call it before there are other threads.
+///
+/// Folders above are not searched: others may write there.
+pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
+    let file = Path::new(".env");
+    // Python keeps virtual environments in folders of that name.
+    if file.is_dir() {
+        return Ok(None);
+    }
+    match dotenvy::from_path(file) {
+        Ok(()) => Ok(Some(absolute(file))),
+        Err(error) if error.not_found() => Ok(None),
+        // The error itself would show the line, which may hold a password.
+        Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
+        Err(_) => Err(
+            ".env has a line that is not NAME=value (a value with spaces or # needs quotes)"
+                .to_owned(),
+        ),
+    }
+}
+
+/// For messages, so that they show which file it is.
+fn absolute(path: &Path) -> PathBuf {
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
