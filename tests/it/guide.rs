@@ -7,12 +7,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The README and each file of the guide that is text, with what it says.
+/// The README, each chapter of the guide, and what code hosts look for, with the text.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = vec![root().join("README.md")];
-    let guide = fs::read_dir(root().join("src/guide")).unwrap();
-    let guide = guide.map(|entry| entry.unwrap().path());
-    pages.extend(guide.filter(|file| file.extension().is_some_and(|ending| ending == "md")));
+    for folder in ["src/guide", ".github"] {
+        let files = fs::read_dir(root().join(folder)).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        pages.extend(files.filter(|file| file.extension().is_some_and(|ending| ending == "md")));
+    }
     let read = |page: PathBuf| {
         let text = fs::read_to_string(&page).unwrap();
         (page, text)
