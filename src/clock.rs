@@ -42,6 +42,14 @@ impl Clock {
         self.now_by(SystemTime::now())
     }
 
+    /// Moves the clock and all its clones ahead, as if the machine had slept for so long: for tests.
+    pub fn advance(&self, time: Duration) {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let moved = |ahead: u64| Some(ahead.saturating_add(time));
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        let _before = self.0.ahead.fetch_update(set, get, moved);
+    }
+
     fn now_by(&self, wall: SystemTime) -> SystemTime {
         let origin = &*self.0;
         let steady = origin.wall + origin.steady.elapsed();
@@ -95,6 +103,17 @@ mod tests {
         }
         std::thread::sleep(Duration::from_millis(2));
         assert!(clock.now() > ahead);
+    }
+
+    #[test]
+    fn a_clock_that_was_moved_ahead_goes_on_from_there() {
+        let clock = Clock::start();
+        let before = clock.now();
+        clock.clone().advance(HOUR);
+        assert!(clock.now() >= before + HOUR);
+        assert!(clock.now_by(before) < before + 2 * HOUR);
+        clock.advance(HOUR);
+        assert!(clock.now() >= before + 2 * HOUR);
     }
 
     #[test]

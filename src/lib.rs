@@ -58,6 +58,7 @@
 //!   - `views`: pieces that several pages show.
 //!   - `routes`: the handlers, one file a subject.
 //!   - `stage`: attaches all of it to a Rocket. [`stage()`], [`rocket()`], [`launch`].
+//! - `testing`: for tests of an application and of its store.
 
 mod cli;
 mod client;
@@ -66,6 +67,8 @@ mod config;
 pub mod guide;
 mod session;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod user_name;
 mod web;
 

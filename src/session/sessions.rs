@@ -335,6 +335,12 @@ impl Sessions {
         }
     }
 
+    /// The clock that they are measured by, which a test moves ahead.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// How long sessions live.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {

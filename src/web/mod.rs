@@ -12,4 +12,6 @@ pub use answers::templates::templates;
 pub use answers::{Refusal, ValidationError};
 pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
 pub use observe::Log;
+#[cfg(feature = "testing")]
+pub(crate) use request::SessionCookie;
 pub use stage::{Stage, launch, rocket, serve, stage};

@@ -25,7 +25,7 @@ const PARTS: &[&[&str]] = &[
     &["web/routes"],
     &["web/stage"],
     &["web"],
-    &["guide"],
+    &["guide", "testing"],
     &["lib"],
     &["main"],
 ];
@@ -201,8 +201,9 @@ fn leaves(tree: &str) -> Vec<String> {
 
 /// Paths that stand in the code itself: `super::name`, `crate::part::name`.
 fn paths(source: &Source, files: &BTreeMap<Name, &str>) -> Vec<Name> {
-    // A visibility imports nothing.
+    // A visibility imports nothing, and a macro's `$crate` stands where the macro is used.
     let code = source.code.replace("pub(in crate::", "pub(");
+    let code = code.replace("$crate::", "$");
     code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
         .filter(|word| word.starts_with("crate::") || word.starts_with("super::"))
         .filter(|word| !word.ends_with("::"))

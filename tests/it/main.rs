@@ -49,5 +49,6 @@ mod shutdown;
 mod silent_nodes;
 mod store_contract;
 mod tabs;
+mod testing;
 mod tls;
 mod tutorial;

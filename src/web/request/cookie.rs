@@ -1,7 +1,7 @@
 //! The session cookie: how it is written, removed and read.
 
-use rocket::Request;
 use rocket::http::{Cookie, SameSite};
+use rocket::{Orbit, Request, Rocket};
 
 use super::origin::PublicOrigin;
 use crate::session::SessionId;
@@ -46,7 +46,12 @@ const SPACE: [char; 2] = [' ', '\t'];
 impl SessionCookie {
     /// `None` if the application has not attached our stage.
     pub(crate) fn of(request: &Request<'_>) -> Option<Self> {
-        let origin = request.rocket().state::<PublicOrigin>()?;
+        Self::of_rocket(request.rocket())
+    }
+
+    /// As [`of`](Self::of).
+    pub(crate) fn of_rocket(rocket: &Rocket<Orbit>) -> Option<Self> {
+        let origin = rocket.state::<PublicOrigin>()?;
         Some(Self {
             secure: origin.secure,
         })

@@ -1,0 +1,108 @@
+//! The clauses about the application's own fields.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::subject::{Opener, Outcome, ensure, ensure_eq};
+use crate::session::{SessionId, WriteOutcome};
+
+pub(super) async fn fields_are_written_one_by_one(opener: Opener) -> Outcome {
+    let (subject, id) = opener.open_with_one().await?;
+    for (field, value) in [
+        ("basket", Some("[1,2]")),
+        ("basket", Some("[1,2,3]")),
+        ("theme", None),
+        ("never", None),
+    ] {
+        let outcome = subject.store.write(&id, field, value, 10).await?;
+        ensure_eq!(
+            outcome,
+            WriteOutcome::Written,
+            "`write` of `{field}` with {value:?} did not succeed"
+        );
+    }
+    let expected = BTreeMap::from([("basket".to_owned(), "[1,2,3]".to_owned())]);
+    ensure_eq!(
+        subject.data(&id).await?,
+        expected,
+        "the session has other fields than were written"
+    );
+    Ok(())
+}
+
+pub(super) async fn writes_of_different_fields_at_once_all_last(opener: Opener) -> Outcome {
+    let (subject, id) = opener.open_with_one().await?;
+    let writes: Vec<_> = (0..20)
+        .map(|number| {
+            let store = Arc::clone(&subject.store);
+            tokio::spawn(async move {
+                let field = format!("field {number}");
+                store
+                    .write(&id, &field, Some(&number.to_string()), 100)
+                    .await
+            })
+        })
+        .collect();
+    for write in writes {
+        ensure_eq!(
+            write.await??,
+            WriteOutcome::Written,
+            "a `write` beside others did not succeed"
+        );
+    }
+    let data = subject.data(&id).await?;
+    for number in 0..20 {
+        let found = data.get(&format!("field {number}"));
+        ensure_eq!(
+            found,
+            Some(&number.to_string()),
+            "a field is not what was written, at the same time as others (is the record written as a whole?)"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn an_ended_session_takes_no_field(opener: Opener) -> Outcome {
+    let (subject, id) = opener.open_with_one().await?;
+    subject.sign_out(&id).await?;
+    for (id, value) in [
+        (id, Some("1")),
+        (id, None),
+        (SessionId::generate(), Some("1")),
+    ] {
+        let outcome = subject.store.write(&id, "x", value, 10).await?;
+        ensure_eq!(
+            outcome,
+            WriteOutcome::NoSession,
+            "`write` does not say that the session is over"
+        );
+        ensure!(
+            !subject.is_alive(&id).await?,
+            "`write` made a session, or brought one back"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn a_session_has_only_so_many_fields(opener: Opener) -> Outcome {
+    let (subject, id) = opener.open_with_one().await?;
+    // One is there already.
+    for (field, expected) in [
+        ("second", WriteOutcome::Written),
+        ("third", WriteOutcome::TooManyFields),
+        ("second", WriteOutcome::Written),
+    ] {
+        let outcome = subject.store.write(&id, field, Some("1"), 2).await?;
+        ensure_eq!(
+            outcome,
+            expected,
+            "`write` of `{field}`, of at most two fields, had another outcome"
+        );
+    }
+    ensure_eq!(
+        subject.data(&id).await?.len(),
+        2,
+        "the session has another number of fields"
+    );
+    Ok(())
+}
