@@ -8,6 +8,7 @@
 //! For whoever runs it:
 //!
 //! - [Operating it](operator): in production, the embedded store, metrics and logs, the commands
+//! - [To deploy it](deploy): nginx, systemd, Debian, containers, Prometheus and Grafana
 //! - [Settings](settings)
 //! - [Redis and Upstash](redis)
 //!
@@ -28,9 +29,16 @@ pub mod first_steps {}
 #[doc = include_str!("addresses.md")]
 pub mod addresses {}
 
-#[doc = "[redis]: self::redis\n[settings]: self::settings"]
+#[doc = "[deploy]: self::deploy\n[nginx]: self::deploy#nginxconf\n[redis]: self::redis\n[settings]: self::settings"]
 #[doc = include_str!("operator.md")]
 pub mod operator {}
+
+#[doc = "[nginx]: #nginxconf\n[operator]: self::operator\n[redis]: self::redis\n[settings]: self::settings"]
+#[doc = include_str!("deploy.md")]
+#[doc = "## nginx.conf\n\n```nginx"]
+#[doc = include_str!("../../examples/deploy/nginx.conf")]
+#[doc = "```"]
+pub mod deploy {}
 
 #[doc = include_str!("settings.md")]
 pub mod settings {}

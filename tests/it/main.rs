@@ -19,6 +19,7 @@ mod config;
 mod connections;
 mod cookies;
 mod cross_site;
+mod deploy;
 mod durability;
 mod expiry;
 mod faults;

@@ -180,7 +180,7 @@ fn a_rolling_restart_loses_no_request_and_no_session() {
 
 /// An instance that hangs (SIGSTOP) costs the requests that it was given a wait, and none its answer.
 #[test]
-fn behind_the_guides_nginx_a_hung_instance_loses_no_request() {
+fn behind_nginx_a_hung_instance_loses_no_request() {
     let redis = RedisServer::start();
     let url = redis.url();
     let variables = [("REDIS_URL", url.as_str())];
@@ -208,7 +208,7 @@ fn behind_the_guides_nginx_a_hung_instance_loses_no_request() {
 }
 
 #[test]
-fn the_guides_nginx_keeps_probes_and_floods_from_the_public() {
+fn nginx_keeps_probes_and_floods_from_the_public() {
     let program = Program::start(&[("INNKEEPER_STORE_PATH", ":memory:")]);
     let nginx = Nginx::in_front_of([program.port(), program.port()]);
     for path in [
@@ -243,7 +243,7 @@ fn the_guides_nginx_keeps_probes_and_floods_from_the_public() {
 
 /// T17: what Rocket waits for, nginx does not.
 #[test]
-fn behind_the_guides_nginx_slow_clients_are_dropped_and_real_ones_served() {
+fn behind_nginx_slow_clients_are_dropped_and_real_ones_served() {
     let redis = RedisServer::start();
     let url = redis.url();
     let variables = [
