@@ -36,6 +36,7 @@ mod logout;
 mod logs;
 mod metrics;
 mod misspelt;
+mod monitoring;
 mod negotiation;
 mod openapi;
 mod operator;
