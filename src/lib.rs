@@ -50,6 +50,7 @@
 //!   other, and neither knows HTTP.
 //! - `cli`: the command line, [`Command`]. It knows nothing of `web`.
 //! - `web`: HTTP.
+//!   - `site`: which parts of Innkeeper are mounted, and where. [`Part`], [`Site`].
 //!   - `request`: reads the parts of a request: cookies, `Accept`, `Origin`.
 //!   - `observe`: the log, the audit, the metrics and readiness. The rest of `web` reports to it.
 //!   - `answers`: the responses. Pages, JSON, [`Refusal`], headers.
@@ -87,7 +88,7 @@ pub use session::{
 pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
 pub use user_name::{NameError, UserName};
 pub use web::{
-    CurrentSession, Log, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Stage,
+    CurrentSession, Log, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site, Stage,
     ValidationError, launch, rocket, serve, stage, templates,
 };
 

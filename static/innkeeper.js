@@ -34,7 +34,8 @@ const retryDelay = (tries) => Math.min(2 ** (tries - 1), MAX_RETRY_DELAY_SECS) *
 
 const asPage = (text) => new DOMParser().parseFromString(text, "text/html");
 
-// `moved`: the answer is a redirect. `served`: the server has answered, and not with a failure that may pass.
+// `moved`: the answer is a redirect. `refused`: without a session the address is closed. `served`: the server has answered,
+// and not with a failure that may pass.
 const get = async (path, read) => {
   try {
     const answer = await fetch(path, {
@@ -42,11 +43,13 @@ const get = async (path, read) => {
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
-    if (answer.type === "opaqueredirect") return { ok: false, moved: true, served: true };
+    if (answer.type === "opaqueredirect") return { ok: false, moved: true, refused: false, served: true };
     const { ok, status } = answer;
-    return { ok, moved: false, served: status < 500 && status !== 429, body: read(await answer.text()) };
+    const refused = status === 403 || status === 404;
+    const body = refused ? null : read(await answer.text());
+    return { ok, moved: false, refused, served: status < 500 && status !== 429, body };
   } catch {
-    return { ok: false, moved: false, served: false };
+    return { ok: false, moved: false, refused: false, served: false };
   }
 };
 
@@ -102,7 +105,8 @@ const signInPage = (page) => ({
 });
 
 if (warning) {
-  const { user } = warning.dataset;
+  // Addresses of parts that the site may not have.
+  const { user, session, login, profile = location.href } = warning.dataset;
   const ends = document.getElementById("ends");
   let endsAt = Date.now() + warning.dataset.secondsLeft * 1000;
   // Requests since the last one whose answer said when the session ends.
@@ -135,9 +139,9 @@ if (warning) {
   // and not with an error, which browsers would write to the console.
   const ask = async () => {
     tries += 1;
-    const { ok, moved, body } = await get("/session/", JSON.parse);
+    const { ok, moved, refused, body } = await get(session, JSON.parse);
     if (over) return POLL_MS;
-    if (moved) await finish();
+    if (moved || (refused && !login)) await finish();
     // Signed in anew, or as somebody else.
     else if (ok && body?.user && (reason || body.user !== user)) reload();
     // A failure says nothing about the session: the server may be busy.
@@ -153,7 +157,9 @@ if (warning) {
   };
 
   const finish = async () => {
-    const { ok, moved, body } = await get("/login/?ended=1", asPage);
+    // The application's own sign-in page, or none: this page leads there, or says that the session has ended.
+    if (!login) return reload();
+    const { ok, moved, body } = await get(`${login}?ended=1`, asPage);
     // Somebody has signed in again.
     if (moved) return reload();
     if (!ok) return;
@@ -189,15 +195,18 @@ if (warning) {
     reason = text;
     const notice = Object.assign(document.createElement("p"), { className: "notice", textContent: text });
     document.querySelector("main")?.replaceChildren(notice);
-    poller.schedule(untilNext());
+    if (session) poller.schedule(untilNext());
+    else reload();
   };
 
-  const poller = new Poller(untilNext(), ask);
+  // Where nothing says how long the session lives, nothing is asked: the page only counts.
+  const silent = { schedule() {}, stop() {}, run: async () => reload() };
+  const poller = session ? new Poller(untilNext(), ask) : silent;
   const clock = setInterval(show, 1000);
 
   document.getElementById("stay").addEventListener("click", () =>
     poller.run(async () => {
-      await get("/profile/", asPage);
+      await get(profile, asPage);
       return ask();
     }),
   );
@@ -222,7 +231,7 @@ if (loaded.known) tabs.postMessage({ over: loaded });
 // that the sign-out failed.
 const SIGNING_OUT = "signing-out";
 addEventListener("submit", ({ target }) => {
-  if (target.matches("[action='/logout/'], [action='/sessions/end']")) sessionStorage.setItem(SIGNING_OUT, "yes");
+  if (target.matches("[data-signs-out]")) sessionStorage.setItem(SIGNING_OUT, "yes");
 });
 const signingOut = sessionStorage.getItem(SIGNING_OUT);
 sessionStorage.removeItem(SIGNING_OUT);

@@ -1,10 +1,11 @@
-//! HTTP: `request` and `observe` <- `answers` <- `guards` <- `views` <- `routes` <- `stage`.
+//! HTTP: `site`, `request` and `observe` <- `answers` <- `guards` <- `views` <- `routes` <- `stage`.
 
 mod answers;
 mod guards;
 mod observe;
 mod request;
 mod routes;
+mod site;
 mod stage;
 mod views;
 
@@ -14,4 +15,5 @@ pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
 pub use observe::Log;
 #[cfg(feature = "testing")]
 pub(crate) use request::SessionCookie;
+pub use site::{Part, Site};
 pub use stage::{Stage, launch, rocket, serve, stage};

@@ -42,6 +42,8 @@ mod openapi;
 mod operator;
 mod outage;
 mod pages;
+mod parts;
+mod prefix;
 mod profile;
 mod redis_layout;
 mod refusals;

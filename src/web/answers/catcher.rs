@@ -15,24 +15,27 @@ use super::page::answer;
 use super::refusal::{REFUSED, Refusal};
 use crate::web::observe::{AccessLog, RequestRecord};
 use crate::web::request::is_for_own_host;
+use crate::web::site::SitePath;
 
 /// The name of our catchers; an application's have the names of their functions.
 const NAME: &str = "Innkeeper";
 
-/// Registers our catchers: for [`REFUSED`] at each base, and for all errors at `/`, unless the application has such a one.
-pub(crate) fn register(rocket: Rocket<Build>) -> Rocket<Build> {
-    let root = |catcher: &Catcher| catcher.base == "/" && catcher.code.is_none();
-    let has_default = rocket.catchers().any(root);
+/// Registers our catchers: for [`REFUSED`] at each base, and for all errors below `prefix`, unless the application has such
+/// a one.
+pub(crate) fn register(rocket: Rocket<Build>, prefix: &SitePath) -> Rocket<Build> {
+    let prefix = prefix.to_string();
+    let same = |catcher: &Catcher| catcher.base == *prefix && catcher.code.is_none();
+    let has_default = rocket.catchers().any(same);
     // Rocket prefers a catcher of a longer base, whatever its status.
     let bases = rocket.catchers().map(|catcher| catcher.base.to_string());
-    let bases: BTreeSet<_> = bases.chain(["/".to_owned()]).collect();
+    let bases: BTreeSet<_> = bases.chain(["/".to_owned(), prefix.clone()]).collect();
     let rocket = bases.iter().fold(rocket, |rocket, base| {
         rocket.register(base.as_str(), vec![named(REFUSED.code, refused)])
     });
     if has_default {
         rocket
     } else {
-        rocket.register("/", vec![named(None, default)])
+        rocket.register(prefix, vec![named(None, default)])
     }
 }
 

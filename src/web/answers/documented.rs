@@ -93,6 +93,24 @@ pub(crate) fn wrong_host() -> Responses {
     refused(&[WrongHost])
 }
 
+/// For a site without a page to sign in on: a browser gets the error as a page, and not a redirect.
+///
+/// `changes`: whether the redirect is also the answer to a change that was made.
+pub(crate) fn without_sign_in_page(responses: &mut Responses, changes: bool) {
+    for status in ["403", "404"] {
+        // Those with a page of their own led nowhere.
+        if let Some(RefOr::T(response)) = responses.get_mut(status)
+            && !response.content.contains_key(HTML)
+        {
+            let page = RefOr::T(html());
+            response.content.insert(HTML.to_owned(), page);
+            if !changes {
+                responses.remove("303");
+            }
+        }
+    }
+}
+
 /// One response for each status, described by the details of its refusals.
 fn refused(refusals: &[Refusal]) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<&Refusal>> = BTreeMap::new();

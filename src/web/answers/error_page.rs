@@ -71,6 +71,13 @@ impl ErrorPage {
         }
     }
 
+    pub(crate) fn with_title(self, title: &'static str, message: &str) -> Self {
+        Self {
+            title,
+            ..self.with_message(message)
+        }
+    }
+
     pub(crate) fn with_message(self, message: &str) -> Self {
         Self {
             message: message.to_owned(),

@@ -14,7 +14,7 @@ pub use detail::ValidationError;
 pub(crate) use detail::{Detail, HTTPValidationError};
 pub(crate) use documented::{
     EndOneResponses, EndResponses, PublicResponses, ReadResponses, Responses, SignInResponses,
-    SignOutResponses, json_or_html, wrong_host,
+    SignOutResponses, json_or_html, without_sign_in_page, wrong_host,
 };
 pub(crate) use headers::SecurityHeaders;
 pub(crate) use page::{HtmlPage, Page, answer};

@@ -14,6 +14,7 @@ use super::see_other::see_other;
 use crate::session::{FieldError, StoreError};
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, Format, NextPath, SessionCookie};
+use crate::web::site::{Part, Site};
 
 /// In seconds: the circuit breaker notices within two that Redis answers again.
 const RETRY_AFTER: u8 = 2;
@@ -198,9 +199,9 @@ impl Refusal {
                 if *ended == 1 { "is" } else { "are" }
             )),
             Self::NoSuchSession => page.with_message("You have no such session. It may have ended already."),
+            Self::NoSession => page.with_title("Please sign in", "Only visitors who are signed in may see this."),
+            Self::SessionEnded => page.with_title("Your session has ended", "Please sign in again."),
             Self::Internal(_)
-            | Self::NoSession
-            | Self::SessionEnded
             | Self::WrongHost
             | Self::UnsupportedMediaType
             | Self::TooLarge
@@ -221,11 +222,25 @@ impl Refusal {
 
     /// Fails the guard. Where the handler does not take it as a `Result`, Rocket hands the status to the catchers.
     pub(crate) fn reject<T>(self, request: &Request<'_>) -> Outcome<T, Self> {
+        let site = request.rocket().state::<Site>();
         // Without our stage there is no catcher of ours either.
-        let staged = SessionCookie::of(request).is_some();
-        let status = if staged { REFUSED } else { self.status() };
+        let caught = site.map_or_else(
+            || SessionCookie::of(request).is_some(),
+            |site| site.has(Part::Catcher),
+        );
+        let status = if caught { REFUSED } else { self.status() };
         *LastRefusal::of(request) = Some(self.clone());
         Outcome::Error((status, self))
+    }
+
+    /// For a catcher of the application's: why a guard of Innkeeper's failed, if one did; the last one that ran. As a
+    /// responder it gives the answer that Innkeeper's own catcher would give.
+    ///
+    /// It is of use without [`Part::Catcher`]; with it, Innkeeper's catcher answers, or asks the application's and then
+    /// has used the refusal up.
+    #[must_use]
+    pub fn of_guard(request: &Request<'_>) -> Option<Self> {
+        LastRefusal::of(request).clone()
     }
 
     /// The refusal of the guard that failed with [`REFUSED`]: the last one that ran.
@@ -233,13 +248,24 @@ impl Refusal {
         LastRefusal::of(request).take()
     }
 
-    /// Whether a browser is redirected to the sign-in page.
+    /// Whether a browser is redirected to the sign-in page, if there is one.
     pub(crate) fn sends_to_sign_in(&self) -> bool {
         matches!(self, Self::NoSession | Self::SessionEnded)
     }
 
+    /// The page to sign in on, if this refusal leads there.
+    fn sign_in_page<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        if !self.sends_to_sign_in() || Format::of(request) == Format::Json {
+            return None;
+        }
+        let page = request.rocket().state::<Site>()?.sign_in()?;
+        // A sign-in page of the application's that asks for a session itself would lead to itself.
+        let path = |path: &'r str| path.trim_end_matches('/');
+        (path(request.uri().path().as_str()) != path(page)).then_some(page)
+    }
+
     /// The address of the sign-in page; it leads back here if the request was for a page.
-    fn sign_in_location(&self, request: &Request<'_>) -> String {
+    fn sign_in_location(&self, page: &str, request: &Request<'_>) -> String {
         let next = (request.method() == Method::Get)
             .then(|| NextPath::parse(&request.uri().to_string()))
             .flatten()
@@ -247,9 +273,9 @@ impl Refusal {
         let ended = (*self == Self::SessionEnded).then(|| "ended=1".to_owned());
         let query: Vec<_> = next.into_iter().chain(ended).collect();
         if query.is_empty() {
-            return "/login/".to_owned();
+            return page.to_owned();
         }
-        format!("/login/?{}", query.join("&"))
+        format!("{page}?{}", query.join("&"))
     }
 }
 
@@ -257,9 +283,9 @@ impl<'r> Responder<'r, 'static> for Refusal {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         self.note(request);
         RequestRecord::of(request).set_own();
-        let to_sign_in = self.sends_to_sign_in() && Format::of(request) == Format::Html;
-        let mut response = if to_sign_in {
-            see_other(&self.sign_in_location(request))
+        let sign_in_page = self.sign_in_page(request);
+        let mut response = if let Some(page) = sign_in_page {
+            see_other(&self.sign_in_location(page, request))
         } else {
             let (status, page) = (self.status(), self.page(request));
             let answered = if let Self::Invalid(invalid) = &self {
@@ -279,9 +305,11 @@ impl<'r> Responder<'r, 'static> for Refusal {
             // The metrics server has no templates.
             answered.unwrap_or_else(|_| page.plain())
         };
-        // A browser keeps the cookie until the sign-in page, which needs it to find out why the session ended.
+        // A browser keeps the cookie until our sign-in page, which needs it to find out why the session ended.
+        let site = request.rocket().state::<Site>();
+        let keeps_cookie = sign_in_page.is_some() && site.is_some_and(Site::has_own_sign_in);
         if self == Self::SessionEnded
-            && !to_sign_in
+            && !keeps_cookie
             && let Some(cookie) = SessionCookie::of(request)
         {
             response.adjoin_header(cookie.removal());

@@ -6,6 +6,8 @@ use rocket::response::{self, Responder};
 use rocket_dyn_templates::{Engines, Template, tera};
 use serde::Serialize;
 
+use crate::web::site::Site;
+
 macro_rules! compiled_in {
     ($($name:literal),+ $(,)?) => {
         [$((
@@ -16,8 +18,9 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 10] = compiled_in![
+const TEMPLATES: [(&str, &str); 11] = compiled_in![
     "layout",
+    "partials/assets",
     "partials/sign_out",
     "partials/countdown",
     "docs",
@@ -60,14 +63,25 @@ pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
     tera.add_raw_templates(missing)
 }
 
+/// The variables of a page.
+#[derive(Serialize)]
+struct Context<'r, V> {
+    /// `None` in an application without our stage.
+    site: Option<&'r Site>,
+    #[serde(flatten)]
+    view: V,
+}
+
 pub(crate) fn render(
     request: &Request<'_>,
     status: Status,
     template: &'static str,
     view: impl Serialize,
 ) -> response::Result<'static> {
-    let mut response =
-        Template::render(format!("innkeeper/{template}"), view).respond_to(request)?;
+    let site = request.rocket().state();
+    let context = Context { site, view };
+    let page = Template::render(format!("innkeeper/{template}"), context);
+    let mut response = page.respond_to(request)?;
     response.set_status(status);
     response.set_header(ContentType::HTML);
     Ok(response)

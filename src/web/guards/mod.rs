@@ -7,6 +7,7 @@ mod passive_session;
 mod same_origin;
 mod sessions;
 mod sign_in;
+mod site;
 
 pub(crate) use body::Body;
 pub use current_session::CurrentSession;

@@ -1,17 +1,21 @@
 //! A line in the log for each request.
 
 use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Status;
 use rocket::{Data, Request, Response, async_trait};
 use tracing::field;
 
-use super::request_id::RequestIds;
 use super::request_record::RequestRecord;
 use crate::session::SessionHandle;
 
-/// Gives each answer its request's id, writes a line for it and counts it.
+/// Gives each answer its request's id, writes a line for it and counts it; managed by Rocket too, for [`Self::catch`].
 ///
 /// The line names the route and not the path: the client chose the path, and it might hold a session id.
-pub(crate) struct AccessLog;
+#[derive(Clone, Copy)]
+pub(crate) struct AccessLog {
+    /// Whether there are lines, and ids in answers. If not, requests are only counted.
+    pub(crate) writes: bool,
+}
 
 /// Writes a line at the given level. A macro, because `tracing` needs the level at compile time.
 macro_rules! write_line {
@@ -34,32 +38,36 @@ macro_rules! write_line {
 impl AccessLog {
     /// For the catcher of a request that Rocket cannot parse, which no fairing sees.
     pub(crate) fn catch(request: &Request<'_>, response: &mut Response<'_>) {
-        let is_logged = request.rocket().state::<RequestIds>().is_some();
-        if is_logged {
-            finish(request, response);
+        if let Some(log) = request.rocket().state::<Self>() {
+            log.finish(request, response);
         }
+    }
+
+    fn finish(self, request: &Request<'_>, response: &mut Response<'_>) {
+        let (record, status) = (RequestRecord::of(request), response.status());
+        if let Some(metrics) = &record.metrics {
+            metrics.answered(
+                route(request),
+                record.method(),
+                status.code,
+                record.elapsed(),
+            );
+        }
+        if !self.writes {
+            return;
+        }
+        // An application may set an id of its own.
+        if !response.headers().contains("X-Request-Id") {
+            response.set_raw_header("X-Request-Id", record.id.to_string());
+        }
+        write(request, record, status);
     }
 }
 
-fn finish(request: &Request<'_>, response: &mut Response<'_>) {
-    let (record, status) = (RequestRecord::of(request), response.status());
-    // An application may set an id of its own.
-    if !response.headers().contains("X-Request-Id") {
-        response.set_raw_header("X-Request-Id", record.id.to_string());
-    }
-    if let Some(metrics) = &record.metrics {
-        metrics.answered(
-            route(request),
-            record.method(),
-            status.code,
-            record.elapsed(),
-        );
-    }
+fn write(request: &Request<'_>, record: &RequestRecord, status: Status) {
     match status.code {
         // Supervisors and load balancers ask every few seconds.
-        200 if record.is_own() && matches!(route(request), "/healthz" | "/readyz") => {
-            write_line!(debug, request, record, status);
-        }
+        200 if record.is_probe() => write_line!(debug, request, record, status),
         503 => write_line!(warn, request, record, status),
         500.. => write_line!(error, request, record, status),
         _ => write_line!(info, request, record, status),
@@ -85,6 +93,6 @@ impl Fairing for AccessLog {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        finish(request, response);
+        self.finish(request, response);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct RequestRecord {
     /// Whether the answer is Innkeeper's, and not the application's.
     own: AtomicBool,
     session_looked_up: AtomicBool,
+    /// Whether a supervisor or a load balancer asks whether this instance works.
+    probe: AtomicBool,
 }
 
 /// The user and the session of a request. The session's handle is computed only for a line that is written.
@@ -56,6 +58,7 @@ impl RequestRecord {
             refused: AtomicBool::new(false),
             own: AtomicBool::new(false),
             session_looked_up: AtomicBool::new(false),
+            probe: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +115,14 @@ impl RequestRecord {
 
     pub(crate) fn set_session_looked_up(&self) {
         self.session_looked_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_probe(&self) -> bool {
+        self.probe.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_probe(&self) {
+        self.probe.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether this is the request's first refusal.

@@ -30,7 +30,8 @@ fn answer(status: Status, text: &'static str) -> Answer {
     responses((status = 200, description = "It is.", body = Health))
 )]
 #[get("/healthz")]
-pub(crate) fn alive() -> Answer {
+pub(crate) fn alive(record: &RequestRecord) -> Answer {
+    record.set_probe();
     answer(Status::Ok, "alive")
 }
 
@@ -51,6 +52,7 @@ pub(crate) async fn ready(
     readiness: &State<Readiness>,
     record: &RequestRecord,
 ) -> Answer {
+    record.set_probe();
     if readiness.is_draining() {
         return answer(Status::ServiceUnavailable, "shutting down");
     }

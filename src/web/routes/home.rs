@@ -5,6 +5,7 @@ use rocket::response::Redirect;
 
 use crate::web::answers::{PublicResponses, Refusal};
 use crate::web::guards::CurrentSession;
+use crate::web::site::Site;
 
 /// Redirects to the profile or the sign-in.
 #[utoipa::path(
@@ -14,10 +15,15 @@ use crate::web::guards::CurrentSession;
     security((), ("session" = []))
 )]
 #[get("/")]
-pub(crate) fn page(current: Result<&CurrentSession, Refusal>) -> Result<Redirect, Refusal> {
-    match current {
-        Ok(_) => Ok(Redirect::to("/profile/")),
-        Err(Refusal::NoSession | Refusal::SessionEnded) => Ok(Redirect::to("/login/")),
-        Err(refusal) => Err(refusal),
+pub(crate) fn page(
+    current: Result<&CurrentSession, Refusal>,
+    site: &Site,
+) -> Result<Redirect, Refusal> {
+    match (current, site.sign_in()) {
+        (Ok(_), _) => Ok(Redirect::to(site.after_sign_in().to_owned())),
+        (Err(Refusal::NoSession | Refusal::SessionEnded), Some(page)) => {
+            Ok(Redirect::to(page.to_owned()))
+        }
+        (Err(refusal), _) => Err(refusal),
     }
 }

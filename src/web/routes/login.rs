@@ -20,6 +20,7 @@ use crate::web::answers::{
 };
 use crate::web::guards::{Body, CurrentSession, EndLookup, SignIn};
 use crate::web::request::{NextPath, SessionCookie};
+use crate::web::site::Site;
 use crate::web::views::EndNotice;
 
 /// What the page shows.
@@ -93,7 +94,8 @@ pub(crate) struct Query {
 /// The form, or a redirect for a user who is signed in.
 pub(crate) struct SignInPage {
     next: Option<NextPath>,
-    signed_in: bool,
+    /// Where a user who is signed in goes on to.
+    signed_in: Option<String>,
     /// Whether the cookie's session has ended.
     stale_cookie: bool,
     ended: Option<EndNotice>,
@@ -126,11 +128,12 @@ pub(crate) fn page(
     current: Result<&CurrentSession, Refusal>,
     ended: &EndLookup,
     sessions: &Sessions,
+    site: &Site,
 ) -> Result<SignInPage, Refusal> {
     let (signed_in, stale_cookie) = match current {
-        Ok(_) => (true, false),
-        Err(Refusal::NoSession) => (false, false),
-        Err(Refusal::SessionEnded) => (false, true),
+        Ok(_) => (Some(after_sign_in(query.next.as_ref(), site)), false),
+        Err(Refusal::NoSession) => (None, false),
+        Err(Refusal::SessionEnded) => (None, true),
         Err(refusal) => return Err(refusal),
     };
     let explained = stale_cookie || query.ended.is_some();
@@ -144,17 +147,16 @@ pub(crate) fn page(
 
 impl<'r> Responder<'r, 'static> for SignInPage {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let location = self.next.as_ref().map(NextPath::as_str);
-        if self.signed_in {
+        if let Some(location) = self.signed_in {
             return Response::build()
                 .status(Status::SeeOther)
-                .raw_header("Location", location.unwrap_or(PROFILE).to_owned())
+                .raw_header("Location", location)
                 .ok();
         }
         let form = HtmlPage {
             template: "login",
             view: View {
-                next: location.map(str::to_owned),
+                next: self.next.map(|next| next.as_str().to_owned()),
                 username: String::new(),
                 problem: None,
                 ended: self.ended,
@@ -170,7 +172,10 @@ impl<'r> Responder<'r, 'static> for SignInPage {
     }
 }
 
-const PROFILE: &str = "/profile/";
+fn after_sign_in(next: Option<&NextPath>, site: &Site) -> String {
+    next.map_or(site.after_sign_in(), NextPath::as_str)
+        .to_owned()
+}
 
 /// A valid sign-in request.
 pub(crate) struct LoginForm {
@@ -254,12 +259,13 @@ impl<'r> FromData<'r> for LoginForm {
 pub(crate) async fn submit(
     sign_in: Result<SignIn<'_>, Refusal>,
     form: Result<LoginForm, LoginError>,
+    site: &Site,
 ) -> Result<SeeOther<LoggedIn>, LoginError> {
     let sign_in = sign_in?;
     let LoginForm { user, next } = form?;
     let id = sign_in.start(&user).await?;
     Ok(SeeOther {
-        location: next.as_ref().map_or(PROFILE, NextPath::as_str).to_owned(),
+        location: after_sign_in(next.as_ref(), site),
         removes_cookie: false,
         body: LoggedIn {
             message: "Logged in successfully",

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::web::answers::{HtmlPage, PublicResponses, Refusal, SeeOther, SignOutResponses};
 use crate::web::guards::{CurrentSession, SignOut};
+use crate::web::site::Site;
 use crate::web::views::Countdown;
 
 /// What the page shows.
@@ -15,9 +16,6 @@ pub(crate) struct View {
     /// Whether the sign-out came without a cookie, so that it ended nothing.
     without_cookie: bool,
 }
-
-/// The page after a sign-out without a cookie.
-const WITHOUT_COOKIE: &str = "/logout/?without_cookie=1";
 
 /// Asks whether to sign out, or confirms it.
 ///
@@ -75,16 +73,17 @@ pub(crate) struct LoggedOut {
 #[post("/logout")]
 pub(crate) async fn submit(
     sign_out: Result<SignOut<'_>, Refusal>,
+    site: &Site,
 ) -> Result<SeeOther<LoggedOut>, Refusal> {
     let had_cookie = sign_out?.end().await?;
+    let confirmation = site.after_sign_out();
     Ok(SeeOther {
         // Without a cookie nothing has ended, and the page must not say so: see [`SignOut::end`].
         location: if had_cookie {
-            "/logout/"
+            confirmation.to_owned()
         } else {
-            WITHOUT_COOKIE
-        }
-        .to_owned(),
+            format!("{confirmation}?without_cookie=1")
+        },
         removes_cookie: false,
         body: LoggedOut {
             message: "Logged out successfully",

@@ -16,17 +16,30 @@ use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 use crate::web::answers::Refusal;
 use crate::web::observe::RequestRecord;
 use crate::web::request::is_for_own_host;
+use crate::web::site::{Part, Site};
 
 /// Added to the ranks that Rocket gives our routes, which keep their order. Those of the application, whose ranks are
 /// negative, come before them, and so does a `FileServer`, whose rank is 10.
 const RANK_OFFSET: isize = 40;
 
-pub(crate) fn mount(rocket: Rocket<Build>) -> Rocket<Build> {
-    let groups = [home(), sign_in(), sessions(), health(), docs()];
+/// Mounts the parts that the site has, below its prefix.
+pub(crate) fn mount(rocket: Rocket<Build>, site: &Site) -> Rocket<Build> {
+    type Group = fn() -> Vec<Route>;
+    let groups: [(Part, Group); 6] = [
+        (Part::Home, home),
+        (Part::SignIn, sign_in),
+        (Part::Sessions, sessions),
+        (Part::Health, health),
+        (Part::Docs, docs),
+        (Part::StaticFiles, static_files::routes),
+    ];
+    let prefix = site.prefix().to_string();
     groups
         .into_iter()
-        .fold(rocket, |rocket, routes| rocket.mount("/", own(routes)))
-        .mount("/static/innkeeper", own(static_files::routes()))
+        .filter(|(part, _)| site.has(*part))
+        .fold(rocket, |rocket, (_, routes)| {
+            rocket.mount(prefix.as_str(), own(routes()))
+        })
 }
 
 fn home() -> Vec<Route> {

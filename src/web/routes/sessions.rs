@@ -12,6 +12,7 @@ use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandl
 use crate::web::answers::{EndOneResponses, EndResponses, Page, ReadResponses, Refusal, SeeOther};
 use crate::web::guards::CurrentSession;
 use crate::web::request::{Format, describe};
+use crate::web::site::Site;
 use crate::web::views::{Countdown, Timestamp, ago};
 
 /// What a program reads.
@@ -163,6 +164,7 @@ async fn end_several(
     current: &CurrentSession,
     selection: Selection,
     message: &'static str,
+    site: &Site,
 ) -> Several {
     let EndOutcome { ended, failure } = current.end(selection).await?;
     let ended = ended.len();
@@ -171,13 +173,18 @@ async fn end_several(
         return Err(Refusal::NotAllEnded { ended, error });
     }
     let is_own = selection == Selection::All;
-    Ok(see_other(is_own, EndedSeveral { message, ended }))
+    Ok(see_other(site, is_own, EndedSeveral { message, ended }))
 }
 
 /// `is_own`: whether the request's own session has ended.
-fn see_other<B>(is_own: bool, body: B) -> SeeOther<B> {
+fn see_other<B>(site: &Site, is_own: bool, body: B) -> SeeOther<B> {
+    let location = if is_own {
+        site.after_sign_out()
+    } else {
+        site.list_of_sessions()
+    };
     SeeOther {
-        location: if is_own { "/logout/" } else { "/sessions/" }.to_owned(),
+        location: location.to_owned(),
         removes_cookie: is_own,
         body,
     }
@@ -195,6 +202,7 @@ fn see_other<B>(is_own: bool, body: B) -> SeeOther<B> {
 pub(crate) async fn end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
+    site: &Site,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // The same answer to a malformed handle, an unknown one and another user's: it reveals nothing.
@@ -208,7 +216,7 @@ pub(crate) async fn end_one(
         return Err(Refusal::NoSuchSession);
     }
     let message = "Session ended";
-    Ok(see_other(is_own, EndedOne { message }))
+    Ok(see_other(site, is_own, EndedOne { message }))
 }
 
 /// Ends the user's other sessions.
@@ -219,10 +227,10 @@ pub(crate) async fn end_one(
     security(("session" = []))
 )]
 #[delete("/sessions/others")]
-pub(crate) async fn end_others(current: Result<&CurrentSession, Refusal>) -> Several {
+pub(crate) async fn end_others(current: Result<&CurrentSession, Refusal>, site: &Site) -> Several {
     let current = current?;
     let others = Selection::Others(current.handle());
-    end_several(current, others, "Other sessions ended").await
+    end_several(current, others, "Other sessions ended", site).await
 }
 
 /// Ends all sessions of the user, this one too.
@@ -233,8 +241,8 @@ pub(crate) async fn end_others(current: Result<&CurrentSession, Refusal>) -> Sev
     security(("session" = []))
 )]
 #[delete("/sessions")]
-pub(crate) async fn end_all(current: Result<&CurrentSession, Refusal>) -> Several {
-    end_several(current?, Selection::All, "All sessions ended").await
+pub(crate) async fn end_all(current: Result<&CurrentSession, Refusal>, site: &Site) -> Several {
+    end_several(current?, Selection::All, "All sessions ended", site).await
 }
 
 /// Ends one of the user's sessions, for a form: it cannot send DELETE.
@@ -249,8 +257,9 @@ pub(crate) async fn end_all(current: Result<&CurrentSession, Refusal>) -> Severa
 pub(crate) async fn submit_end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
+    site: &Site,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
-    end_one(handle, current).await
+    end_one(handle, current, site).await
 }
 
 /// Ends the user's other sessions, for a form.
@@ -261,8 +270,11 @@ pub(crate) async fn submit_end_one(
     security(("session" = []))
 )]
 #[post("/sessions/others/end")]
-pub(crate) async fn submit_end_others(current: Result<&CurrentSession, Refusal>) -> Several {
-    end_others(current).await
+pub(crate) async fn submit_end_others(
+    current: Result<&CurrentSession, Refusal>,
+    site: &Site,
+) -> Several {
+    end_others(current, site).await
 }
 
 /// Ends all sessions of the user, for a form.
@@ -273,6 +285,9 @@ pub(crate) async fn submit_end_others(current: Result<&CurrentSession, Refusal>)
     security(("session" = []))
 )]
 #[post("/sessions/end")]
-pub(crate) async fn submit_end_all(current: Result<&CurrentSession, Refusal>) -> Several {
-    end_all(current).await
+pub(crate) async fn submit_end_all(
+    current: Result<&CurrentSession, Refusal>,
+    site: &Site,
+) -> Several {
+    end_all(current, site).await
 }

@@ -12,7 +12,7 @@ macro_rules! compiled_in {
             $content_type,
             include_str!(concat!("../../../static/", $name)),
         );
-        Route::new(Method::Get, concat!("/", $name), file)
+        Route::new(Method::Get, concat!("/static/innkeeper/", $name), file)
     }};
 }
 

@@ -17,6 +17,7 @@ use crate::web::observe::{AccessLog, Readiness, RequestIds};
 use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin, SessionCookie};
 use crate::web::routes;
 use crate::web::routes::docs::Document;
+use crate::web::site::{Part, Plan, Site};
 use crate::web::stage::announcement::announcement;
 use crate::web::stage::metrics_server::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
@@ -25,6 +26,7 @@ use crate::web::stage::{defaults, openapi};
 /// The settings, and the store and the metrics server that they ask for.
 pub(crate) struct Assembly {
     config: Config,
+    site: Site,
     sessions: Sessions,
     /// `None` where no `metrics_address` is set: then nothing is counted.
     metrics: Option<MetricsServer>,
@@ -32,8 +34,9 @@ pub(crate) struct Assembly {
 
 impl Assembly {
     /// Reads the settings and opens the store. An error is a sentence for the operator.
-    pub(crate) fn open(figment: &Figment) -> Result<Self, String> {
+    pub(crate) fn open(figment: &Figment, plan: &Plan) -> Result<Self, String> {
         let config = Config::from(figment).map_err(|error| error.to_string())?;
+        let site = plan.site("Innkeeper")?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
         let metrics = config.metrics.as_ref().map(MetricsServer::open);
@@ -49,6 +52,7 @@ impl Assembly {
         let sessions = store::sessions(&config, store, timeout, clock);
         Ok(Self {
             config,
+            site,
             sessions,
             metrics,
         })
@@ -61,6 +65,7 @@ impl Assembly {
     pub(crate) fn attach_to(self, rocket: Rocket<Build>) -> Rocket<Build> {
         let Self {
             config,
+            site,
             sessions,
             metrics,
         } = self;
@@ -71,7 +76,10 @@ impl Assembly {
         let cookie = SessionCookie {
             secure: origin.secure,
         };
-        let document = openapi::describe(cookie.name(), public_url, hosts);
+        let document = openapi::describe(&site, cookie.name(), public_url, hosts);
+        let access_log = AccessLog {
+            writes: site.has(Part::RequestLog),
+        };
         let readiness = Readiness::default();
         let shutdown = GracefulShutdown::new(readiness.clone());
         let mut rocket = defaults::without_ip_header(rocket);
@@ -81,19 +89,26 @@ impl Assembly {
         let rocket = rocket
             .manage(sessions)
             .manage(RequestIds::new())
+            .manage(access_log)
             .manage(origin)
             .manage(Document::new(&document))
             .manage(readiness)
             .manage(shutdown.clone())
             .attach(NoMethodOverride)
             .attach(SecurityHeaders)
-            .attach(AccessLog)
+            .attach(access_log)
             .attach(shutdown)
             .attach(announcement(&config));
-        // In a fairing, which runs after those that are attached already: they may register catchers of their own.
-        routes::mount(rocket).attach(AdHoc::on_ignite("Innkeeper's catchers", |rocket| async {
-            catcher::register(rocket)
-        }))
+        let mut rocket = routes::mount(rocket, &site);
+        if site.has(Part::Catcher) {
+            let prefix = site.prefix().clone();
+            // In a fairing, which runs after those that are attached already: they may register catchers of their own.
+            rocket = rocket.attach(AdHoc::on_ignite(
+                "Innkeeper's catchers",
+                |rocket| async move { catcher::register(rocket, &prefix) },
+            ));
+        }
+        rocket.manage(site)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::web::answers::{Refusal, SecurityHeaders};
 use crate::web::observe::{Metrics, Readiness};
 use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin};
 use crate::web::routes;
+use crate::web::site::SitePath;
 
 /// Serves `/metrics`, `/healthz` and `/readyz` by a second Rocket as long as the first one serves.
 ///
@@ -79,7 +80,7 @@ impl MetricsServer {
             }))
             .mount("/", routes::own(rocket::routes![scrape]))
             .mount("/", routes::own(routes::health()));
-        second = catcher::register(second);
+        second = catcher::register(second, &SitePath::default());
         if let Some(sessions) = first.state::<Sessions>() {
             second = second.manage::<Sessions>(sessions.clone());
         }

@@ -17,6 +17,7 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::{Build, Rocket, async_trait};
 
 use self::assemble::Assembly;
+use super::site::{Part, Plan, Site};
 
 /// Everything that Innkeeper gives to a Rocket application.
 ///
@@ -51,7 +52,10 @@ use self::assemble::Assembly;
 /// than this machine ([`SameOrigin`](super::SameOrigin) says why).
 /// With Rocket's own TLS and no `public_url`, the cookie is `Secure` and the site's origin `https`.
 pub fn stage() -> Stage {
-    Stage { templates: true }
+    Stage {
+        templates: true,
+        plan: Plan::default(),
+    }
 }
 
 /// The fairing that [`stage()`] returns.
@@ -59,6 +63,7 @@ pub fn stage() -> Stage {
 #[must_use = "a stage does nothing until it is attached to a Rocket"]
 pub struct Stage {
     templates: bool,
+    plan: Plan,
 }
 
 impl Stage {
@@ -76,8 +81,63 @@ impl Stage {
     ///     .attach(innkeeper::stage().without_templates());
     /// # drop(rocket);
     /// ```
-    pub fn without_templates(self) -> Self {
-        Self { templates: false }
+    pub fn without_templates(mut self) -> Self {
+        self.templates = false;
+        self
+    }
+
+    /// Leaves a part out. Its addresses are the application's, no page links to them, and `/openapi.json` does not have them.
+    ///
+    /// ```
+    /// use innkeeper::Part;
+    ///
+    /// let stage = innkeeper::stage().without(Part::Docs).without(Part::Home);
+    /// # drop(stage);
+    /// ```
+    pub fn without(mut self, part: Part) -> Self {
+        self.plan.parts = self.plan.parts.without(part);
+        self
+    }
+
+    /// Mounts these parts and no others. With `only([])` Innkeeper has no address at all, and is the store and the guards.
+    ///
+    /// ```
+    /// use innkeeper::Part;
+    ///
+    /// let stage = innkeeper::stage().only([Part::Catcher, Part::RequestLog]);
+    /// # drop(stage);
+    /// ```
+    pub fn only(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
+        self.plan.parts = parts.into_iter().collect();
+        self
+    }
+
+    /// Mounts all addresses below a prefix: with `/account`, `/account/login/` and `/account/static/innkeeper/style.css`.
+    /// Default: `/`.
+    ///
+    /// Links, redirects, scripts and `/openapi.json` follow. The default catcher then answers below the prefix only: errors
+    /// elsewhere are the application's. The cookie's `Path` stays `/`: the guards are for the whole application.
+    ///
+    /// The prefix begins with `/` and has segments of the characters `A-Z a-z 0-9 - . _ ~`; any other stops the launch.
+    pub fn mount_at(mut self, prefix: impl Into<String>) -> Self {
+        self.plan.prefix = prefix.into();
+        self
+    }
+
+    /// Names the application's own page for signing in, a path such as `/enter`. Default: Innkeeper's `/login/`; without
+    /// [`Part::SignIn`] none.
+    ///
+    /// A browser that asks for a page without a session is redirected to it, with the query `next=` and the path to go on to
+    /// (percent-encoded), and `ended=1` if it had a session; the cookie of an ended session is removed. A page that asks for a
+    /// session itself is not redirected to itself. Programs are answered as ever. Where there is no page to sign in, browsers
+    /// get an error page with the status that programs get, 403 or 404.
+    ///
+    /// `next` may come from anywhere: go on only to a path of your own, one that begins with a single `/` and has no `\`.
+    ///
+    /// What is no such path stops the launch.
+    pub fn sign_in_page(mut self, path: impl Into<String>) -> Self {
+        self.plan.sign_in_page = Some(path.into());
+        self
     }
 }
 
@@ -91,11 +151,15 @@ impl Fairing for Stage {
     }
 
     async fn on_ignite(&self, mut rocket: Rocket<Build>) -> fairing::Result {
+        if rocket.state::<Site>().is_some() {
+            tracing::error!("an application has one stage, and this one is its second");
+            return Err(rocket);
+        }
         if self.templates {
             rocket = template_folder::for_application(rocket);
             rocket = rocket.attach(template_folder::engine(Vec::new()));
         }
-        match Assembly::open(rocket.figment()) {
+        match Assembly::open(rocket.figment(), &self.plan) {
             Ok(assembly) => Ok(assembly.attach_to(rocket)),
             Err(problem) => {
                 tracing::error!("{problem}");

@@ -3,21 +3,38 @@
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{self, Components, Server};
+use utoipa::openapi::{self, Components, Info, Paths, Server};
 
 use crate::config::PublicUrl;
-use crate::web::answers::{Detail, HTTPValidationError, wrong_host};
+use crate::web::answers::{Detail, HTTPValidationError, without_sign_in_page, wrong_host};
 use crate::web::request::Hosts;
 use crate::web::routes::{docs, health, home, login, logout, profile, session, sessions};
+use crate::web::site::{Part, Site};
 
-/// The handlers, in the order of the page, and the schemas that their answers name.
+// The handlers of each part, in the order of the page, and the schemas that their answers name.
+
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Innkeeper"),
     paths(
         login::submit,
         profile::page,
         logout::submit,
+        login::page,
+        logout::page
+    ),
+    components(schemas(
+        Detail,
+        HTTPValidationError,
+        login::LoggedIn,
+        profile::Profile,
+        logout::LoggedOut,
+    ))
+)]
+struct SignIn;
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
         session::read,
         sessions::page,
         sessions::end_all,
@@ -26,34 +43,48 @@ use crate::web::routes::{docs, health, home, login, logout, profile, session, se
         sessions::submit_end_all,
         sessions::submit_end_others,
         sessions::submit_end_one,
-        home::page,
-        login::page,
-        logout::page,
-        health::alive,
-        health::ready,
-        docs::document,
-        docs::page,
     ),
     components(schemas(
         Detail,
-        HTTPValidationError,
-        login::LoggedIn,
-        profile::Profile,
-        logout::LoggedOut,
         sessions::SessionList,
         sessions::EndedOne,
         sessions::EndedSeveral,
     ))
 )]
-struct Handlers;
+struct Sessions;
 
-/// The document of this server: its handlers, its cookie's name and its origin.
+#[derive(OpenApi)]
+#[openapi(paths(home::page), components(schemas(Detail)))]
+struct Home;
+
+#[derive(OpenApi)]
+#[openapi(paths(health::alive, health::ready))]
+struct Health;
+
+#[derive(OpenApi)]
+#[openapi(paths(docs::document, docs::page), components(schemas(Detail)))]
+struct Docs;
+
+/// The document of this server: its parts, its cookie's name and its origin.
 pub(crate) fn describe(
+    site: &Site,
     cookie: &'static str,
     public_url: Option<&PublicUrl>,
     hosts: Hosts,
 ) -> openapi::OpenApi {
-    let mut document = Handlers::openapi();
+    let parts: [(Part, fn() -> openapi::OpenApi); 5] = [
+        (Part::SignIn, SignIn::openapi),
+        (Part::Sessions, Sessions::openapi),
+        (Part::Home, Home::openapi),
+        (Part::Health, Health::openapi),
+        (Part::Docs, Docs::openapi),
+    ];
+    let version = env!("CARGO_PKG_VERSION");
+    let mut document = openapi::OpenApi::new(Info::new(site.name(), version), Paths::new());
+    for (_, part) in parts.into_iter().filter(|(part, _)| site.has(*part)) {
+        let compose = |_: &str, path: &str| site.prefix().join(path);
+        document = document.nest_with_path_composer("", part(), compose);
+    }
     document.servers = public_url.map(|url| vec![Server::new(url.origin())]);
     document
         .components
@@ -65,21 +96,32 @@ pub(crate) fn describe(
                 "Set by signing in; `HttpOnly`, so that only the browser itself sends it.",
             ))),
         );
-    for operation in operations(&mut document) {
+    for (operation, changes) in operations(&mut document) {
         complete(operation);
+        let responses = &mut operation.responses.responses;
+        if site.sign_in().is_none() {
+            without_sign_in_page(responses, changes);
+        }
         // `routes::own` refuses such a request on every route.
         if hosts == Hosts::Loopback {
-            operation.responses.responses.extend(wrong_host());
+            responses.extend(wrong_host());
         }
     }
     document
 }
 
-fn operations(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+/// Each operation, and whether it changes something.
+fn operations(document: &mut openapi::OpenApi) -> impl Iterator<Item = (&mut Operation, bool)> {
     let items = document.paths.paths.values_mut();
     items
-        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete])
-        .flatten()
+        .flat_map(|item| {
+            [
+                (&mut item.get, false),
+                (&mut item.post, true),
+                (&mut item.delete, true),
+            ]
+        })
+        .filter_map(|(operation, changes)| Some((operation.as_mut()?, changes)))
 }
 
 /// Names the operation for its module too (`login_submit`: several handlers are called `submit`), and says of one that

@@ -15,6 +15,7 @@ use tokio::runtime::{self, Runtime};
 use crate::config::{self, Config, LogFormat};
 use crate::session::Sessions;
 use crate::web::observe::Log;
+use crate::web::site::Plan;
 use crate::web::stage::assemble::Assembly;
 use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 
@@ -31,7 +32,7 @@ use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 pub fn rocket() -> Result<Rocket<Build>, String> {
     let (figment, replaced_pages) = template_folder::for_program(config::figment()?)?;
     let rocket = rocket::custom(figment);
-    let assembly = Assembly::open(rocket.figment())?;
+    let assembly = Assembly::open(rocket.figment(), &Plan::default())?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())
         .attach(lost_store::shutdown_when_lost())
         // Every answer is ours, so Rocket's default headers would all be replaced.

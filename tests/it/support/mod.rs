@@ -10,6 +10,7 @@ pub(crate) mod python;
 pub(crate) mod redis;
 pub(crate) mod scrape;
 pub(crate) mod sentinel;
+pub(crate) mod served;
 
 mod app;
 

@@ -1,0 +1,130 @@
+//! The addresses of ours that are mounted.
+
+use serde::Serialize;
+
+use super::part::{Part, Parts};
+use super::path::SitePath;
+
+/// What pages know of the site, managed by Rocket: its name, and the addresses of Innkeeper's that are mounted.
+///
+/// It is the variable `site` in Innkeeper's templates. A handler takes `&Site` as a request guard, and hands it to a page of
+/// its own that extends Innkeeper's layout, or links to Innkeeper's pages:
+///
+/// ```
+/// use innkeeper::Site;
+/// use rocket::get;
+/// use rocket_dyn_templates::{Template, context};
+///
+/// #[get("/orders")]
+/// fn orders(site: &Site) -> Template {
+///     Template::render("orders", context! { site, orders: ["apples"] })
+/// }
+/// ```
+///
+/// Its fields in a template; an address is null where its [`Part`] is not mounted, and begins with the prefix of
+/// [`Stage::mount_at`](crate::Stage::mount_at). All of them can be written `| safe`, without Tera's `&#x2F;` for each
+/// slash.
+///
+/// | field | |
+/// | --- | --- |
+/// | `name` | the site's name |
+/// | `home` | the start page: Innkeeper's, or `/` where [`Part::Home`] is not mounted |
+/// | `sign_in` | the page where visitors sign in: [`Stage::sign_in_page`](crate::Stage::sign_in_page), or `login` |
+/// | `login`, `logout`, `profile` | of [`Part::SignIn`] |
+/// | `sessions`, `session` | of [`Part::Sessions`]: the list, and how long the session lives |
+/// | `docs`, `openapi` | of [`Part::Docs`] |
+/// | `stylesheet`, `script`, `docs_script`, `icon` | of [`Part::StaticFiles`] |
+#[derive(Debug, Serialize)]
+pub struct Site {
+    name: String,
+    home: String,
+    sign_in: Option<String>,
+    login: Option<String>,
+    logout: Option<String>,
+    profile: Option<String>,
+    sessions: Option<String>,
+    session: Option<String>,
+    docs: Option<String>,
+    openapi: Option<String>,
+    stylesheet: Option<String>,
+    script: Option<String>,
+    docs_script: Option<String>,
+    icon: Option<String>,
+    #[serde(skip)]
+    parts: Parts,
+    #[serde(skip)]
+    prefix: SitePath,
+}
+
+impl Site {
+    /// `sign_in_page`: the application's own, instead of ours.
+    pub(crate) fn new(
+        name: String,
+        parts: Parts,
+        prefix: SitePath,
+        sign_in_page: Option<String>,
+    ) -> Self {
+        let of = |part, address: &str| parts.have(part).then(|| prefix.join(address));
+        let login = of(Part::SignIn, "/login/");
+        Self {
+            name,
+            home: of(Part::Home, "/").unwrap_or_else(|| "/".to_owned()),
+            sign_in: sign_in_page.or_else(|| login.clone()),
+            login,
+            logout: of(Part::SignIn, "/logout/"),
+            profile: of(Part::SignIn, "/profile/"),
+            sessions: of(Part::Sessions, "/sessions/"),
+            session: of(Part::Sessions, "/session/"),
+            docs: of(Part::Docs, "/docs"),
+            openapi: of(Part::Docs, "/openapi.json"),
+            stylesheet: of(Part::StaticFiles, "/static/innkeeper/style.css"),
+            script: of(Part::StaticFiles, "/static/innkeeper/innkeeper.js"),
+            docs_script: of(Part::StaticFiles, "/static/innkeeper/docs.js"),
+            icon: of(Part::StaticFiles, "/static/innkeeper/favicon.svg"),
+            parts,
+            prefix,
+        }
+    }
+
+    /// What pages are titled with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The page where visitors sign in; `None` if neither the application nor Innkeeper has one.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&str> {
+        self.sign_in.as_deref()
+    }
+
+    pub(crate) fn has(&self, part: Part) -> bool {
+        self.parts.have(part)
+    }
+
+    /// Below which all our addresses stand.
+    pub(crate) fn prefix(&self) -> &SitePath {
+        &self.prefix
+    }
+
+    /// Whether visitors sign in on our own page.
+    pub(crate) fn has_own_sign_in(&self) -> bool {
+        self.login.is_some() && self.login == self.sign_in
+    }
+
+    /// Where a visitor goes on to who wanted no page in particular.
+    pub(crate) fn after_sign_in(&self) -> &str {
+        self.profile.as_ref().unwrap_or(&self.home)
+    }
+
+    /// The page that confirms a sign-out, or where the next visitor begins.
+    pub(crate) fn after_sign_out(&self) -> &str {
+        let sign_in = || self.sign_in.as_ref().unwrap_or(&self.home);
+        self.logout.as_ref().unwrap_or_else(sign_in)
+    }
+
+    /// The list of the user's sessions, for its own handlers.
+    pub(crate) fn list_of_sessions(&self) -> &str {
+        self.sessions.as_ref().unwrap_or(&self.home)
+    }
+}

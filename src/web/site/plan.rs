@@ -1,0 +1,55 @@
+//! What an application wants of us.
+
+use super::addresses::Site;
+use super::part::{Part, Parts};
+use super::path::SitePath;
+
+/// What the application has chosen, not yet checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) parts: Parts,
+    pub(crate) prefix: String,
+    pub(crate) sign_in_page: Option<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            parts: Parts::all(),
+            prefix: "/".to_owned(),
+            sign_in_page: None,
+        }
+    }
+}
+
+impl Plan {
+    /// # Errors
+    ///
+    /// A sentence for the operator: a path cannot be used.
+    pub(crate) fn site(&self, name: &str) -> Result<Site, String> {
+        let prefix = SitePath::parse(&self.prefix)
+            .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
+        // As it was written: whether it ends in a slash is the application's choice.
+        let sign_in_page = self.sign_in_page.clone();
+        if let Some(page) = &sign_in_page {
+            SitePath::parse(page)
+                .map_err(|problem| format!("the path of `sign_in_page` {problem}"))?;
+        }
+        Ok(Site::new(
+            name.to_owned(),
+            self.parts(),
+            prefix,
+            sign_in_page,
+        ))
+    }
+
+    /// Without a profile and a sign-in, the redirect at `/` would lead to itself.
+    fn parts(&self) -> Parts {
+        let parts = self.parts.clone();
+        if parts.have(Part::SignIn) {
+            parts
+        } else {
+            parts.without(Part::Home)
+        }
+    }
+}
