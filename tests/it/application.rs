@@ -10,7 +10,7 @@ use rocket::http::{ContentType, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
 use rocket::response::content::RawHtml;
 use rocket::serde::json::Json;
-use rocket::shield::{Frame, Shield};
+use rocket::shield::{Feature, Frame, Permission, Shield};
 use rocket::{Build, Responder, Rocket, get, post, routes};
 use rocket_dyn_templates::{Template, context};
 use serde_json::{Value, json};
@@ -168,6 +168,26 @@ fn what_is_left_is_innkeepers() {
         client.put("/login").dispatch().status(),
         Status::MethodNotAllowed
     );
+}
+
+/// Ours replace only what Rocket's `Shield` sets by itself.
+#[test]
+fn a_header_that_its_shield_was_told_to_set_stays_on_our_answers() {
+    let shield = Shield::default()
+        .enable(Frame::SameOrigin)
+        .enable(Permission::blocked(Feature::Usb));
+    let figment = rocket::Config::figment()
+        .merge(("innkeeper.store_path", ":memory:"))
+        .merge(("log_level", "off"));
+    let rocket = rocket::custom(figment)
+        .attach(innkeeper::stage())
+        .attach(shield);
+    let client = Client::tracked(rocket).unwrap();
+    let page = client.get("/login/").dispatch();
+    let header = |name| page.headers().get(name).collect::<Vec<_>>();
+    assert_eq!(header("Permissions-Policy"), ["usb=()"]);
+    // What it was told is Rocket's default too, and cannot be told from it.
+    assert_eq!(header("X-Frame-Options"), ["DENY"]);
 }
 
 fn sign_in(client: &Client) {

@@ -26,6 +26,12 @@ async fn the_profile_is_answered_in_what_accept_prefers() {
         ("text/html;q=0.9, application/json", json),
         ("text/html;q=0.5, */*;q=0.8", json),
         ("text/html;q=0, */*", json),
+        // A range that names the type more exactly counts, wherever it stands.
+        ("*/*;q=0.8, text/html", html),
+        (
+            "text/*;q=0.5, text/html;q=0.9, application/json;q=0.7",
+            html,
+        ),
         ("text/html;q=0", json),
         ("application/json, text/html", json),
         ("text/html, application/json", html),
@@ -170,8 +176,11 @@ fn an_unknown_method_is_a_wrong_one() {
 #[rocket::async_test]
 async fn a_long_accept_counts_as_none() {
     let app = TestApp::open(Backend::Embedded).await;
-    let of_length = |length: usize| format!("text/html{}", ",a/b".repeat((length - 9) / 4));
-    for (length, page) in [(1021, true), (1025, false), (8_001, false)] {
+    let of_length = |length: usize| {
+        let ranges = format!("text/html{}", ",a/b".repeat((length - 9) / 4));
+        format!("{ranges:<length$}")
+    };
+    for (length, page) in [(1024, true), (1025, false), (8_001, false)] {
         let accept = of_length(length);
         assert_eq!(accept.len(), length);
         let lines = [("Accept", accept.as_str())];

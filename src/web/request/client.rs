@@ -50,3 +50,28 @@ fn shorten(header: &str) -> String {
         beginning.unwrap_or_default().to_owned()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_USER_AGENT, shorten};
+
+    #[test]
+    fn only_a_user_agent_that_is_too_long_is_shortened() {
+        let exact = format!(
+            "{:-<MAX_USER_AGENT$}",
+            "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0 "
+        );
+        for kept in ["", "curl/8.5.0", exact.as_str()] {
+            assert_eq!(shorten(kept), kept);
+        }
+        assert_eq!(shorten(&format!("{exact}-")), "Firefox on Linux");
+        assert_eq!(
+            shorten(&"x".repeat(MAX_USER_AGENT + 1)),
+            "x".repeat(MAX_USER_AGENT)
+        );
+        // Never in the middle of a character.
+        let odd = format!("x{}", "\u{e9}".repeat(MAX_USER_AGENT));
+        assert_eq!(shorten(&odd).len(), MAX_USER_AGENT - 1);
+        assert_eq!(shorten("a\u{7}b"), "ab");
+    }
+}
