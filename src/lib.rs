@@ -78,7 +78,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use config::{
     ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl, RedisAddress,
-    RedisConfig, Secret, StoreConfig, StorePath,
+    RedisConfig, Secret, StoreConfig, StorePath, TrustedOrigin,
 };
 pub use session::{
     ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,

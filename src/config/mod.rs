@@ -20,7 +20,7 @@ use rocket::figment::Figment;
 pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
-pub use public_url::PublicUrl;
+pub use public_url::{PublicUrl, TrustedOrigin};
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
 pub(crate) use sources::files::read_env_file;
@@ -49,6 +49,8 @@ pub struct Config {
     pub max_sessions_per_user: usize,
     /// The address that people type; `None`: made of scheme `http` and each request's `Host`.
     pub public_url: Option<PublicUrl>,
+    /// `trusted_origins`, default none: origins whose pages may call Innkeeper with the visitor's cookie.
+    pub trusted_origins: Vec<TrustedOrigin>,
     /// `open_to_the_world`, default `false`: `open` sign-in may listen beyond loopback.
     pub open_to_the_world: bool,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for the store.
@@ -133,6 +135,7 @@ impl Config {
                 absolute: Some(absolute).filter(|limit| !limit.is_zero()),
             },
             max_sessions_per_user: settings.max_sessions_per_user.unwrap_or(100) as usize,
+            trusted_origins: trusted_origins(&settings, &sources)?,
             public_url: settings.public_url,
             open_to_the_world,
             redis_timeout: Duration::from_millis(settings.redis_timeout_ms.unwrap_or(1000).into()),
@@ -240,6 +243,28 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
              you want",
         )),
         None => Ok(embedded),
+    }
+}
+
+/// Whoever can change a page of a trusted origin on its way has its trust: beside an `https` site all must be `https` too.
+fn trusted_origins(
+    settings: &Settings,
+    sources: &Sources,
+) -> Result<Vec<TrustedOrigin>, ConfigError> {
+    let origins = settings.trusted_origins.clone().unwrap_or_default();
+    let is_secure = settings
+        .public_url
+        .as_ref()
+        .is_some_and(PublicUrl::is_secure);
+    match origins.iter().find(|it| is_secure && it.is_in_clear_text()) {
+        None => Ok(origins),
+        Some(origin) => Err(sources.error(
+            "trusted_origins",
+            &format!(
+                "has `{}`, which is not https, though `public_url` is",
+                origin.as_str()
+            ),
+        )),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The setting `public_url`.
+//! The settings that name origins (RFC 6454): `public_url` and `trusted_origins`.
 
 use url::Url;
 
@@ -22,7 +22,8 @@ impl PublicUrl {
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
-        if !web || !bare {
+        // In the URL standard's eyes `*` can be part of a host; to its author it was a pattern, which this is not.
+        if !web || !bare || text.contains('*') {
             return Err(problem);
         }
         Ok(Self {
@@ -48,5 +49,37 @@ impl PublicUrl {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.loopback
+    }
+}
+
+/// An origin whose pages may call Innkeeper with the visitor's cookie: scheme, host and port, as a browser writes them in
+/// `Origin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedOrigin(String);
+
+impl TrustedOrigin {
+    /// Exact: without wildcards, and only in the form that browsers send, so that what is set is what is compared.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let url = PublicUrl::parse(text).map_err(|_| {
+            format!("must be origins like https://app.example.org, and has `{text}`")
+        })?;
+        if url.origin != text {
+            return Err(format!(
+                "has `{text}`, which browsers write as `{}`",
+                url.origin
+            ));
+        }
+        Ok(Self(url.origin))
+    }
+
+    /// As a browser writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether its pages can have been changed on their way: everything but `https`, and this machine itself.
+    pub(crate) fn is_in_clear_text(&self) -> bool {
+        PublicUrl::parse(&self.0).is_ok_and(|url| !url.secure && !url.loopback)
     }
 }

@@ -9,7 +9,7 @@ use rocket::figment::value::{Dict, Value};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::error::nearest;
-use super::public_url::PublicUrl;
+use super::public_url::{PublicUrl, TrustedOrigin};
 use super::redis_address::Secret;
 
 /// Ten years, in seconds.
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) max_sessions_per_user: Option<u32>,
     #[serde(deserialize_with = "public_url")]
     pub(crate) public_url: Option<PublicUrl>,
+    #[serde(deserialize_with = "trusted_origins")]
+    pub(crate) trusted_origins: Option<Vec<TrustedOrigin>>,
     #[serde(deserialize_with = "sign_in")]
     pub(crate) sign_in: Option<SignIn>,
     #[serde(deserialize_with = "flag")]
@@ -136,6 +138,24 @@ fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicUrl>, D::Error> {
     parsed(deserializer, PublicUrl::parse)
+}
+
+/// A list of texts; or, as variables have no lists, one text with commas or spaces between the origins.
+fn trusted_origins<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<TrustedOrigin>>, D::Error> {
+    let value: Value = Deserialize::deserialize(deserializer)?;
+    let texts: Option<Vec<_>> = match (&value, value.as_str()) {
+        (Value::Empty(..), _) => return Ok(None),
+        (Value::Array(_, values), _) => values.iter().map(Value::as_str).collect(),
+        (_, text) => text.map(|text| {
+            let texts = text.split([',', ' ']);
+            texts.filter(|text| !text.is_empty()).collect()
+        }),
+    };
+    let texts = texts.ok_or_else(|| D::Error::custom("must be a list of texts"))?;
+    let origins: Result<_, _> = texts.into_iter().map(TrustedOrigin::parse).collect();
+    origins.map(Some).map_err(D::Error::custom)
 }
 
 /// Parses the text of a setting. Files and programs may set numbers and flags, too, which are written as text first.

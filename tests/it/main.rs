@@ -18,6 +18,7 @@ mod concurrency;
 mod config;
 mod connections;
 mod cookies;
+mod cross_origin;
 mod cross_site;
 mod deploy;
 mod durability;

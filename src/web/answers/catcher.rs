@@ -101,7 +101,7 @@ fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
         _ if request.route().is_some() => BTreeSet::new(),
         Status::NotFound => other_methods(request, Some(request.method())),
         // Without a route, Rocket answers 400 to a method that it does not know.
-        Status::BadRequest => other_methods(request, None),
+        Status::BadRequest => methods_of_path(request),
         _ => BTreeSet::new(),
     };
     let status = if allowed.is_empty() {
@@ -120,6 +120,11 @@ fn respond(status: Status, request: &Request<'_>) -> Response<'static> {
         response.set_raw_header("Allow", list.join(", "));
     }
     response
+}
+
+/// The methods that the path answers to; none if there is nothing at the path.
+pub(crate) fn methods_of_path(request: &Request<'_>) -> BTreeSet<&'static str> {
+    other_methods(request, None)
 }
 
 /// The methods that the path answers to, if the request's own is not among them.

@@ -10,6 +10,7 @@ mod refusal;
 mod see_other;
 pub(crate) mod templates;
 
+pub(crate) use catcher::methods_of_path;
 pub use detail::ValidationError;
 pub(crate) use detail::{Detail, HTTPValidationError};
 pub(crate) use documented::{

@@ -1,6 +1,7 @@
 //! What a handler may ask for.
 
 mod body;
+mod cross_origin;
 mod current_session;
 mod end_lookup;
 mod passive_session;
@@ -10,6 +11,7 @@ mod sign_in;
 mod site;
 
 pub(crate) use body::Body;
+pub(crate) use cross_origin::CrossOrigin;
 pub use current_session::CurrentSession;
 pub(crate) use end_lookup::EndLookup;
 pub use passive_session::PassiveSession;

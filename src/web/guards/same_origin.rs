@@ -13,7 +13,7 @@ use crate::web::request::{is_for_own_host, is_same_origin};
 ///
 /// The algorithm is that of Go's `http.CrossOriginProtection` (OWASP CSRF cheat sheet, Fetch Metadata).
 /// `Sec-Fetch-Site` decides where it is present: `same-origin` and `none` pass. Otherwise `Origin` must be our own,
-/// with scheme and port. A request with neither header does not come from a browser, and passes. Safe methods always pass.
+/// with scheme and port. An origin of `trusted_origins` passes too. A request with neither header does not come from a browser, and passes. Safe methods always pass.
 ///
 /// Any method is refused with 421 where it is meant for another host: without `public_url`, and where the application
 /// listens on a loopback address, `Host` must be one too, or `localhost`. Otherwise a page whose name resolves to that

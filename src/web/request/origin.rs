@@ -5,7 +5,7 @@ use rocket::http::Method;
 use url::Url;
 
 use super::host::{Hosts, RequestedHost};
-use crate::config::PublicUrl;
+use crate::config::{PublicUrl, TrustedOrigin};
 
 /// Where browsers reach the site, managed by Rocket.
 pub(crate) struct PublicOrigin {
@@ -14,16 +14,29 @@ pub(crate) struct PublicOrigin {
     /// Whether browsers use `https`.
     pub(crate) secure: bool,
     pub(crate) hosts: Hosts,
+    trusted: Vec<TrustedOrigin>,
 }
 
 impl PublicOrigin {
     /// `tls`: whether Rocket itself serves by TLS.
-    pub(crate) fn new(public_url: Option<&PublicUrl>, tls: bool, hosts: Hosts) -> Self {
+    pub(crate) fn new(
+        public_url: Option<&PublicUrl>,
+        tls: bool,
+        hosts: Hosts,
+        trusted: Vec<TrustedOrigin>,
+    ) -> Self {
         Self {
             origin: public_url.map(|url| url.origin().to_owned()),
             secure: public_url.map_or(tls, PublicUrl::is_secure),
             hosts,
+            trusted,
         }
+    }
+
+    fn trusts(&self, origin: &str) -> bool {
+        self.trusted
+            .iter()
+            .any(|trusted| trusted.as_str() == origin)
     }
 
     /// Whether answers may have `Strict-Transport-Security` (RFC 6797): only where the operator has set an `https` address.
@@ -51,12 +64,25 @@ pub(crate) fn is_for_own_host(request: &Request<'_>) -> bool {
     origin.is_none_or(|origin| origin.hosts.allow(request))
 }
 
+/// The request's `Origin`, if a page of that origin may call us (`trusted_origins`).
+pub(crate) fn trusted_origin<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let ours = request.rocket().state::<PublicOrigin>()?;
+    let mut origins = request.headers().get("Origin");
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) => Some(origin).filter(|origin| ours.trusts(origin)),
+        _ => None,
+    }
+}
+
 /// Whether no other site can have made a browser send this request, as Go's `http.CrossOriginProtection` decides it.
 pub(crate) fn is_same_origin(request: &Request<'_>) -> bool {
     if matches!(
         request.method(),
         Method::Get | Method::Head | Method::Options | Method::Trace
     ) {
+        return true;
+    }
+    if trusted_origin(request).is_some() {
         return true;
     }
     let headers = request.headers();

@@ -13,6 +13,7 @@ use crate::session::Sessions;
 use crate::store::{self, InstrumentedStore};
 use crate::web::answers::SecurityHeaders;
 use crate::web::answers::catcher;
+use crate::web::guards::CrossOrigin;
 use crate::web::observe::{AccessLog, Readiness, RequestIds};
 use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin, SessionCookie};
 use crate::web::routes;
@@ -72,7 +73,7 @@ impl Assembly {
         let public_url = config.public_url.as_ref();
         let tls = has_tls(rocket.figment());
         let hosts = allowed_hosts(rocket.figment(), public_url);
-        let origin = PublicOrigin::new(public_url, tls, hosts);
+        let origin = PublicOrigin::new(public_url, tls, hosts, config.trusted_origins.clone());
         let cookie = SessionCookie {
             secure: origin.secure,
         };
@@ -83,6 +84,10 @@ impl Assembly {
         let readiness = Readiness::default();
         let shutdown = GracefulShutdown::new(readiness.clone());
         let mut rocket = defaults::without_ip_header(rocket);
+        // Before the access log, so that it shows the status of a preflight's answer.
+        if !config.trusted_origins.is_empty() {
+            rocket = rocket.attach(CrossOrigin);
+        }
         if let Some(server) = metrics {
             rocket = rocket.manage(Arc::clone(server.metrics())).attach(server);
         }

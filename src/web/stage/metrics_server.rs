@@ -68,7 +68,12 @@ impl MetricsServer {
         let (up, served) = oneshot::channel();
         let mut second = rocket::custom(config)
             .manage(Arc::clone(&self.metrics))
-            .manage(PublicOrigin::new(None, false, Hosts::new(address.ip())))
+            .manage(PublicOrigin::new(
+                None,
+                false,
+                Hosts::new(address.ip()),
+                Vec::new(),
+            ))
             .attach(Shield::new())
             .attach(NoMethodOverride)
             .attach(SecurityHeaders)

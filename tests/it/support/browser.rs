@@ -66,6 +66,11 @@ const COUNTING: &str = r"
 
 impl Browser {
     pub(crate) async fn start(scheme: Scheme) -> Self {
+        Self::start_with(scheme, &[]).await
+    }
+
+    /// With flags of the test's own.
+    pub(crate) async fn start_with(scheme: Scheme, own: &[&str]) -> Self {
         let driver = Driver::start();
         let flags = [
             "--headless=new",
@@ -80,7 +85,8 @@ impl Browser {
             "--window-size=1024,768",
         ];
         let profile = format!("--user-data-dir={}", driver.profile.path().display());
-        let flags: Vec<_> = flags.into_iter().chain([profile.as_str()]).collect();
+        let flags = flags.iter().chain(own);
+        let flags: Vec<_> = flags.copied().chain([profile.as_str()]).collect();
         let wanted = json!({
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
