@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use innkeeper::{CurrentSession, Refusal, SameOrigin, Sessions, SignIn, SignOut, UserName};
+use innkeeper::{
+    CurrentSession, PassiveSession, Refusal, SameOrigin, Sessions, SignIn, SignOut, UserName,
+};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalRequest, LocalResponse};
+use rocket::serde::json::Json;
 use rocket::{Build, Rocket, get, post, routes};
 use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
@@ -375,4 +378,39 @@ fn a_wrong_setting_does_not_launch() {
         error.kind(),
         rocket::error::ErrorKind::FailedFairings(_)
     ));
+}
+
+#[test]
+fn the_guards_say_how_long_the_session_lives() {
+    #[get("/current")]
+    fn current(current: &CurrentSession) -> Json<[Option<u64>; 2]> {
+        Json([Some(current.expires_in().as_secs()), None])
+    }
+
+    #[get("/passive")]
+    fn passive(passive: &PassiveSession) -> Json<[Option<u64>; 2]> {
+        let absolute = passive.absolute_expires_in();
+        Json([
+            Some(passive.expires_in().as_secs()),
+            absolute.map(|it| it.as_secs()),
+        ])
+    }
+
+    let limits = [
+        ("idle_timeout_secs", json!(5000)),
+        ("absolute_timeout_secs", json!(9000)),
+    ];
+    let rocket = configured("", &limits)
+        .attach(innkeeper::stage())
+        .mount("/", routes![current, passive]);
+    let client = Client::tracked(rocket).unwrap();
+    log_in(&client, "abdullah");
+    let ask = |path: &'static str| -> [Option<u64>; 2] {
+        client.get(path).dispatch().into_json().unwrap()
+    };
+    let ([active, _], [idle, absolute]) = (ask("/current"), ask("/passive"));
+    for idle in [active, idle] {
+        assert!((4000..=5000).contains(&idle.unwrap()), "{idle:?}");
+    }
+    assert!((8000..=9000).contains(&absolute.unwrap()), "{absolute:?}");
 }
