@@ -46,6 +46,7 @@ pub mod settings {}
 #[doc = include_str!("redis.md")]
 pub mod redis {}
 
+#[doc = "[redis]: self::redis"]
 #[doc = include_str!("design.md")]
 pub mod design {}
 

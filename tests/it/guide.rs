@@ -108,3 +108,47 @@ fn each_chapter_is_on_the_readme_and_in_the_documentation() {
         }
     }
 }
+
+#[test]
+fn each_test_that_the_guide_names_is_there() {
+    let mut named = 0;
+    for (page, text) in pages() {
+        let code = prose(&text).flat_map(|line| line.split('`').skip(1).step_by(2));
+        for (code, subject, sentence) in code.filter_map(test_name) {
+            named += 1;
+            let tests = tests_of(subject);
+            assert!(
+                tests.contains(&format!("fn {sentence}(")),
+                "{code} in {}",
+                page.display()
+            );
+        }
+    }
+    assert!(named > 40, "{named}");
+}
+
+/// `subject::a_sentence_of_words`, and its two parts.
+fn test_name(code: &str) -> Option<(&str, &str, &str)> {
+    let (subject, sentence) = code.split_once("::")?;
+    let is_name = |part: &str| {
+        part.chars()
+            .all(|char| char.is_ascii_lowercase() || char == '_')
+    };
+    let is_test = is_name(subject) && is_name(sentence) && sentence.contains('_');
+    is_test.then_some((code, subject, sentence))
+}
+
+/// The source of a subject's tests. The stores' contract is published, so it stands in `src`.
+fn tests_of(subject: &str) -> String {
+    let files = match subject {
+        "store_contract" => fs::read_dir(root().join("src/testing/contract"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect(),
+        _ => vec![root().join(format!("tests/it/{subject}.rs"))],
+    };
+    let texts = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    texts.collect()
+}
