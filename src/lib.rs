@@ -77,8 +77,8 @@ pub use cli::Command;
 pub use client::Client;
 pub use clock::Clock;
 pub use config::{
-    ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl, RedisAddress,
-    RedisConfig, Secret, StoreConfig, StorePath, TrustedOrigin,
+    Accent, ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl,
+    RedisAddress, RedisConfig, Secret, StoreConfig, StorePath, TrustedOrigin,
 };
 pub use session::{
     ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,

@@ -1,5 +1,6 @@
 //! The settings: their sources, defaults and errors.
 
+mod accent;
 mod error;
 mod host;
 mod metrics_address;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 use rocket::figment::Figment;
 
+pub use accent::Accent;
+pub(crate) use accent::Shades;
 pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
@@ -69,6 +72,11 @@ pub struct Config {
     pub metrics: Option<MetricsAddress>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
     pub log_format: LogFormat,
+    /// `site_name`, default `Innkeeper`: what pages are titled with; 1 to 64 characters.
+    pub site_name: String,
+    /// `accent_color` and `accent_color_dark`: the colour of links and buttons, as `#rrggbb`. Default: that of the style
+    /// sheet.
+    pub accent: Accent,
 }
 
 /// Which store, and how to reach it.
@@ -156,6 +164,9 @@ impl Config {
                 .map(|text| MetricsAddress::new(&text, sources.origin("metrics_address"), figment))
                 .transpose()?,
             log_format: settings.log_format.unwrap_or(LogFormat::Text),
+            site_name: settings.site_name.unwrap_or_else(|| "Innkeeper".to_owned()),
+            accent: Accent::new(settings.accent_color, settings.accent_color_dark)
+                .map_err(|(key, problem)| sources.error(key, &problem))?,
         })
     }
 

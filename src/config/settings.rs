@@ -8,6 +8,7 @@ use rocket::figment::error::Kind;
 use rocket::figment::value::{Dict, Value};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use super::accent::Color;
 use super::error::nearest;
 use super::public_url::{PublicUrl, TrustedOrigin};
 use super::redis_address::Secret;
@@ -51,6 +52,12 @@ pub(crate) struct Settings {
     pub(crate) metrics_address: Option<String>,
     #[serde(deserialize_with = "log_format")]
     pub(crate) log_format: Option<LogFormat>,
+    #[serde(deserialize_with = "site_name")]
+    pub(crate) site_name: Option<String>,
+    #[serde(deserialize_with = "color")]
+    pub(crate) accent_color: Option<Color>,
+    #[serde(deserialize_with = "color")]
+    pub(crate) accent_color_dark: Option<Color>,
 }
 
 impl Settings {
@@ -134,6 +141,21 @@ fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
             .filter(|number| (MIN..=MAX).contains(number));
         number.ok_or_else(|| format!("must be a whole number from {MIN} to {MAX}, and is `{text}`"))
     })
+}
+
+fn site_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    const MAX_CHARS: usize = 64;
+    parsed(deserializer, |text| {
+        let is_name = text.trim() == text
+            && text.chars().count() <= MAX_CHARS
+            && !text.contains(char::is_control);
+        let problem = || format!("must be a name of 1 to {MAX_CHARS} characters, on one line");
+        is_name.then(|| text.to_owned()).ok_or_else(problem)
+    })
+}
+
+fn color<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Color>, D::Error> {
+    parsed(deserializer, Color::parse)
 }
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicUrl>, D::Error> {

@@ -35,6 +35,7 @@ mod library;
 mod login;
 mod logout;
 mod logs;
+mod look;
 mod metrics;
 mod misspelt;
 mod monitoring;

@@ -13,6 +13,7 @@ mod static_files;
 use rocket::route::{Handler, Outcome};
 use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 
+use crate::config::Accent;
 use crate::web::answers::Refusal;
 use crate::web::observe::RequestRecord;
 use crate::web::request::is_for_own_host;
@@ -23,22 +24,21 @@ use crate::web::site::{Part, Site};
 const RANK_OFFSET: isize = 40;
 
 /// Mounts the parts that the site has, below its prefix.
-pub(crate) fn mount(rocket: Rocket<Build>, site: &Site) -> Rocket<Build> {
-    type Group = fn() -> Vec<Route>;
-    let groups: [(Part, Group); 6] = [
-        (Part::Home, home),
-        (Part::SignIn, sign_in),
-        (Part::Sessions, sessions),
-        (Part::Health, health),
-        (Part::Docs, docs),
-        (Part::StaticFiles, static_files::routes),
+pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rocket<Build> {
+    let groups = [
+        (Part::Home, home()),
+        (Part::SignIn, sign_in()),
+        (Part::Sessions, sessions()),
+        (Part::Health, health()),
+        (Part::Docs, docs()),
+        (Part::StaticFiles, static_files::routes(accent)),
     ];
     let prefix = site.prefix().to_string();
     groups
         .into_iter()
         .filter(|(part, _)| site.has(*part))
         .fold(rocket, |rocket, (_, routes)| {
-            rocket.mount(prefix.as_str(), own(routes()))
+            rocket.mount(prefix.as_str(), own(routes))
         })
 }
 

@@ -1,44 +1,97 @@
 //! The style sheet, the scripts and the icon, compiled in.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use rocket::http::{ContentType, Method, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route, async_trait};
 use sha2::{Digest, Sha256};
 
+use crate::config::{Accent, Shades};
+
+/// The contents of a file in `static/`, compiled in.
 macro_rules! compiled_in {
-    ($name:literal, $content_type:expr) => {{
-        let file = StaticFile::new(
-            $content_type,
-            include_str!(concat!("../../../static/", $name)),
-        );
-        Route::new(Method::Get, concat!("/static/innkeeper/", $name), file)
-    }};
+    ($name:literal) => {
+        include_str!(concat!("../../../static/", $name))
+    };
 }
 
-pub(super) fn routes() -> Vec<Route> {
+pub(super) fn routes(accent: &Accent) -> Vec<Route> {
+    let route = |name: &str, content_type, text| {
+        let path = format!("/static/innkeeper/{name}");
+        Route::new(Method::Get, &path, StaticFile::new(content_type, text))
+    };
+    let style = style_sheet(accent);
+    let icon = icon(accent);
     vec![
-        compiled_in!("style.css", ContentType::CSS),
-        compiled_in!("innkeeper.js", ContentType::JavaScript),
-        compiled_in!("docs.js", ContentType::JavaScript),
-        compiled_in!("favicon.svg", ContentType::SVG),
+        route("style.css", ContentType::CSS, style),
+        route(
+            "innkeeper.js",
+            ContentType::JavaScript,
+            compiled_in!("innkeeper.js").into(),
+        ),
+        route(
+            "docs.js",
+            ContentType::JavaScript,
+            compiled_in!("docs.js").into(),
+        ),
+        route("favicon.svg", ContentType::SVG, icon),
     ]
+}
+
+/// With the site's accent in place of ours. In the file, because pages have no styles of their own: their
+/// `Content-Security-Policy` forbids them.
+fn style_sheet(accent: &Accent) -> Cow<'static, str> {
+    let ours = compiled_in!("style.css");
+    let rule = |shades: Shades| {
+        let Shades {
+            accent,
+            hover,
+            text,
+        } = shades;
+        format!(":root {{ --accent: {accent}; --accent-deep: {hover}; --on-accent: {text}; }}\n")
+    };
+    let light = accent.light.map(|light| format!("\n{}", rule(light)));
+    let dark = accent.dark.map(|dark| {
+        let rule = rule(dark);
+        format!("\n@media (prefers-color-scheme: dark) {{\n  {rule}}}\n")
+    });
+    let own: String = light.into_iter().chain(dark).collect();
+    if own.is_empty() {
+        ours.into()
+    } else {
+        format!("{ours}{own}").into()
+    }
+}
+
+/// In the colours of a button.
+fn icon(accent: &Accent) -> Cow<'static, str> {
+    let ours = compiled_in!("favicon.svg");
+    match accent.light {
+        None => ours.into(),
+        Some(Shades { accent, text, .. }) => ours
+            .replace("#8a3d1f", &accent.to_string())
+            .replace("#fff3e0", &text.to_string())
+            .into(),
+    }
 }
 
 /// A file that browsers may keep, but must revalidate by its `ETag` for each use: so a new version is seen at once.
 #[derive(Clone)]
 struct StaticFile {
     content_type: ContentType,
-    text: &'static str,
+    text: Arc<str>,
     tag: String,
 }
 
 impl StaticFile {
-    fn new(content_type: ContentType, text: &'static str) -> Self {
+    fn new(content_type: ContentType, text: Cow<'static, str>) -> Self {
         Self {
             content_type,
-            text,
-            tag: format!("\"{:x}\"", Sha256::digest(text)),
+            tag: format!("\"{:x}\"", Sha256::digest(text.as_bytes())),
+            text: text.into(),
         }
     }
 }
@@ -53,7 +106,7 @@ impl<'r> Responder<'r, 'static> for &StaticFile {
         let mut response = if known {
             Response::build().status(Status::NotModified).finalize()
         } else {
-            (self.content_type.clone(), self.text).respond_to(request)?
+            (self.content_type.clone(), Arc::clone(&self.text)).respond_to(request)?
         };
         response.set_raw_header("Cache-Control", "public, no-cache");
         response.set_raw_header("ETag", self.tag.clone());

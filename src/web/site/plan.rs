@@ -3,6 +3,7 @@
 use super::addresses::Site;
 use super::part::{Part, Parts};
 use super::path::SitePath;
+use crate::config::Config;
 
 /// What the application has chosen, not yet checked.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ impl Plan {
     /// # Errors
     ///
     /// A sentence for the operator: a path cannot be used.
-    pub(crate) fn site(&self, name: &str) -> Result<Site, String> {
+    pub(crate) fn site(&self, config: &Config) -> Result<Site, String> {
         let prefix = SitePath::parse(&self.prefix)
             .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
         // As it was written: whether it ends in a slash is the application's choice.
@@ -36,7 +37,7 @@ impl Plan {
                 .map_err(|problem| format!("the path of `sign_in_page` {problem}"))?;
         }
         Ok(Site::new(
-            name.to_owned(),
+            config.site_name.clone(),
             self.parts(),
             prefix,
             sign_in_page,

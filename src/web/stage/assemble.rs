@@ -37,7 +37,7 @@ impl Assembly {
     /// Reads the settings and opens the store. An error is a sentence for the operator.
     pub(crate) fn open(figment: &Figment, plan: &Plan) -> Result<Self, String> {
         let config = Config::from(figment).map_err(|error| error.to_string())?;
-        let site = plan.site("Innkeeper")?;
+        let site = plan.site(&config)?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
         let metrics = config.metrics.as_ref().map(MetricsServer::open);
@@ -104,7 +104,7 @@ impl Assembly {
             .attach(access_log)
             .attach(shutdown)
             .attach(announcement(&config));
-        let mut rocket = routes::mount(rocket, &site);
+        let mut rocket = routes::mount(rocket, &site, &config.accent);
         if site.has(Part::Catcher) {
             let prefix = site.prefix().clone();
             // In a fairing, which runs after those that are attached already: they may register catchers of their own.

@@ -80,7 +80,10 @@ pub(crate) fn describe(
         (Part::Docs, Docs::openapi),
     ];
     let version = env!("CARGO_PKG_VERSION");
-    let mut document = openapi::OpenApi::new(Info::new(site.name(), version), Paths::new());
+    let mut document = openapi::OpenApi::new(
+        Info::new(title(site.name()).as_str(), version),
+        Paths::new(),
+    );
     for (_, part) in parts.into_iter().filter(|(part, _)| site.has(*part)) {
         let compose = |_: &str, path: &str| site.prefix().join(path);
         document = document.nest_with_path_composer("", part(), compose);
@@ -108,6 +111,15 @@ pub(crate) fn describe(
         }
     }
     document
+}
+
+/// The site's name without characters beyond U+FFFF, which the document must not have: see `docs::in_ascii`.
+fn title(name: &str) -> String {
+    let title: String = name.chars().filter(|c| u32::from(*c) <= 0xffff).collect();
+    match title.trim() {
+        "" => "Innkeeper".to_owned(),
+        title => title.to_owned(),
+    }
 }
 
 /// Each operation, and whether it changes something.
