@@ -61,6 +61,22 @@
 //!   - `stage`: attaches all of it to a Rocket. [`stage()`], [`rocket()`], [`launch`].
 //! - `testing`: for tests of an application and of its store.
 
+// With all features nothing may be unused. Without some, what only they use stands unused: cutting it out item by item
+// would put a condition on every second line.
+#![cfg_attr(
+    not(all(
+        feature = "embedded",
+        feature = "metrics",
+        feature = "program",
+        feature = "redis"
+    )),
+    expect(
+        dead_code,
+        reason = "a missing feature leaves parts unused that others have"
+    )
+)]
+
+#[cfg(feature = "program")]
 mod cli;
 mod client;
 mod clock;
@@ -73,6 +89,7 @@ pub mod testing;
 mod user_name;
 mod web;
 
+#[cfg(feature = "program")]
 pub use cli::Command;
 pub use client::Client;
 pub use clock::Clock;
@@ -85,12 +102,17 @@ pub use session::{
     HandlePrefix, Lifetimes, ListedSession, Listing, NewSession, Selection, Session, SessionHandle,
     SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
 };
-pub use store::{AddressError, EmbeddedLimits, EmbeddedStore, OpenError, RedisOptions, RedisStore};
+#[cfg(feature = "redis")]
+pub use store::{AddressError, RedisOptions, RedisStore};
+#[cfg(feature = "embedded")]
+pub use store::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub use user_name::{NameError, UserName};
 pub use web::{
-    CurrentSession, Log, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site, Stage,
-    ValidationError, launch, rocket, serve, stage, templates,
+    CurrentSession, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site, Stage,
+    ValidationError, launch, stage, templates,
 };
+#[cfg(feature = "program")]
+pub use web::{Log, rocket, serve};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! The commands of the program.
 
 mod doctor;
+#[cfg(feature = "embedded")]
+mod embedded_store;
 mod output;
 mod rows;
 mod sessions;
@@ -15,6 +17,8 @@ use tokio::runtime;
 use self::output::eprint;
 use self::sessions::SessionsCommand;
 use crate::config::{self, Config};
+#[cfg(not(feature = "embedded"))]
+use crate::store::configured::embedded as embedded_store;
 
 /// Longer than a request waits: a command has to connect first.
 const MIN_TIMEOUT: Duration = Duration::from_secs(3);

@@ -2,19 +2,18 @@
 
 use std::fmt;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::cli::embedded_store;
 use crate::cli::output::{eprint, print};
 use crate::cli::rows::{Rows, visible};
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Config, StoreConfig, StorePath};
-use crate::session::{EndReason, HandlePrefix, Selection, SessionStore, Sessions, StoreError};
+use crate::config::{Config, StoreConfig};
+use crate::session::{EndReason, HandlePrefix, Selection, Sessions, StoreError};
 use crate::store;
-use crate::store::embedded::{FileState, inspect};
 use crate::user_name::UserName;
 
 /// A command on sessions.
@@ -88,48 +87,13 @@ fn open(config: &Config) -> Result<Sessions, String> {
     let clock = Clock::start();
     let (store, timeout) = match &config.store {
         // A command waits for the disk however long that takes.
-        StoreConfig::Embedded(path) => (open_embedded(config, path, clock.clone())?, None),
+        StoreConfig::Embedded(path) => (embedded_store::open(config, path, clock.clone())?, None),
         StoreConfig::Redis(_) => (
             store::open(config, clock.clone())?,
             Some(config.redis_timeout),
         ),
     };
     Ok(store::sessions(config, store, timeout, clock))
-}
-
-fn open_embedded(
-    config: &Config,
-    path: &StorePath,
-    clock: Clock,
-) -> Result<Arc<dyn SessionStore>, String> {
-    match inspect(path) {
-        FileState::There { .. } => {}
-        // Neither a missing file nor an unreadable one counts as empty: their sessions are unknown.
-        FileState::Missing(outcome) => {
-            let why = outcome.err().map_or_else(
-                || "there is none".to_owned(),
-                |error| format!("it cannot be read: {error}"),
-            );
-            return Err(format!(
-                "the session store in {path} cannot be opened ({why}); run this in the server's folder and as its \
-                 user, or name the folder with INNKEEPER_STORE_PATH"
-            ));
-        }
-        FileState::Memory => {
-            return Err(
-                "`store_path` is `:memory:`, so sessions are seen only by the process that serves them; to list or end \
-                 them from here, keep them in Redis (REDIS_URL)"
-                    .to_owned(),
-            );
-        }
-    }
-    match store::open_embedded(config, path, clock) {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) if error.is_in_use() => Err(format!(
-            "{error}. To list or end its sessions from here, stop it first; with Redis it may keep running"
-        )),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// The names that a typed one may stand for; first the one that signs in here. Another program may have created sessions

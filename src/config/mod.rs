@@ -26,7 +26,8 @@ pub use metrics_address::MetricsAddress;
 pub use public_url::{PublicUrl, TrustedOrigin};
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
-pub(crate) use sources::files::read_env_file;
+#[cfg(feature = "program")]
+pub(crate) use sources::env_file::read_env_file;
 
 use self::settings::{Settings, SignIn};
 use self::sources::Sources;

@@ -12,8 +12,11 @@ mod views;
 pub use answers::templates::templates;
 pub use answers::{Refusal, ValidationError};
 pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
+#[cfg(feature = "program")]
 pub use observe::Log;
 #[cfg(feature = "testing")]
 pub(crate) use request::SessionCookie;
 pub use site::{Part, Site};
-pub use stage::{Stage, launch, rocket, serve, stage};
+pub use stage::{Stage, launch, stage};
+#[cfg(feature = "program")]
+pub use stage::{rocket, serve};

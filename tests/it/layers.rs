@@ -62,6 +62,7 @@ fn sources() -> Vec<Source> {
             }
             let text = fs::read_to_string(path).unwrap();
             let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+            let code = code.split("\n#[cfg(all(test, ").next().unwrap();
             let code = code.lines().map(|line| line.split("//").next().unwrap());
             Source {
                 file,

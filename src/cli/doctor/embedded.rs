@@ -7,6 +7,7 @@ use crate::cli::doctor::self_test;
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
 use crate::store;
+use crate::store::configured;
 use crate::store::embedded::{FileState, exposed, inspect};
 
 const SUBJECT: &str = "store";
@@ -61,7 +62,7 @@ fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {
 /// Opens the store as a launch does.
 async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
     let clock = Clock::start();
-    match store::open_embedded(config, path, clock.clone()) {
+    match configured::embedded::open_store(config, path, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
             format!("The store in {path} is in use by a running Innkeeper, so it was not opened."),

@@ -1,21 +1,27 @@
 //! Checks settings and store, and says what to change before production. Each file first collects facts, then a pure
 //! function checks them.
 
-mod denied;
+#[cfg(feature = "embedded")]
 mod embedded;
 mod exposure;
 mod finding;
-mod memory;
+#[cfg(feature = "redis")]
 mod redis;
 mod self_test;
-mod server;
-mod transport;
+#[cfg(not(feature = "embedded"))]
+mod without_embedded;
+#[cfg(not(feature = "redis"))]
+mod without_redis;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use self::exposure::Exposure;
 use self::finding::{report, warning};
+#[cfg(not(feature = "embedded"))]
+use self::without_embedded as embedded;
+#[cfg(not(feature = "redis"))]
+use self::without_redis as redis;
 use crate::cli::output::print;
 use crate::config::{Config, StoreConfig};
 

@@ -1,4 +1,4 @@
-//! The files with settings: Rocket.toml, and .env.
+//! Rocket.toml.
 
 use std::collections::HashSet;
 use std::path::{self, Path, PathBuf};
@@ -71,29 +71,7 @@ fn unreadable(path: &Path, error: &figment::Error) -> String {
     )
 }
 
-/// Adds the variables of `.env` in the working directory to the environment, whose own win, and returns the file's
-/// path. Call it before there are other threads.
-///
-/// Folders above are not searched: others may write there.
-pub(crate) fn read_env_file() -> Result<Option<PathBuf>, String> {
-    let file = Path::new(".env");
-    // Python keeps virtual environments in folders of that name.
-    if file.is_dir() {
-        return Ok(None);
-    }
-    match dotenvy::from_path(file) {
-        Ok(()) => Ok(Some(absolute(file))),
-        Err(error) if error.not_found() => Ok(None),
-        // The error itself would show the line, which may hold a password.
-        Err(dotenvy::Error::Io(error)) => Err(format!(".env cannot be read: {error}")),
-        Err(_) => Err(
-            ".env has a line that is not NAME=value (a value with spaces or # needs quotes)"
-                .to_owned(),
-        ),
-    }
-}
-
 /// For messages, so that they show which file it is.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,5 +1,7 @@
 //! The sources of settings, files and the environment, and their precedence.
 
+#[cfg(feature = "program")]
+pub(crate) mod env_file;
 pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod misspelt;

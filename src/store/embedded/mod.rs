@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub use database::error::OpenError;
 pub(crate) use database::folder::exposed;
+#[cfg(feature = "program")]
 pub(crate) use inspect::{FileState, inspect};
 
 use self::changes::pending_expiry::PendingExpiries;

@@ -12,11 +12,16 @@ use std::time::Duration;
 use deadpool_redis::redis::TlsCertificates;
 
 pub use connection::address::AddressError;
-pub(crate) use connection::address::endpoint::{Endpoint, ServerKind, Tls};
+pub(crate) use connection::address::endpoint::Endpoint;
+#[cfg(feature = "program")]
+pub(crate) use connection::address::endpoint::{ServerKind, Tls};
+#[cfg(feature = "program")]
 pub(crate) use connection::error::{
     NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
+#[cfg(feature = "program")]
 pub(crate) use inspect::{ClockOffset, Info, ServerReport};
+#[cfg(feature = "program")]
 pub(crate) use rights::{Denied, Need};
 pub use sessions::store::RedisStore;
 

@@ -7,7 +7,7 @@ use rocket::fairing::AdHoc;
 use crate::config::{Config, StoreConfig};
 use crate::session::{Sessions, StoreError};
 use crate::store;
-use crate::store::embedded;
+use crate::store::configured::embedded;
 
 pub(crate) fn announcement(config: &Config) -> AdHoc {
     let place = store::place(config);

@@ -1,7 +1,5 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
-use std::sync::Arc;
-
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 use rocket::figment::value::Value;
@@ -10,7 +8,7 @@ use rocket::{Build, Rocket};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
 use crate::session::Sessions;
-use crate::store::{self, InstrumentedStore};
+use crate::store;
 use crate::web::answers::SecurityHeaders;
 use crate::web::answers::catcher;
 use crate::web::guards::CrossOrigin;
@@ -20,7 +18,7 @@ use crate::web::routes;
 use crate::web::routes::docs::Document;
 use crate::web::site::{Part, Plan, Site};
 use crate::web::stage::announcement::announcement;
-use crate::web::stage::metrics_server::MetricsServer;
+use crate::web::stage::metrics::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
 use crate::web::stage::{defaults, openapi};
 
@@ -44,8 +42,7 @@ impl Assembly {
         let metrics = metrics.transpose()?;
         let mut store = store::open(&config, clock.clone())?;
         if let Some(server) = &metrics {
-            let instrumented = InstrumentedStore::new(store, server.metrics().registry());
-            store = Arc::new(instrumented.map_err(|error| error.to_string())?);
+            store = server.instrument(store)?;
         }
         // A store in memory never waits.
         let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
@@ -89,7 +86,7 @@ impl Assembly {
             rocket = rocket.attach(CrossOrigin);
         }
         if let Some(server) = metrics {
-            rocket = rocket.manage(Arc::clone(server.metrics())).attach(server);
+            rocket = server.attach_to(rocket);
         }
         let rocket = rocket
             .manage(sessions)

@@ -35,7 +35,7 @@ async fn watch(sessions: Sessions, shutdown: Shutdown) {
     shutdown.notify();
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "embedded"))]
 mod tests {
     use std::sync::Arc;
 

@@ -3,13 +3,16 @@
 mod announcement;
 mod assemble;
 mod defaults;
+#[cfg(feature = "program")]
 mod lost_store;
-mod metrics_server;
+mod metrics;
 mod openapi;
+#[cfg(feature = "program")]
 mod program;
 mod shutdown;
 mod template_folder;
 
+#[cfg(feature = "program")]
 pub use program::{rocket, serve};
 pub use shutdown::launch;
 

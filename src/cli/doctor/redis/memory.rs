@@ -1,7 +1,7 @@
 //! Checks what a Redis server keeps when its memory is full, and when it is restarted.
 
-use crate::cli::doctor::denied::grant;
 use crate::cli::doctor::finding::{Finding, note, ok, warning};
+use crate::cli::doctor::redis::denied::grant;
 use crate::store::redis::Info;
 
 pub(super) fn eviction(info: &Info) -> Vec<Finding> {

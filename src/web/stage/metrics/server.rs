@@ -8,11 +8,12 @@ use rocket::config::{Ident, Shutdown as ShutdownConfig};
 use rocket::fairing::{AdHoc, Fairing, Info, Kind};
 use rocket::http::{ContentType, Status};
 use rocket::shield::Shield;
-use rocket::{Orbit, Rocket, Shutdown, State, async_trait, get};
+use rocket::{Build, Orbit, Rocket, Shutdown, State, async_trait, get};
 use tokio::sync::oneshot;
 
 use crate::config::MetricsAddress;
-use crate::session::Sessions;
+use crate::session::{SessionStore, Sessions};
+use crate::store::InstrumentedStore;
 use crate::web::answers::catcher;
 use crate::web::answers::{Refusal, SecurityHeaders};
 use crate::web::observe::{Metrics, Readiness};
@@ -43,8 +44,18 @@ impl MetricsServer {
         })
     }
 
-    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
+    /// The store, with its operations timed and counted.
+    pub(crate) fn instrument(
+        &self,
+        store: Arc<dyn SessionStore>,
+    ) -> Result<Arc<dyn SessionStore>, String> {
+        let instrumented = InstrumentedStore::new(store, self.metrics.registry());
+        Ok(Arc::new(instrumented.map_err(|error| error.to_string())?))
+    }
+
+    /// Lets the Rocket count, and serve the counters.
+    pub(crate) fn attach_to(self, rocket: Rocket<Build>) -> Rocket<Build> {
+        rocket.manage(Arc::clone(&self.metrics)).attach(self)
     }
 
     /// Returns once the server accepts connections.

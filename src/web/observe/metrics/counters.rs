@@ -1,4 +1,4 @@
-//! The metrics for Prometheus.
+//! The counters for Prometheus.
 
 use std::time::Duration;
 

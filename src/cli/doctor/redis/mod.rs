@@ -1,16 +1,22 @@
 //! Checks whether Redis can be used, and each of its servers.
 
+mod denied;
+mod memory;
+mod server;
+mod transport;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::doctor::denied::grant;
 use crate::cli::doctor::finding::{Finding, Level, failure, problem};
-use crate::cli::doctor::server::Usage;
-use crate::cli::doctor::{self_test, server, transport};
+use crate::cli::doctor::redis::denied::grant;
+use crate::cli::doctor::redis::server::Usage;
+use crate::cli::doctor::self_test;
 use crate::clock::Clock;
 use crate::config::{Config, RedisConfig};
 use crate::session::StoreError;
 use crate::store;
+use crate::store::configured;
 use crate::store::redis::{
     Endpoint, NO_CERTIFICATE, NO_CLUSTER, NO_COMMAND, NO_DATABASE, NO_HOST, NO_PASSWORD,
 };
@@ -23,7 +29,7 @@ pub(super) async fn run(
     request_timeout: Duration,
 ) -> Result<Vec<Finding>, String> {
     let clock = Clock::start();
-    let store = store::open_redis(config, redis, clock.clone())?;
+    let store = configured::redis::open_store(config, redis, clock.clone())?;
     let endpoint = Endpoint::resolve(&redis.address).map_err(|error| error.to_string())?;
     let inspection = match store.inspect().await {
         Ok(inspection) => inspection,

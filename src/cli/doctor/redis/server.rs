@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cli::doctor::denied;
 use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
-use crate::cli::doctor::memory::{eviction, memory, persistence};
+use crate::cli::doctor::redis::denied;
+use crate::cli::doctor::redis::memory::{eviction, memory, persistence};
 use crate::store::redis::{ClockOffset, Info, ServerKind, ServerReport};
 
 const SUBJECT: &str = "Redis";

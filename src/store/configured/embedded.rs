@@ -1,0 +1,32 @@
+//! The embedded store, as the settings say.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{Config, StorePath};
+use crate::session::SessionStore;
+pub(crate) use crate::store::embedded::exposed;
+use crate::store::embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
+
+/// Opens it for the server.
+pub(crate) fn open(
+    config: &Config,
+    path: &StorePath,
+    clock: Clock,
+) -> Result<Arc<dyn SessionStore>, String> {
+    let store = open_store(config, path, clock).map_err(|error| error.to_string())?;
+    Ok(Arc::new(store))
+}
+
+/// Opens it with the configured limits.
+pub(crate) fn open_store(
+    config: &Config,
+    path: &StorePath,
+    clock: Clock,
+) -> Result<EmbeddedStore, OpenError> {
+    let limits = EmbeddedLimits {
+        cache_bytes: config.store_cache_bytes,
+        timeout: config.redis_timeout,
+    };
+    EmbeddedStore::open_within(path, limits, config.lifetimes, clock)
+}

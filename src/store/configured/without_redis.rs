@@ -1,0 +1,23 @@
+//! In place of Redis, where its feature is missing.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{Config, RedisConfig};
+use crate::session::SessionStore;
+
+/// Always the sentence that says why not.
+pub(crate) fn open(
+    _: &Config,
+    redis: &RedisConfig,
+    _: Clock,
+) -> Result<Arc<dyn SessionStore>, String> {
+    let source = &redis.source;
+    Err(format!(
+        "{source}: sessions cannot be kept in Redis, because this was built without Innkeeper's feature `redis`"
+    ))
+}
+
+pub(crate) fn place(_: &RedisConfig) -> String {
+    "Redis".to_owned()
+}
