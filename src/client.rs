@@ -2,6 +2,7 @@
 
 /// The client of a request, as far as the request names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Client {
     /// The client's address.
     pub ip: Option<String>,

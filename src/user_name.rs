@@ -23,6 +23,7 @@ pub struct UserName(String);
 
 /// Why a text is not a user name. `Display` is written for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// No character at all.
     #[error("User name should have at least 1 character")]

@@ -1,6 +1,7 @@
 //! A million sessions against a thousand: what a request costs, what a session takes, and what is left of it all when
 //! the sessions have ended.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -192,10 +193,8 @@ impl Kept {
             }
             Self::Redis(redis) => {
                 let address = RedisAddress::Url(Secret::new(redis.url()));
-                let options = RedisOptions {
-                    timeout: Duration::from_secs(60),
-                    ..RedisOptions::default()
-                };
+                let mut options = RedisOptions::default();
+                options.timeout = Duration::from_secs(60);
                 Arc::new(RedisStore::open(&address, &options, lifetimes, clock.clone()).unwrap())
             }
         };
@@ -372,10 +371,8 @@ fn begin(kept: &Kept, number: usize) -> (Vec<SessionId>, Vec<SessionId>) {
         let start = |user: String| {
             let sessions = sessions.clone();
             async move {
-                let client = Client {
-                    ip: Some("203.0.113.195".to_owned()),
-                    user_agent: Some(KEPT_AGENT.to_owned()),
-                };
+                let ip = Ipv4Addr::new(203, 0, 113, 195);
+                let client = Client::new(Some(ip.into()), Some(KEPT_AGENT));
                 let user = UserName::parse(&user).unwrap();
                 sessions.start(&user, client, None).await.unwrap().id
             }

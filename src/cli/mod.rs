@@ -28,6 +28,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command of the program.
 #[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
 pub enum Command {
     /// Checks settings and store, and says what to change before production
     ///

@@ -11,6 +11,7 @@ const KEY: &str = "metrics_address";
 
 /// Where the metrics are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MetricsAddress {
     /// Port 0 stands for any free port; the log names it.
     pub address: SocketAddr,

@@ -44,6 +44,7 @@ use crate::session::Lifetimes;
 /// An empty text is the same as no value, with one exception: a variable or a file that leaves `redis_url` or one of the
 /// Upstash keys empty stops the launch, unless the program or another variable chooses a store. It was to name a Redis.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Where sessions are kept. Default: a file in the folder `data`.
     pub store: StoreConfig,
@@ -82,6 +83,7 @@ pub struct Config {
 
 /// Which store, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreConfig {
     /// `store_path`, default `data`.
     Embedded(StorePath),
@@ -91,6 +93,7 @@ pub enum StoreConfig {
 
 /// Where the embedded store keeps its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StorePath {
     /// `:memory:`: nothing on disk, gone with the process.
     Memory,

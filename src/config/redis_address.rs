@@ -8,6 +8,7 @@ use url::Url;
 
 /// A Redis, and the certificate authorities that are trusted for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RedisConfig {
     /// The server.
     pub address: RedisAddress,
@@ -19,6 +20,7 @@ pub struct RedisConfig {
 
 /// The address of a Redis server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedisAddress {
     /// `redis://`, `rediss://`, `unix://`, `redis-cluster://`, `redis-sentinel://`. Secret, because it may hold a
     /// password.

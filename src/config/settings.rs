@@ -96,6 +96,7 @@ pub(crate) enum SignIn {
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogFormat {
     /// For people.
     Text,

@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 use super::lifetimes::Lifetimes;
 use super::{FieldError, field};
 use crate::client::Client;
+use crate::clock::{from_unix_time, unix_time};
 
 /// A session's data, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
     /// The user's name; no [`UserName`](crate::UserName), because another program may have written any text.
     pub user: String,
@@ -25,6 +27,18 @@ pub struct Session {
 }
 
 impl Session {
+    /// As it is after a sign-in: `active`, without data. Of the time whole seconds are kept.
+    #[must_use]
+    pub fn new(user: impl Into<String>, client: Client, created_at: SystemTime) -> Self {
+        Self {
+            user: user.into(),
+            status: "active".to_owned(),
+            data: BTreeMap::new(),
+            created_at: Some(from_unix_time(unix_time(created_at).as_secs())),
+            client,
+        }
+    }
+
     /// Reads one of the application's fields; `None` if it is not there.
     ///
     /// # Errors
@@ -40,6 +54,7 @@ impl Session {
 
 /// A session that was found alive, and when it ends if it is not used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ActiveSession {
     /// The stored data.
     pub session: Session,

@@ -12,6 +12,7 @@ use crate::clock::unix_time;
 /// Kept for the idle timeout, and shown only to a client that presents the ended session's id. A session that expired
 /// leaves none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EndedSession {
     /// The reason.
     pub reason: EndReason,
@@ -29,6 +30,7 @@ pub struct EndedSession {
 /// The reason why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EndReason {
     /// Its user signed out.
     SignedOut,
@@ -67,7 +69,9 @@ impl EndReason {
 }
 
 impl EndedSession {
-    pub(crate) fn new(reason: EndReason, now: SystemTime, by: &Client) -> Self {
+    /// For an end at `now`, asked for by the client `by`; without a user.
+    #[must_use]
+    pub fn new(reason: EndReason, now: SystemTime, by: &Client) -> Self {
         Self {
             reason,
             at: unix_time(now).as_secs(),

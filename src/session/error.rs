@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Why a store could not do its work. Written for the operator, and never names an id or a password.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The time that a request may spend on the store has passed.
     #[error("the session store did not answer within {} ms", .0.as_millis())]
@@ -32,6 +33,7 @@ impl StoreError {
 
 /// Why a field was not written or read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FieldError {
     /// The name is empty, has over 64 characters, begins with `_`, or is `user` or `status`.
     #[error("`{0}` cannot be the name of a session's field")]

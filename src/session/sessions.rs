@@ -1,7 +1,6 @@
 //! The life cycle of sessions: start, resume, list, end.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +13,7 @@ use super::{
     StoreError, StoreStats, WriteOutcome, field,
 };
 use crate::client::Client;
-use crate::clock::{Clock, from_unix_time, unix_time};
+use crate::clock::{Clock, unix_time};
 use crate::user_name::UserName;
 
 /// Starts, resumes, lists and ends sessions. Cheap to clone; clones share the store.
@@ -33,6 +32,7 @@ pub struct Sessions {
 
 /// A new session.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Started {
     /// Its id, for the user's browser alone.
     pub id: SessionId,
@@ -42,6 +42,7 @@ pub struct Started {
 
 /// One of a user's live sessions.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ListedSession {
     /// Its public name.
     pub handle: SessionHandle,
@@ -139,14 +140,7 @@ impl Sessions {
         let now = self.clock.now();
         let again = EndedSession::new(EndReason::Replaced, now, &client);
         let over_limit = EndedSession::new(EndReason::OverLimit, now, &client);
-        let session = Session {
-            user: user.as_str().to_owned(),
-            status: "active".to_owned(),
-            data: BTreeMap::new(),
-            // Stores keep whole seconds.
-            created_at: Some(from_unix_time(unix_time(now).as_secs())),
-            client,
-        };
+        let session = Session::new(user.as_str(), client, now);
         let new = NewSession {
             id: &id,
             session: &session,

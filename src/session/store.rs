@@ -233,6 +233,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
 /// A session to be written.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct NewSession<'a> {
     /// Its id, never used before.
     pub id: &'a SessionId,
@@ -246,8 +247,28 @@ pub struct NewSession<'a> {
     pub over_limit: &'a EndedSession,
 }
 
+impl<'a> NewSession<'a> {
+    /// One that replaces none.
+    #[must_use]
+    pub fn new(
+        id: &'a SessionId,
+        session: &'a Session,
+        limit: usize,
+        over_limit: &'a EndedSession,
+    ) -> Self {
+        Self {
+            id,
+            session,
+            replaced: None,
+            limit,
+            over_limit,
+        }
+    }
+}
+
 /// The sessions that a new session ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Created {
     /// The user of the session that it replaced; `None` if it replaced none, or that was over already.
     pub replaced: Option<String>,
@@ -258,6 +279,7 @@ pub struct Created {
 /// A user's sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Listing<T> {
     /// The sessions that were found alive.
     pub sessions: Vec<T>,
@@ -265,9 +287,20 @@ pub struct Listing<T> {
     pub complete: bool,
 }
 
+impl<T> Listing<T> {
+    /// All of the user's sessions.
+    pub fn all(sessions: Vec<T>) -> Self {
+        Self {
+            sessions,
+            complete: true,
+        }
+    }
+}
+
 /// The outcome of ending several sessions.
 #[derive(Debug, Default)]
 #[must_use]
+#[non_exhaustive]
 pub struct EndOutcome {
     /// The sessions that this call ended.
     pub ended: Vec<SessionHandle>,
@@ -321,6 +354,7 @@ pub enum WriteOutcome {
 
 /// Statistics of a store, for the metrics; `None` where a store has no such figure, or does not know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoreStats {
     /// About how many sessions are alive. Expired ones may be counted until they are removed.
     pub active: Option<u64>,
@@ -336,9 +370,18 @@ pub struct StoreStats {
 
 /// How many connections a store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionCount {
     /// Connections that are open.
     pub open: usize,
     /// The most connections that the store opens.
     pub limit: usize,
+}
+
+impl ConnectionCount {
+    /// Of `limit` connections `open` are open.
+    #[must_use]
+    pub fn new(open: usize, limit: usize) -> Self {
+        Self { open, limit }
+    }
 }

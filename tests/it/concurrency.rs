@@ -3,7 +3,6 @@
 //! In the embedded store a change is one transaction of one thread, so nothing can come between its steps; its concurrency tests
 //! are those of `store_contract`, and the kills of `durability`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,26 +59,11 @@ struct Case {
 }
 
 fn ending(reason: EndReason) -> EndedSession {
-    EndedSession {
-        reason,
-        at: 0,
-        user_agent: None,
-        user: None,
-    }
+    EndedSession::new(reason, UNIX_EPOCH, &Client::default())
 }
 
 fn session() -> Session {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    Session {
-        user: USER.to_owned(),
-        status: "active".to_owned(),
-        data: BTreeMap::new(),
-        created_at: Some(UNIX_EPOCH + Duration::from_secs(now)),
-        client: Client::default(),
-    }
+    Session::new(USER, Client::default(), SystemTime::now())
 }
 
 fn store_at(url: &str) -> RedisStore {
@@ -88,12 +72,10 @@ fn store_at(url: &str) -> RedisStore {
         absolute: Some(Duration::from_secs(43_200)),
     };
     let address = RedisAddress::Url(Secret::new(url));
-    let options = RedisOptions {
-        timeout: Duration::from_secs(10),
-        // The steps of an operation are counted.
-        connections: 1,
-        ..RedisOptions::default()
-    };
+    let mut options = RedisOptions::default();
+    options.timeout = Duration::from_secs(10);
+    // The steps of an operation are counted.
+    options.connections = 1;
     RedisStore::open(&address, &options, lifetimes, Clock::start()).unwrap()
 }
 
@@ -211,16 +193,11 @@ async fn sign_in(
     replaced: Option<&SessionId>,
 ) -> Result<(), StoreError> {
     let again = ending(EndReason::Replaced);
-    store
-        .create(&NewSession {
-            id,
-            session: &session(),
-            replaced: replaced.map(|id| (id, &again)),
-            limit: MOST,
-            over_limit: &ending(EndReason::OverLimit),
-        })
-        .await
-        .map(drop)
+    let over_limit = ending(EndReason::OverLimit);
+    let session = session();
+    let mut new = NewSession::new(id, &session, MOST, &over_limit);
+    new.replaced = replaced.map(|id| (id, &again));
+    store.create(&new).await.map(drop)
 }
 
 /// A store behind a proxy of its own, with its connection made.

@@ -1,10 +1,10 @@
 //! The embedded store across crashes and restarts.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use innkeeper::{
     Client, Clock, EmbeddedLimits, EmbeddedStore, EndReason, EndedSession, Lifetimes, NewSession,
@@ -411,11 +411,9 @@ async fn a_read_that_failed_is_no_reason_for_the_next_one_to_fail() {
         absolute: None,
     };
     let location = StorePath::Folder(folder.path().to_owned());
-    let limits = EmbeddedLimits {
-        // So that it reads the file.
-        cache_bytes: 0,
-        ..EmbeddedLimits::default()
-    };
+    let mut limits = EmbeddedLimits::default();
+    // So that it reads the file.
+    limits.cache_bytes = 0;
     let store = EmbeddedStore::open_within(&location, limits, lifetimes, Clock::start()).unwrap();
     let ids: Vec<_> = (0..200).map(|_| SessionId::generate()).collect();
     for id in &ids {
@@ -508,33 +506,15 @@ async fn create(store: &EmbeddedStore, id: &SessionId) {
 }
 
 fn ending() -> EndedSession {
-    EndedSession {
-        reason: EndReason::OverLimit,
-        at: 0,
-        user_agent: None,
-        user: None,
-    }
+    EndedSession::new(EndReason::OverLimit, UNIX_EPOCH, &Client::default())
 }
 
 async fn create_at(store: &EmbeddedStore, id: &SessionId, created_at: SystemTime) {
     let ending = ending();
-    let session = Session {
-        user: id.to_string(),
-        status: "active".to_owned(),
-        data: BTreeMap::new(),
-        created_at: Some(created_at),
-        client: Client {
-            ip: Some("127.0.0.1".to_owned()),
-            user_agent: Some("x".repeat(250)),
-        },
-    };
-    let new = NewSession {
-        id,
-        session: &session,
-        replaced: None,
-        limit: 1,
-        over_limit: &ending,
-    };
+    let mut client = Client::new(Some(Ipv4Addr::LOCALHOST.into()), None);
+    client.user_agent = Some("x".repeat(250));
+    let session = Session::new(id.to_string(), client, created_at);
+    let new = NewSession::new(id, &session, 1, &ending);
     store.create(&new).await.unwrap();
 }
 

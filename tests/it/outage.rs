@@ -292,10 +292,8 @@ async fn calls_with_a_deadline_share_the_timeout_and_others_have_it_each() {
         idle: Duration::from_secs(900),
         absolute: None,
     };
-    let options = RedisOptions {
-        timeout,
-        ..RedisOptions::default()
-    };
+    let mut options = RedisOptions::default();
+    options.timeout = timeout;
     let (address, clock) = (RedisAddress::Url(Secret::new(url)), Clock::start());
     let store = RedisStore::open(&address, &options, lifetimes, clock.clone()).unwrap();
     let sessions = Sessions::new(Arc::new(store), lifetimes, 1, Some(timeout), clock);

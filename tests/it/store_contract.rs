@@ -1,7 +1,7 @@
 //! The public suite, on our stores; that it finds what a store does wrong; and what is one store's own.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use innkeeper::testing::contract::{Opened, Setup, Time, clauses};
 use innkeeper::{
@@ -37,10 +37,8 @@ async fn open_redis(setup: Setup) -> Opened {
 
 fn redis_store(server: &RedisServer, lifetimes: Lifetimes, clock: Clock) -> RedisStore {
     let address = RedisAddress::Url(Secret::new(server.url()));
-    let options = RedisOptions {
-        timeout: Duration::from_secs(10),
-        ..RedisOptions::default()
-    };
+    let mut options = RedisOptions::default();
+    options.timeout = Duration::from_secs(10);
     RedisStore::open(&address, &options, lifetimes, clock).unwrap()
 }
 
@@ -51,32 +49,16 @@ const IDLE: Lifetimes = Lifetimes {
 
 async fn sign_in(store: &dyn SessionStore, user: &str) -> SessionId {
     let id = SessionId::generate();
-    let session = Session {
-        user: user.to_owned(),
-        status: "active".to_owned(),
-        data: [("theme".to_owned(), "1".to_owned())].into(),
-        created_at: Some(SystemTime::now()),
-        client: Client::default(),
-    };
-    let new = NewSession {
-        id: &id,
-        session: &session,
-        replaced: None,
-        limit: 100,
-        over_limit: &why(EndReason::OverLimit),
-    };
+    let mut session = Session::new(user, Client::default(), SystemTime::now());
+    session.data = [("theme".to_owned(), "1".to_owned())].into();
+    let over_limit = why(EndReason::OverLimit);
+    let new = NewSession::new(&id, &session, 100, &over_limit);
     store.create(&new).await.unwrap();
     id
 }
 
 fn why(reason: EndReason) -> EndedSession {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    EndedSession {
-        reason,
-        at: now.as_secs(),
-        user_agent: None,
-        user: None,
-    }
+    EndedSession::new(reason, SystemTime::now(), &Client::default())
 }
 
 #[tokio::test]
@@ -198,10 +180,7 @@ impl SessionStore for Faulty {
             let mut sessions = Vec::new();
             let all = &mut |handle, active| sessions.push((handle, active));
             self.store.list_all(all).await?;
-            return Ok(Listing {
-                sessions,
-                complete: true,
-            });
+            return Ok(Listing::all(sessions));
         }
         self.store.list(user, reader).await
     }

@@ -44,6 +44,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
 /// The limits of an [`EmbeddedStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EmbeddedLimits {
     /// How much of the file is kept in memory. Default: 32 MiB.
     pub cache_bytes: usize,

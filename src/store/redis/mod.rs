@@ -34,6 +34,7 @@ use crate::session::Lifetimes;
 
 /// How Redis is used, its address aside.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RedisOptions {
     /// How long a request waits for Redis in all; background work has as long. A connection that is silent for half of
     /// it is replaced. Default: a second.

@@ -20,6 +20,7 @@ pub(crate) struct HTTPValidationError {
 
 /// What is wrong with a field of a body, as FastAPI writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[non_exhaustive]
 pub struct ValidationError {
     /// Pydantic's name of the error, for programs.
     #[serde(rename = "type")]

@@ -40,6 +40,7 @@ impl LastRefusal {
 
 /// Why a request is refused. As a responder it is the answer, in HTML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The request has no session cookie: 403, or for a page a redirect to the sign-in.
     NoSession,

@@ -14,7 +14,10 @@ use crate::client::Client;
 const MAX_USER_AGENT: usize = 64;
 
 impl Client {
-    pub(crate) fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+    /// A client that no request stands for. Of a `User-Agent` that is too long to be kept, what it describes is kept:
+    /// "Firefox on Linux".
+    #[must_use]
+    pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         Self {
             ip: ip.map(|ip| ip.to_string()),
             user_agent: user_agent.map(shorten),

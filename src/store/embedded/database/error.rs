@@ -11,6 +11,7 @@ use crate::config::StorePath;
 
 /// Why the embedded store cannot be opened; `Display` says what to do about it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct OpenError {
     path: StorePath,
     failure: Failure,

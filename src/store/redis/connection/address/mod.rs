@@ -14,6 +14,7 @@ use crate::config::RedisAddress;
 
 /// Why the settings of the connection cannot be used. Never shows the address: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AddressError {
     /// Not in a known form.
     #[error(
