@@ -19,10 +19,10 @@ impl SitePath {
         let Some(path) = text.strip_prefix('/') else {
             return Err(format!("must begin with `/`, and is `{text}`"));
         };
-        let path = path.strip_suffix('/').unwrap_or(path);
         if path.is_empty() {
             return Ok(Self::default());
         }
+        let path = path.strip_suffix('/').unwrap_or(path);
         if path.split('/').all(is_plain_segment) {
             return Ok(Self(format!("/{path}")));
         }
