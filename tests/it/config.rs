@@ -341,6 +341,7 @@ fn a_redis_address_that_is_none_is_refused_without_its_password() {
         "redis://user:s3cret@host:port/",
         "redis://:s3cret@host:99999",
         "redis://:s3cret@host/x",
+        "redis://:s3cret@host?x=1",
         "redis-cluster://:s3cret@host:6379?nodes=other",
         "redis-sentinel://:s3cret@host:26379",
         "s3cret",

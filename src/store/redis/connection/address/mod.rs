@@ -30,8 +30,8 @@ pub enum AddressError {
     ServiceMissing,
     /// An unknown parameter behind `?`.
     #[error(
-        "something behind the `?` of the address is not known; there are node, and for Sentinels sentinelServiceName, \
-         sentinelUsername and sentinelPassword"
+        "something behind the `?` of the address is not known; there are node for a cluster and Sentinels, \
+         sentinelServiceName, sentinelUsername and sentinelPassword for Sentinels, and user, pass and db for a socket"
     )]
     Parameter,
     /// A user name or password with a character that must be percent-encoded.
@@ -126,7 +126,9 @@ pub(crate) fn resolve(address: &RedisAddress) -> Result<Topology, AddressError> 
                 return Ok(topology);
             }
             let info = url.reveal().into_connection_info();
-            info.map_err(|_| AddressError::Unreadable)?
+            let info = info.map_err(|_| AddressError::Unreadable)?;
+            refuse_unknown_parameters(url.reveal())?;
+            info
         }
         // Not by way of a URL, where some characters of a token would have a meaning.
         RedisAddress::Upstash { host, port, token } => {
@@ -162,6 +164,22 @@ fn refuse_unescaped(url: &str) -> Result<(), AddressError> {
         }
     }
     Ok(())
+}
+
+/// The client library ignores parameters that it does not know.
+fn refuse_unknown_parameters(url: &str) -> Result<(), AddressError> {
+    let url = Url::parse(url).map_err(|_| AddressError::Unreadable)?;
+    let is_socket = url.scheme().ends_with("unix");
+    let is_known = |name: &str| match name {
+        "protocol" => true,
+        "user" | "pass" | "db" => is_socket,
+        _ => false,
+    };
+    if url.query_pairs().all(|(name, _)| is_known(&name)) {
+        Ok(())
+    } else {
+        Err(AddressError::Parameter)
+    }
 }
 
 fn tcp(host: String, port: u16, tls: bool) -> ConnectionAddr {
@@ -314,6 +332,9 @@ mod tests {
             ("redis-sentinel://a", AddressError::ServiceMissing),
             ("redis-cluster://a?nodes=b", AddressError::Parameter),
             ("redis-cluster://a/1", AddressError::Database),
+            ("redis://a?x=1", AddressError::Parameter),
+            ("redis://a/0?db=1", AddressError::Parameter),
+            ("unix:///a?password=b", AddressError::Parameter),
             ("redis-cluster://a?node=u:p@b", AddressError::Node),
             ("redis-cluster://u:p@a?node=u:p%40b:1", AddressError::Node),
             ("redis-sentinel://a?node=b/1", AddressError::Node),
