@@ -16,6 +16,9 @@ use super::redis_address::Secret;
 /// Ten years, in seconds.
 const TEN_YEARS: u32 = 315_360_000;
 
+/// The problem with a value of another kind. It may be secret, so it is not shown.
+pub(crate) const NO_TEXT: &str = "must be a text, in quotes";
+
 /// The table `innkeeper`. A setting that is missing or an empty text is `None`.
 #[derive(Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -160,7 +163,12 @@ fn color<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Color>, D:
 }
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicUrl>, D::Error> {
-    parsed(deserializer, PublicUrl::parse)
+    let value: Value = Deserialize::deserialize(deserializer)?;
+    match value.as_str() {
+        _ if matches!(value, Value::Empty(..)) => Ok(None),
+        Some(text) => PublicUrl::parse(text).map(Some).map_err(D::Error::custom),
+        None => Err(D::Error::custom(NO_TEXT)),
+    }
 }
 
 /// A list of texts; or, as variables have no lists, one text with commas or spaces between the origins.

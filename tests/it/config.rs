@@ -321,6 +321,7 @@ fn a_value_of_the_wrong_kind_is_refused_and_not_shown_where_it_may_be_secret() {
             "public_url = \"https://amy:s3cret@app.example\"",
             ["`public_url`", "an address like"],
         ),
+        ("public_url = true", ["`public_url`", "in quotes"]),
         ("log_format = 1", ["`log_format`", "`text` or `json`"]),
     ] {
         let folder = folder_with(&[("Rocket.toml", &format!("[default.innkeeper]\n{toml}\n"))]);

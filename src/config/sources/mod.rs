@@ -16,7 +16,7 @@ use rocket::figment::{self, Figment};
 use self::environment::variables;
 use self::origin::{Origin, origin};
 use super::error::{ConfigError, nearest};
-use super::settings::Settings;
+use super::settings::{NO_TEXT, Settings};
 
 /// Our table in Rocket's configuration.
 const TABLE: &str = "innkeeper";
@@ -67,8 +67,8 @@ impl Sources {
         } else if let Kind::UnknownField(..) = error.kind {
             &Settings::unknown(key)
         } else {
-            // Every setting without a parser is a text. It may be secret, so it is not shown.
-            "must be a text, in quotes"
+            // Every setting without a parser is a text.
+            NO_TEXT
         };
         self.error(key, problem)
     }
