@@ -241,12 +241,21 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     if let Some(url) = &settings.redis_url {
         return Ok(redis(RedisAddress::Url(url.clone()), URL));
     }
-    let rest_url = settings.upstash_redis_rest_url.as_deref();
     let token = settings.upstash_redis_rest_token.clone();
-    if let Some((rest_url, token)) = sources.pair((REST_URL, rest_url), (REST_TOKEN, token))? {
-        let address = RedisAddress::upstash(rest_url, token);
-        let address = address.map_err(|problem| sources.error(REST_URL, problem))?;
-        return Ok(redis(address, REST_URL));
+    let rest_url = settings.upstash_redis_rest_url.as_deref();
+    let host = rest_url.map(RedisAddress::upstash_host).transpose();
+    let host = host.map_err(|problem| {
+        let and_token = match token {
+            Some(_) => String::new(),
+            None => format!(", and needs `{REST_TOKEN}` beside it"),
+        };
+        sources.error(REST_URL, &format!("{problem}{and_token}"))
+    })?;
+    if let Some(((host, port), token)) = sources.pair((REST_URL, host), (REST_TOKEN, token))? {
+        return Ok(redis(
+            RedisAddress::Upstash { host, port, token },
+            REST_URL,
+        ));
     }
     let is_chosen =
         folder.is_some() && matches!(sources.origin("store_path"), Origin::Environment(_));

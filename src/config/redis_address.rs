@@ -37,15 +37,13 @@ pub enum RedisAddress {
 }
 
 impl RedisAddress {
-    pub(crate) fn upstash(rest_url: &str, token: Secret) -> Result<Self, &'static str> {
+    /// Host and port of Upstash's REST address.
+    pub(crate) fn upstash_host(rest_url: &str) -> Result<(String, u16), &'static str> {
         let problem = "must be an address like https://NAME.upstash.io";
         let url = Url::parse(rest_url).map_err(|_| problem)?;
         let host = url.host_str().filter(|_| url.scheme() == "https");
-        Ok(Self::Upstash {
-            host: host.ok_or(problem)?.to_owned(),
-            port: url.port().unwrap_or(6379),
-            token,
-        })
+        let host = host.ok_or(problem)?.to_owned();
+        Ok((host, url.port().unwrap_or(6379)))
     }
 }
 

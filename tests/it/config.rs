@@ -361,6 +361,11 @@ fn a_redis_address_that_is_none_is_refused_without_its_password() {
         let said = Program::refusal(folder.path(), &variables);
         assert!(said.contains("UPSTASH_REDIS_REST_URL"), "{url}: {said}");
         assert!(!said.contains("s3cret"), "{url}: {said}");
+        // Both faults at once.
+        let said = Program::refusal(folder.path(), &[("UPSTASH_REDIS_REST_URL", url)]);
+        for words in ["must be an address", "needs `upstash_redis_rest_token`"] {
+            assert!(said.contains(words), "{words} in: {said}");
+        }
     }
 }
 
