@@ -68,6 +68,14 @@ fn a_variable_that_is_nearly_a_setting_stops_the_launch() {
             &[("INNKEEPERLOG_FORMAT", "json")],
             &["`INNKEEPERLOG_FORMAT`", "`INNKEEPER_LOG_FORMAT`"],
         ),
+        (
+            &[("Innkeeper_Foo", "s3cret")],
+            &["`Innkeeper_Foo`", "`INNKEEPER_`", "in capitals"],
+        ),
+        (
+            &[("innkeeper_chat_url", "s3cret")],
+            &["`innkeeper_chat_url`", "another program's"],
+        ),
     ] {
         assert_refused(&folder_with(&[]), variables, words);
     }

@@ -18,6 +18,8 @@ const UNPREFIXED: [&str; 3] = [
     "UPSTASH_REDIS_REST_TOKEN",
 ];
 
+const ANOTHERS: &str = " If it is another program's, start Innkeeper without it";
+
 /// The values by key; variables with our prefix come last, so that they win.
 pub(crate) fn variables() -> Result<Vec<(String, Value, Origin)>, ConfigError> {
     let (mut found, mut prefixed) = (Vec::new(), Vec::new());
@@ -55,6 +57,12 @@ fn check_prefix(name: &str) -> Result<(), ConfigError> {
             return Err(misspelt(name, &meant, ""));
         }
     }
+    let prefix = name.get(..PREFIX.len());
+    if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX)) {
+        return Err(ConfigError(format!(
+            "`{name}` in the environment or .env is not a setting; those begin with `{PREFIX}`, in capitals.{ANOTHERS}"
+        )));
+    }
     Ok(())
 }
 
@@ -66,8 +74,7 @@ pub(crate) fn check_redis_names() -> Result<(), ConfigError> {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         if let Some(known) = nearest(&name, &UNPREFIXED).filter(|known| *known != name) {
-            let hint = " If it is another program's, start Innkeeper without it";
-            return Err(misspelt(&name, known, hint));
+            return Err(misspelt(&name, known, ANOTHERS));
         }
     }
     Ok(())
