@@ -48,7 +48,7 @@
 //! - `config`: the settings, [`Config`].
 //! - `store`: where sessions are kept. `redis` ([`RedisStore`]) and `embedded` ([`EmbeddedStore`]) know nothing of each
 //!   other, and neither knows HTTP.
-//! - `cli`: the command line, [`Command`]. It knows nothing of `web`.
+//! - `cli`: the command line, [`Arguments`]. It knows nothing of `web`.
 //! - `web`: HTTP.
 //!   - `site`: which parts of Innkeeper are mounted, and where. [`Part`], [`Site`].
 //!   - `request`: reads the parts of a request: cookies, `Accept`, `Origin`.
@@ -90,7 +90,7 @@ mod user_name;
 mod web;
 
 #[cfg(feature = "program")]
-pub use cli::Command;
+pub use cli::Arguments;
 pub use client::Client;
 pub use clock::Clock;
 pub use config::{

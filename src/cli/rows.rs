@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::cli::table::table;
 use crate::clock::rfc3339;
 use crate::session::ListedSession;
 use crate::user_name::is_disallowed;
@@ -118,22 +119,7 @@ impl Rows {
     pub(crate) fn table(&self) -> String {
         let mut lines = vec![COLUMNS.map(str::to_owned)];
         lines.extend(self.kept.iter().map(cells));
-        let mut widths = [0; 7];
-        for line in &lines {
-            for (width, cell) in widths.iter_mut().zip(line) {
-                *width = cell.chars().count().max(*width);
-            }
-        }
-        let mut text = String::new();
-        for line in &lines {
-            let cells = line.iter().zip(widths);
-            let cells: Vec<_> = cells
-                .map(|(cell, width)| format!("{cell:<width$}"))
-                .collect();
-            text += cells.join("  ").trim_end();
-            text.push('\n');
-        }
-        text
+        table(&lines)
     }
 }
 

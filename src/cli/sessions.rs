@@ -18,7 +18,7 @@ use crate::user_name::UserName;
 
 /// A command on sessions.
 #[derive(Clone, Debug, Subcommand)]
-pub enum SessionsCommand {
+pub(crate) enum SessionsCommand {
     /// Lists active sessions, the last used first
     List(ListArgs),
     /// Ends a session, all sessions of a user, or all, at once on every instance and without asking
@@ -30,7 +30,7 @@ pub enum SessionsCommand {
 
 /// Which sessions are listed, and how.
 #[derive(Args, Clone, Debug)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// The user's name, as typed at sign-in; without it all users' sessions (in Redis this scans all keys)
     user: Option<String>,
     /// Lists at most this many, those used last; standard error says how many are left out
@@ -44,7 +44,7 @@ pub struct ListArgs {
 /// Which sessions are ended.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
-pub struct EndArgs {
+pub(crate) struct EndArgs {
     /// The session with this handle, as `list` shows it, or with its first eight digits or more, as the log shows them (in
     /// Redis this scans all keys)
     handle: Option<String>,

@@ -3,6 +3,8 @@
 mod accent;
 mod error;
 mod host;
+#[cfg(feature = "program")]
+pub(crate) mod in_force;
 mod metrics_address;
 mod public_url;
 mod redis_address;
@@ -12,7 +14,7 @@ mod sources;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -27,12 +29,12 @@ pub use public_url::{PublicUrl, TrustedOrigin};
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
 pub use settings::LogFormat;
 #[cfg(feature = "program")]
-pub(crate) use sources::env_file::read_env_file;
+pub(crate) use sources::env_file::{EnvFile, describe as describe_sources, read_env_file};
+pub(crate) use sources::origin::Origin;
 
 use self::settings::{Settings, SignIn};
 use self::sources::Sources;
-use self::sources::origin::Origin;
-use self::sources::{environment, files, misspelt};
+use self::sources::{environment, files, misspelt, secret_file};
 use crate::session::Lifetimes;
 
 /// Innkeeper's settings, checked.
@@ -72,6 +74,9 @@ pub struct Config {
     pub redis_client: Option<ClientCertificate>,
     /// `metrics_address`; `None`: metrics are neither collected nor served.
     pub metrics: Option<MetricsAddress>,
+    /// The files that secrets were read from: those that `redis_url_file` and `upstash_redis_rest_token_file` name, and
+    /// systemd's credentials `redis_url` and `upstash_redis_rest_token`. Default: none.
+    pub secret_files: Vec<PathBuf>,
     /// `log_format`, default `text`. Only the program uses it: a library does not set up logging.
     pub log_format: LogFormat,
     /// `site_name`, default `Innkeeper`: what pages are titled with; 1 to 64 characters.
@@ -112,8 +117,8 @@ impl fmt::Display for StorePath {
 
 impl LogFormat {
     /// `log_format` alone, for the message about a mistake in another setting.
-    pub(crate) fn from_settings() -> Self {
-        let figment = files::rocket_figment().unwrap_or_default();
+    pub(crate) fn from_settings(config_file: Option<&Path>) -> Self {
+        let figment = files::rocket_figment(config_file).unwrap_or_default();
         // If the file cannot be read, the environment alone is.
         let sources = Sources::read(&figment).or_else(|_| Sources::read(&Figment::new()));
         let format = sources.and_then(|sources| sources.only("log_format").settings());
@@ -131,7 +136,7 @@ impl Config {
     ///
     /// The first setting that is misspelt, cannot be read, or must not be used like this.
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
-        let sources = Sources::read(figment)?;
+        let sources = sources(figment)?;
         let settings = sources.settings()?;
         let open_to_the_world = settings.open_to_the_world.unwrap_or(false);
         match settings.sign_in {
@@ -167,11 +172,22 @@ impl Config {
                 .metrics_address
                 .map(|text| MetricsAddress::new(&text, sources.origin("metrics_address"), figment))
                 .transpose()?,
+            secret_files: sources.secret_files(),
             log_format: settings.log_format.unwrap_or(LogFormat::Text),
             site_name: settings.site_name.unwrap_or_else(|| "Innkeeper".to_owned()),
             accent: Accent::new(settings.accent_color, settings.accent_color_dark)
                 .map_err(|(key, problem)| sources.error(key, &problem))?,
         })
+    }
+
+    /// How long requests in flight have to finish when the program ends, unless `shutdown.grace` says otherwise.
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        self.redis_timeout + Duration::from_secs(1)
+    }
+
+    /// What `shutdown.grace` then is: in whole seconds, and longer than the program itself waits.
+    pub(crate) fn shutdown_grace(&self) -> u64 {
+        self.shutdown_timeout().as_secs() + 1
     }
 
     /// A warning about settings that are allowed, and probably a mistake.
@@ -187,23 +203,35 @@ impl Config {
     }
 }
 
-/// The figment of the program.
+/// The figment of the program; `config_file` is read in place of Rocket.toml.
 ///
 /// # Errors
 ///
 /// A sentence for the operator: one of Rocket's own settings is wrong, or a key is unknown.
-pub(crate) fn figment() -> Result<Figment, String> {
-    let figment = files::rocket_figment()?;
-    let rocket = figment.extract::<rocket::Config>();
-    rocket.map_err(|error| error.to_string())?;
+pub(crate) fn figment(config_file: Option<&Path>) -> Result<Figment, String> {
+    let (figment, _) = rockets(config_file)?;
     check_names(&figment).map_err(|error| error.to_string())?;
     Ok(figment)
+}
+
+/// The same without a look at Innkeeper's own settings, and Rocket's in it.
+///
+/// # Errors
+///
+/// A sentence for the operator: one of Rocket's own settings is wrong.
+pub(crate) fn rockets(config_file: Option<&Path>) -> Result<(Figment, rocket::Config), String> {
+    let figment = files::rocket_figment(config_file)?;
+    let rocket = figment.extract().map_err(|error| error.to_string())?;
+    Ok((figment, rocket))
 }
 
 fn check_names(figment: &Figment) -> Result<(), ConfigError> {
     misspelt::check(figment)?;
     match Config::from(figment)?.store {
-        StoreConfig::Embedded(_) => environment::check_redis_names(),
+        StoreConfig::Embedded(_) => {
+            environment::check_redis_names()?;
+            secret_file::check_credential_names()
+        }
         StoreConfig::Redis(_) => Ok(()),
     }
 }
@@ -214,21 +242,42 @@ pub(crate) fn default_connections() -> usize {
     (cores / 4).clamp(1, 4)
 }
 
-fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigError> {
-    const URL: &str = "redis_url";
-    const REST_URL: &str = "upstash_redis_rest_url";
-    const REST_TOKEN: &str = "upstash_redis_rest_token";
-    let redis_keys = [URL, REST_URL, REST_TOKEN];
+const URL: &str = "redis_url";
+const REST_URL: &str = "upstash_redis_rest_url";
+const REST_TOKEN: &str = "upstash_redis_rest_token";
 
+/// Each of them names a Redis.
+const REDIS_KEYS: [&str; 5] = [
+    URL,
+    "redis_url_file",
+    REST_URL,
+    REST_TOKEN,
+    "upstash_redis_rest_token_file",
+];
+
+/// The settings by key, secrets read from their files.
+fn sources(figment: &Figment) -> Result<Sources, ConfigError> {
+    let sources = Sources::read(figment)?;
+    if is_embedded_by_program(&sources) {
+        Ok(sources)
+    } else {
+        sources.with_secrets()
+    }
+}
+
+/// Whether the program itself has chosen the embedded store: a test that brings its own folder, for example, must not use
+/// the Redis in its developer's environment.
+fn is_embedded_by_program(sources: &Sources) -> bool {
+    sources.is_of_program("store_path") && !REDIS_KEYS.iter().any(|key| sources.is_of_program(key))
+}
+
+fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigError> {
     let folder = settings.store_path.as_deref();
     let embedded = StoreConfig::Embedded(match folder.unwrap_or("data") {
         ":memory:" => StorePath::Memory,
         folder => StorePath::Folder(PathBuf::from(folder)),
     });
-    // A test that brings its own folder, for example, must not use the Redis in its developer's environment.
-    if sources.is_of_program("store_path")
-        && !redis_keys.iter().any(|key| sources.is_of_program(key))
-    {
+    if is_embedded_by_program(sources) {
         return Ok(embedded);
     }
     let redis = |address, key| {
@@ -252,14 +301,11 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
         sources.error(REST_URL, &format!("{problem}{and_token}"))
     })?;
     if let Some(((host, port), token)) = sources.pair((REST_URL, host), (REST_TOKEN, token))? {
-        return Ok(redis(
-            RedisAddress::Upstash { host, port, token },
-            REST_URL,
-        ));
+        return Ok(redis(RedisAddress::Upstash { host, port, token }, REST_URL));
     }
     let is_chosen =
         folder.is_some() && matches!(sources.origin("store_path"), Origin::Environment(_));
-    let mut emptied = redis_keys.iter().filter(|key| sources.is_emptied(key));
+    let mut emptied = REDIS_KEYS.iter().filter(|key| sources.is_emptied(key));
     match emptied.next().filter(|_| !is_chosen) {
         Some(key) => Err(sources.error(
             key,

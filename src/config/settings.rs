@@ -16,16 +16,22 @@ use super::redis_address::Secret;
 /// Ten years, in seconds.
 const TEN_YEARS: u32 = 315_360_000;
 
+/// The settings that hold secrets. Each may also stand in a file of its own, which the setting with `_file` at its end
+/// names. Not so the others: they need no hiding, and Rocket.toml is a file already.
+pub(crate) const SECRETS: [&str; 2] = ["redis_url", "upstash_redis_rest_token"];
+
 /// The problem with a value of another kind. It may be secret, so it is not shown.
 pub(crate) const NO_TEXT: &str = "must be a text, in quotes";
 
 /// The table `innkeeper`. A setting that is missing or an empty text is `None`.
-#[derive(Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) redis_url: Option<Secret>,
+    pub(crate) redis_url_file: Option<PathBuf>,
     pub(crate) upstash_redis_rest_url: Option<String>,
     pub(crate) upstash_redis_rest_token: Option<Secret>,
+    pub(crate) upstash_redis_rest_token_file: Option<PathBuf>,
     pub(crate) store_path: Option<String>,
     #[serde(deserialize_with = "whole::<1, 65_536, _>")]
     pub(crate) store_cache_mb: Option<u32>,
@@ -82,6 +88,13 @@ impl Settings {
         if rocket::Config::PARAMETERS.contains(&key) {
             let name = key.to_ascii_uppercase();
             return format!("is not a setting; it is one of Rocket's, `ROCKET_{name}`");
+        }
+        if key
+            .strip_suffix("_file")
+            .is_some_and(|key| known.contains(&key))
+        {
+            let files = SECRETS.map(|key| format!("`{key}_file`")).join(" and ");
+            return format!("is not a setting; only secrets have files of their own, {files}");
         }
         match nearest(key, known) {
             Some(known) => format!("is not a setting; did you mean `{known}`?"),
@@ -201,4 +214,24 @@ fn parsed<'de, T, E: Display, D: Deserializer<'de>>(
         None => parse(&serde_json::to_string(&value).map_err(D::Error::custom)?),
     };
     parsed.map(Some).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_is_known_as_one_and_may_stand_in_a_file() {
+        let is_secret = |key: &&&str| {
+            let table = Dict::from([((**key).to_owned(), Value::from("x"))]);
+            let read = Value::from(table).deserialize::<Settings>();
+            read.is_ok_and(|settings| format!("{settings:?}").contains("Secret(..)"))
+        };
+        let keys = Settings::keys();
+        let secret: Vec<_> = keys.iter().filter(is_secret).copied().collect();
+        assert_eq!(secret, SECRETS);
+        for key in SECRETS {
+            assert!(keys.contains(&format!("{key}_file").as_str()), "{key}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod support;
 
 mod application;
 mod browser;
+mod commands;
 mod concurrency;
 mod config;
 mod connections;
@@ -50,6 +51,7 @@ mod profile;
 mod redis_layout;
 mod refusals;
 mod rights;
+mod secret_files;
 mod sessions;
 mod shutdown;
 mod silent_nodes;

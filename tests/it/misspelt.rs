@@ -69,6 +69,22 @@ fn a_variable_that_is_nearly_a_setting_stops_the_launch() {
             &["`INNKEEPERLOG_FORMAT`", "`INNKEEPER_LOG_FORMAT`"],
         ),
         (
+            &[("REDIS_URL_FILES", "s3cret")],
+            &["`REDIS_URL_FILES`", "`REDIS_URL_FILE`"],
+        ),
+        (
+            &[("INNKEEPER_REDIS_URLFILE", "s3cret")],
+            &["`INNKEEPER_REDIS_URLFILE`", "`redis_url_file`"],
+        ),
+        (
+            &[("INNKEEPER_STORE_PATH_FILE", "s3cret")],
+            &[
+                "`INNKEEPER_STORE_PATH_FILE`",
+                "only secrets",
+                "`redis_url_file`",
+            ],
+        ),
+        (
             &[("Innkeeper_Foo", "s3cret")],
             &["`Innkeeper_Foo`", "`INNKEEPER_`", "in capitals"],
         ),
@@ -133,6 +149,7 @@ fn an_empty_address_of_redis_is_not_taken_for_the_embedded_store() {
     for name in [
         "REDIS_URL",
         "INNKEEPER_REDIS_URL",
+        "REDIS_URL_FILE",
         "UPSTASH_REDIS_REST_TOKEN",
     ] {
         let folder = folder_with(&[]);
@@ -176,6 +193,7 @@ fn what_is_another_programs_does_not_stop_the_launch() {
         ("INNKEEPER_SERVICE_HOST", "10.0.0.11"),
         ("INNKEEPER_SERVICE_PORT", "8000"),
         ("INNKEEPER_SERVICE_PORT_HTTP", "8000"),
+        ("INNKEEPER_SERVICE_PORT_FILE", "8001"),
         ("INNKEEPER_PORT", "tcp://10.0.0.11:8000"),
         ("INNKEEPER_PORT_8000_TCP", "tcp://10.0.0.11:8000"),
         ("INNKEEPER_PORT_8000_TCP_PROTO", "tcp"),

@@ -1,6 +1,8 @@
-//! What the site exposes to others: the cookie and sign-in; and client addresses and open files.
+//! What the site exposes to others: the cookie, sign-in and secrets; and client addresses and open files.
 
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 
@@ -15,6 +17,8 @@ pub(super) struct Exposure<'a> {
     open_to_the_world: bool,
     /// Whether Rocket's `ip_header` is set.
     has_ip_header: bool,
+    /// The files with secrets, each with its permissions.
+    secrets: Vec<(&'a Path, u32)>,
     /// How many files a process may open; `None` if that is unlimited.
     files: Option<u64>,
 }
@@ -29,9 +33,19 @@ impl<'a> Exposure<'a> {
             public_url: config.public_url.as_ref(),
             open_to_the_world: config.open_to_the_world,
             has_ip_header: rocket.ip_header.is_some(),
+            secrets: config
+                .secret_files
+                .iter()
+                .filter_map(|file| permissions(file))
+                .collect(),
             files: getrlimit(Resource::Nofile).current,
         }
     }
+}
+
+fn permissions(path: &Path) -> Option<(&Path, u32)> {
+    let mode = path.metadata().ok()?.permissions().mode();
+    Some((path, mode & 0o777))
 }
 
 pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
@@ -44,8 +58,29 @@ pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
              Rocket's `ip_header` to the header in which the proxy passes the client's address.",
         ));
     }
+    findings.extend(exposure.secrets.iter().map(secret));
     findings.extend(exposure.files.map(files));
     findings
+}
+
+/// Not a warning: in a container, where secrets are mounted like that by default, there is nobody else.
+fn secret((path, mode): &(&Path, u32)) -> Finding {
+    const SUBJECT: &str = "secrets";
+    let path = path.display();
+    let of_others = mode & 0o007;
+    if of_others == 0 {
+        return ok(
+            SUBJECT,
+            format!("{path} is closed to other users of this machine (mode {mode:o})."),
+        );
+    }
+    note(
+        SUBJECT,
+        format!(
+            "{path} is open to every user of this machine (mode {mode:o}). Unless nobody else is there, as in a container, \
+             close it: chmod o= {path}"
+        ),
+    )
 }
 
 fn cookie(exposure: &Exposure<'_>) -> Finding {
@@ -148,6 +183,7 @@ mod tests {
             public_url: url.as_ref(),
             open_to_the_world,
             has_ip_header,
+            secrets: Vec::new(),
             files: None,
         });
         findings
@@ -175,6 +211,13 @@ mod tests {
             expected.extend(addresses.map(|level| ("addresses", level)));
             assert_eq!(found, expected, "{address} {url:?}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_worth_a_note() {
+        let level = |mode| secret(&(Path::new("/run/secret"), mode)).level;
+        assert_eq!([0o600, 0o640, 0o400].map(level), [Level::Ok; 3]);
+        assert_eq!([0o644, 0o444].map(level), [Level::Note; 2]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The findings of doctor, and the report of them.
 
 use std::fmt::Write;
-use std::process::ExitCode;
+
+use serde::Serialize;
 
 use crate::session::StoreError;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Level {
     Ok,
     /// Worth knowing, and perhaps intended.
@@ -29,7 +31,7 @@ impl Level {
 }
 
 /// The outcome of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) level: Level,
     pub(super) subject: &'static str,
@@ -50,7 +52,11 @@ pub(super) fn warning(subject: &'static str, fact: &str, change: &str) -> Findin
 }
 
 pub(super) fn failure(subject: &'static str, fact: &str, change: &str) -> Finding {
-    finding(Level::Failure, subject, format!("{fact} {change}"))
+    finding(
+        Level::Failure,
+        subject,
+        format!("{fact} {change}").trim_end(),
+    )
 }
 
 fn finding(level: Level, subject: &'static str, text: impl Into<String>) -> Finding {
@@ -61,8 +67,24 @@ fn finding(level: Level, subject: &'static str, text: impl Into<String>) -> Find
     }
 }
 
-/// A line for each finding, a summary, and the exit status.
-pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
+/// The exit status, by the worst of them.
+pub(super) fn status(findings: &[Finding]) -> u8 {
+    match findings.iter().map(|finding| finding.level).max() {
+        Some(Level::Failure) => 2,
+        Some(Level::Warning) => 1,
+        Some(Level::Ok | Level::Note) | None => 0,
+    }
+}
+
+/// A JSON array.
+pub(super) fn json(findings: &[Finding]) -> Result<String, String> {
+    serde_json::to_string_pretty(findings)
+        .map(|text| text + "\n")
+        .map_err(|error| error.to_string())
+}
+
+/// A line for each finding, and a summary.
+pub(super) fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for one in findings {
         // Writing to a String does not fail.
@@ -74,11 +96,10 @@ pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
             one.text
         );
     }
-    let worst = findings.iter().map(|finding| finding.level).max();
-    let (verdict, status) = match worst {
-        Some(Level::Failure) => ("It does not work", 2),
-        Some(Level::Warning) => ("It works, but", 1),
-        _ => ("All well", 0),
+    let verdict = match status(findings) {
+        0 => "All well",
+        1 => "It works, but",
+        _ => "It does not work",
     };
     let number = |level| findings.iter().filter(|one| one.level == level).count();
     let counted: Vec<_> = [Level::Failure, Level::Warning, Level::Note, Level::Ok]
@@ -91,7 +112,7 @@ pub(super) fn report(findings: &[Finding]) -> (String, ExitCode) {
         })
         .collect();
     let _ = writeln!(text, "{verdict}: {}.", counted.join(", "));
-    (text, ExitCode::from(status))
+    text
 }
 
 /// The reason of an error, for the end of a sentence.
@@ -114,7 +135,7 @@ mod tests {
             warning("clock", "It is late.", "Mend it."),
         );
         let (known, broken) = (note("b", "So."), failure("c", "No.", "Yes."));
-        for (findings, summary, status) in [
+        for (findings, summary, exit_status) in [
             (vec![fine.clone()], "All well: 1 ok.\n", 0),
             (
                 vec![fine.clone(), known.clone()],
@@ -132,11 +153,12 @@ mod tests {
                 2,
             ),
         ] {
-            let (text, exit_code) = report(&findings);
+            let text = text(&findings);
             assert!(text.ends_with(summary), "{text}");
-            assert_eq!(exit_code, ExitCode::from(status));
+            assert_eq!(status(&findings), exit_status);
         }
-        let (text, _) = report(&[ok("eviction", "Fine."), bad]);
+        let two = [ok("eviction", "Fine."), bad];
+        let text = text(&two);
         assert!(text.starts_with(
             "ok       eviction     Fine.\nwarning  clock        It is late. Mend it.\n"
         ));

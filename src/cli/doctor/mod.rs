@@ -16,8 +16,10 @@ mod without_redis;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
+
 use self::exposure::Exposure;
-use self::finding::{report, warning};
+use self::finding::{Finding, failure, json, status, text, warning};
 #[cfg(not(feature = "embedded"))]
 use self::without_embedded as embedded;
 #[cfg(not(feature = "redis"))]
@@ -25,8 +27,40 @@ use self::without_redis as redis;
 use crate::cli::output::print;
 use crate::config::{Config, StoreConfig};
 
+/// How the findings are printed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Prints a JSON array of objects with the fields `level` (`ok`, `note`, `warning` or `failure`), `subject` and `text`
+    #[arg(long)]
+    json: bool,
+}
+
+impl DoctorArgs {
+    /// With `--json`, prints an error of the check too: it is a finding, that of the settings.
+    pub(super) fn report_error(
+        &self,
+        check: impl FnOnce() -> Result<ExitCode, String>,
+    ) -> Result<ExitCode, String> {
+        check().inspect_err(|problem| {
+            if self.json {
+                // The error that is told already counts.
+                drop(print_all(self, &[failure("settings", problem, "")]));
+            }
+        })
+    }
+}
+
+fn print_all(args: &DoctorArgs, findings: &[Finding]) -> Result<(), String> {
+    print(&if args.json {
+        json(findings)?
+    } else {
+        text(findings)
+    })
+}
+
 /// `request_timeout` is the setting; `config` has the command line's longer one in its place.
 pub(super) async fn run(
+    args: &DoctorArgs,
     config: &Config,
     rocket: &rocket::Config,
     request_timeout: Duration,
@@ -43,7 +77,6 @@ pub(super) async fn run(
         )
     }));
     findings.extend(exposure::check(&Exposure::new(config, rocket)));
-    let (text, status) = report(&findings);
-    print(&text)?;
-    Ok(status)
+    print_all(args, &findings)?;
+    Ok(ExitCode::from(status(&findings)))
 }

@@ -12,10 +12,12 @@ use crate::config::sources::origin::Origin;
 const PREFIX: &str = "INNKEEPER_";
 
 /// The names that the tutorial and most Redis tools use, read as if they began with our prefix.
-const UNPREFIXED: [&str; 3] = [
+const UNPREFIXED: [&str; 5] = [
     "REDIS_URL",
+    "REDIS_URL_FILE",
     "UPSTASH_REDIS_REST_URL",
     "UPSTASH_REDIS_REST_TOKEN",
+    "UPSTASH_REDIS_REST_TOKEN_FILE",
 ];
 
 const ANOTHERS: &str = " If it is another program's, start Innkeeper without it";
@@ -141,6 +143,7 @@ mod tests {
             ("SERVICE_HOST", "fd00::1"),
             ("SERVICE_PORT", "8000"),
             ("SERVICE_PORT_HTTP", "8000"),
+            ("SERVICE_PORT_FILE", "8000"),
             ("SERVICE_PORT_WEB_METRICS", "9100"),
             ("PORT", "tcp://10.0.0.11:8000"),
             ("PORT_8000_TCP", "tcp://10.0.0.11:8000"),
@@ -160,6 +163,7 @@ mod tests {
             ("SERVICE_NAME", "innkeeper"),
             ("REDIS_SERVICE_HOST", "10.0.0.11"),
             ("REDIS_URL", "tcp://10.0.0.11:8000"),
+            ("REDIS_URL_FILE", "/run/secrets/redis_url"),
             ("service_host", "10.0.0.11"),
         ] {
             assert!(!is_service_link(name, value), "{name}={value}");

@@ -10,9 +10,10 @@ use rocket::figment::{self, Figment, Profile, Provider};
 /// Rocket's own figment with four differences: no `Server` header, no client address from a header, none of Rocket's
 /// printing, and SIGTERM is left to the program.
 ///
-/// Read from `Rocket.toml` of the working directory, or the file that `ROCKET_CONFIG` names, and from the environment.
+/// Read from the file that is named here, else the one that `ROCKET_CONFIG` names, else `Rocket.toml` of the working
+/// directory; and from the environment.
 /// (Rocket itself would look for the file in all folders above too, where others may write.)
-pub(crate) fn rocket_figment() -> Result<Figment, String> {
+pub(crate) fn rocket_figment(named: Option<&Path>) -> Result<Figment, String> {
     let defaults = rocket::Config {
         ident: Ident::none(),
         // Any client could send that header; an operator with a proxy sets it.
@@ -25,7 +26,7 @@ pub(crate) fn rocket_figment() -> Result<Figment, String> {
         ..rocket::Config::default()
     };
     let mut figment = Figment::from(defaults);
-    if let Some(path) = file()? {
+    if let Some(path) = file(named)? {
         let file = Toml::file_exact(&path).nested();
         file.data().map_err(|error| unreadable(&path, &error))?;
         figment = figment.merge(file);
@@ -44,19 +45,29 @@ pub(crate) fn rocket_figment() -> Result<Figment, String> {
         .merge(("log_level", "off")))
 }
 
-/// The file to read. `None` if there is none and `ROCKET_CONFIG` names none.
-fn file() -> Result<Option<PathBuf>, String> {
-    let named = Env::var("ROCKET_CONFIG").filter(|name| !name.is_empty());
-    let Some(name) = named else {
-        let usual = Path::new("Rocket.toml");
-        return Ok(usual.is_file().then(|| absolute(usual)));
+/// The file to read. `None` if there is none and none is named.
+fn file(named: Option<&Path>) -> Result<Option<PathBuf>, String> {
+    const VARIABLE: &str = "ROCKET_CONFIG";
+    let variable = Env::var(VARIABLE).filter(|name| !name.is_empty());
+    let (by, path) = match (named, &variable) {
+        (Some(path), _) => ("--config", path),
+        (None, Some(path)) => (VARIABLE, Path::new(path)),
+        (None, None) => {
+            let usual = Path::new("Rocket.toml");
+            return Ok(usual.is_file().then(|| absolute(usual)));
+        }
     };
-    let path = absolute(Path::new(&name));
+    let path = absolute(path);
     if path.is_file() {
         return Ok(Some(path));
     }
+    let problem = if path.exists() {
+        "is not a file"
+    } else {
+        "is not there"
+    };
     Err(format!(
-        "`ROCKET_CONFIG` names the file {}, which is not there",
+        "`{by}` names the file {}, which {problem}",
         path.display()
     ))
 }
@@ -72,6 +83,6 @@ fn unreadable(path: &Path, error: &figment::Error) -> String {
 }
 
 /// For messages, so that they show which file it is.
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -6,8 +6,11 @@ pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod misspelt;
 pub(crate) mod origin;
+pub(crate) mod secret_file;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use rocket::figment::error::Kind;
 use rocket::figment::value::{Dict, Empty, Value};
@@ -16,7 +19,7 @@ use rocket::figment::{self, Figment};
 use self::environment::variables;
 use self::origin::{Origin, origin};
 use super::error::{ConfigError, nearest};
-use super::settings::{NO_TEXT, Settings};
+use super::settings::{NO_TEXT, SECRETS, Settings};
 
 /// Our table in Rocket's configuration.
 const TABLE: &str = "innkeeper";
@@ -60,6 +63,63 @@ impl Sources {
         settings.map_err(|error| self.explain(&error))
     }
 
+    /// Reads the secrets that stand in files of their own.
+    ///
+    /// What the environment names and systemd's credentials win over Rocket.toml, and what the program names wins over
+    /// all. Two of the same rank are an error: one of them may be left from before.
+    pub(crate) fn with_secrets(mut self) -> Result<Self, ConfigError> {
+        for key in SECRETS {
+            let file_key = &format!("{key}_file");
+            let written = (!self.is_empty(key)).then(|| self.origin(key).clone());
+            let named = self.text(file_key).map(|path| Origin::SecretFile {
+                path: files::absolute(Path::new(path)),
+                named_in: Box::new(self.origin(file_key).clone()),
+            });
+            let credential = secret_file::credential(key).map(Origin::Credential);
+            let mut found: Vec<_> = [written, named, credential].into_iter().flatten().collect();
+            found.sort_by_key(|origin| Reverse(origin.rank()));
+            let (first, second) = (found.first(), found.get(1));
+            if let (Some(first), Some(second)) = (first, second)
+                && first.rank() == second.rank()
+            {
+                return Err(ConfigError(format!(
+                    "{} and {} are both set; keep one of them",
+                    first.giver(key),
+                    second.giver(key)
+                )));
+            }
+            if let Some(origin) = first
+                && let Some(path) = origin.secret_file()
+            {
+                let text = secret_file::read(path);
+                let text = text.map_err(|problem| origin.unreadable(key, &problem))?;
+                let (value, origin) = (Value::from(text), origin.clone());
+                self.0.insert(key.to_owned(), Setting { value, origin });
+            } else if first.is_some() {
+                // It has lost against a value of a higher rank.
+                self.0.remove(file_key);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The files of [`with_secrets`](Self::with_secrets).
+    pub(crate) fn secret_files(&self) -> Vec<PathBuf> {
+        let origins = self.0.values().map(|it| it.origin.secret_file());
+        origins.flatten().map(Path::to_owned).collect()
+    }
+
+    /// The value as it was set; `None` for an empty text.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        let value = self.0.get(key).map(|setting| &setting.value);
+        value.filter(|value| !matches!(value, Value::Empty(..)))
+    }
+
+    /// The value, where it is a text.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.value(key)?.as_str()
+    }
+
     fn explain(&self, error: &figment::Error) -> ConfigError {
         let key = error.path.first().map_or(TABLE, String::as_str);
         let problem = if let Kind::Message(problem) = &error.kind {
@@ -81,19 +141,17 @@ impl Sources {
 
     /// Whether it is not set, or to an empty text.
     fn is_empty(&self, key: &str) -> bool {
-        self.0
-            .get(key)
-            .is_none_or(|it| matches!(it.value, Value::Empty(..)))
+        self.value(key).is_none()
     }
 
     /// Whether the program itself has set it.
     pub(crate) fn is_of_program(&self, key: &str) -> bool {
-        !self.is_empty(key) && *self.origin(key) == Origin::Program
+        !self.is_empty(key) && self.origin(key).is_program()
     }
 
     /// Whether a variable or a file has set it to an empty text.
     pub(crate) fn is_emptied(&self, key: &str) -> bool {
-        self.is_empty(key) && *self.origin(key) != Origin::Program
+        self.is_empty(key) && !self.origin(key).is_program()
     }
 
     /// Where it was set; [`Origin::Program`] if it is not set.

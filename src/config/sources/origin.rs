@@ -1,5 +1,7 @@
 //! Where a setting was set, for messages.
 
+use std::path::{Path, PathBuf};
+
 use rocket::figment::value::Value;
 use rocket::figment::{Figment, Source};
 
@@ -11,6 +13,13 @@ pub(crate) enum Origin {
     /// A variable of this name.
     Environment(String),
     File(String),
+    /// A file that holds this secret alone, and where its name was set.
+    SecretFile {
+        path: PathBuf,
+        named_in: Box<Self>,
+    },
+    /// One of systemd's credentials.
+    Credential(PathBuf),
     /// The figment of the program itself.
     Program,
 }
@@ -20,7 +29,37 @@ impl Origin {
     pub(crate) fn in_table(self, table: &str) -> Self {
         match self {
             Self::File(file) => Self::File(format!("`{table}` of {file}")),
-            Self::Environment(_) | Self::Program => self,
+            Self::Environment(_)
+            | Self::SecretFile { .. }
+            | Self::Credential(_)
+            | Self::Program => self,
+        }
+    }
+
+    /// Whether the program itself has set it.
+    pub(crate) fn is_program(&self) -> bool {
+        match self {
+            Self::Program => true,
+            Self::SecretFile { named_in, .. } => named_in.is_program(),
+            Self::Environment(_) | Self::File(_) | Self::Credential(_) => false,
+        }
+    }
+
+    /// Of two that set the same, the one of the higher rank wins.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::File(_) => 0,
+            Self::Environment(_) | Self::Credential(_) => 1,
+            Self::Program => 2,
+            Self::SecretFile { named_in, .. } => named_in.rank(),
+        }
+    }
+
+    /// The file that holds this secret alone.
+    pub(crate) fn secret_file(&self) -> Option<&Path> {
+        match self {
+            Self::SecretFile { path, .. } | Self::Credential(path) => Some(path),
+            Self::Environment(_) | Self::File(_) | Self::Program => None,
         }
     }
 
@@ -29,8 +68,45 @@ impl Origin {
         match self {
             Self::Environment(name) => format!("`{key}` (`{name}` in the environment or .env)"),
             Self::File(file) => format!("`{key}` (in {file})"),
+            Self::SecretFile { path, named_in } => {
+                let path = path.display();
+                match &**named_in {
+                    Self::Environment(name) => {
+                        format!("`{key}` (in {path}, named by `{name}` in the environment or .env)")
+                    }
+                    Self::File(file) => format!("`{key}` (in {path}, named in {file})"),
+                    Self::SecretFile { .. } | Self::Credential(_) | Self::Program => {
+                        format!("`{key}` (in {path})")
+                    }
+                }
+            }
+            Self::Credential(path) => {
+                format!("`{key}` (in the credential {})", path.display())
+            }
             Self::Program => format!("`{key}`"),
         }
+    }
+
+    /// What gives a secret: the setting itself, the one that names its file, or a credential.
+    pub(crate) fn giver(&self, key: &str) -> String {
+        match self {
+            Self::SecretFile { named_in, .. } => named_in.name(&format!("{key}_file")),
+            Self::Credential(path) => format!("the credential {}", path.display()),
+            Self::Environment(_) | Self::File(_) | Self::Program => self.name(key),
+        }
+    }
+
+    /// The secret cannot be read from its file; `problem` is the end of the sentence.
+    pub(crate) fn unreadable(&self, key: &str, problem: &str) -> ConfigError {
+        let giver = self.giver(key);
+        ConfigError(match self {
+            Self::SecretFile { path, .. } => {
+                format!("{giver} names {}, which {problem}", path.display())
+            }
+            Self::Environment(_) | Self::File(_) | Self::Credential(_) | Self::Program => {
+                format!("{giver} {problem}")
+            }
+        })
     }
 
     pub(crate) fn error(&self, key: &str, problem: &str) -> ConfigError {

@@ -34,9 +34,8 @@ pub(crate) fn with_shutdown_times(rocket: Rocket<Build>, config: &Config) -> Roc
         let timeout = Duration::from_secs(u64::from(set.grace) + u64::from(set.mercy));
         return rocket.manage(ShutdownTimes { drain, timeout });
     }
-    let timeout = config.redis_timeout + Duration::from_secs(1);
-    // In whole seconds, and longer than `launch` waits.
-    let grace = timeout.as_secs() + 1;
+    let timeout = config.shutdown_timeout();
+    let grace = config.shutdown_grace();
     let figment = figment.clone().merge(("shutdown.grace", grace));
     rocket
         .configure(figment)

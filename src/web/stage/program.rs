@@ -12,7 +12,7 @@ use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 use tokio::runtime::{self, Runtime};
 
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, EnvFile, LogFormat};
 use crate::session::Sessions;
 use crate::web::observe::Log;
 use crate::web::site::Plan;
@@ -30,7 +30,12 @@ use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 ///
 /// A sentence for the operator: a setting is wrong or unknown, or the store cannot be opened.
 pub fn rocket() -> Result<Rocket<Build>, String> {
-    let (figment, replaced_pages) = template_folder::for_program(config::figment()?)?;
+    configured(None)
+}
+
+/// The same with the settings of this file in place of Rocket.toml.
+fn configured(config_file: Option<&Path>) -> Result<Rocket<Build>, String> {
+    let (figment, replaced_pages) = template_folder::for_program(config::figment(config_file)?)?;
     let rocket = rocket::custom(figment);
     let assembly = Assembly::open(rocket.figment(), &Plan::default())?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())
@@ -42,8 +47,11 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 }
 
 /// Serves [`rocket()`] until it is shut down, with the settings of `.env` and with a [`Log`]; starts threads of its own.
+///
+/// `config_file` is read in place of `Rocket.toml`, and of the file that `ROCKET_CONFIG` names; one that is not there stops
+/// the launch.
 #[must_use]
-pub fn serve() -> ExitCode {
+pub fn serve(config_file: Option<&Path>) -> ExitCode {
     let env_file = config::read_env_file();
     let log = match Log::open() {
         Ok(log) => log,
@@ -52,10 +60,10 @@ pub fn serve() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let served = env_file.and_then(|env_file| run(start_log(&log, env_file.as_deref())?));
+    let served = env_file.and_then(|env_file| run(start(&log, config_file, env_file.as_ref())?));
     served.unwrap_or_else(|problem| {
         log.write_error(
-            LogFormat::from_settings(),
+            LogFormat::from_settings(config_file),
             "innkeeper does not start",
             &problem,
         );
@@ -63,29 +71,16 @@ pub fn serve() -> ExitCode {
     })
 }
 
-fn start_log(log: &Log, env_file: Option<&Path>) -> Result<Rocket<Build>, String> {
-    let rocket = rocket()?;
+fn start(
+    log: &Log,
+    config_file: Option<&Path>,
+    env_file: Option<&EnvFile>,
+) -> Result<Rocket<Build>, String> {
+    let rocket = configured(config_file)?;
     let config = Config::from(rocket.figment()).map_err(|error| error.to_string())?;
     log.start(config.log_format);
-    tracing::info!("{}", sources(rocket.figment(), env_file));
+    tracing::info!("{}", config::describe_sources(rocket.figment(), env_file));
     Ok(rocket)
-}
-
-/// Names the files that settings are read from.
-fn sources(figment: &Figment, env_file: Option<&Path>) -> String {
-    let files: Vec<_> = figment
-        .metadata()
-        .filter_map(|metadata| metadata.source.as_ref()?.file_path())
-        .chain(env_file)
-        .map(|path| path.display().to_string())
-        .collect();
-    if files.is_empty() {
-        return "settings are read from the environment; there is no Rocket.toml and no .env in this folder".to_owned();
-    }
-    format!(
-        "settings are read from {} and the environment",
-        files.join(", ")
-    )
 }
 
 /// As `rocket::execute` does, which would take the number of threads from a Rocket.toml in any folder above.

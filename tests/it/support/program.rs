@@ -295,6 +295,9 @@ pub(crate) const SMALL_DISK: &str = "INN_SMALL_DISK";
 /// Of which kind that is, if not `tmpfs`.
 pub(crate) const DISK_TYPE: &str = "INN_DISK_TYPE";
 
+/// Arguments of the server, with spaces between.
+pub(crate) const ARGUMENTS: &str = "INN_ARGUMENTS";
+
 const ON_SMALL_DISK: &str = r#"
     mkdir -p data &&
     mount -t ${INN_DISK_TYPE:-tmpfs} -o size=$INN_SMALL_DISK tmpfs data &&
@@ -345,10 +348,23 @@ fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
         command
     };
     command.arg(env!("CARGO_BIN_EXE_innkeeper"));
+    let arguments = variables.iter().find(|(name, _)| *name == ARGUMENTS);
+    command.args(
+        arguments
+            .into_iter()
+            .flat_map(|(_, words)| words.split(' ')),
+    );
     let ours = |name: &str| {
-        ["INNKEEPER_", "ROCKET_", "REDIS_", "UPSTASH_", "RUST_LOG"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        [
+            "INNKEEPER_",
+            "ROCKET_",
+            "REDIS_",
+            "UPSTASH_",
+            "RUST_LOG",
+            "CREDENTIALS_DIRECTORY",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
     };
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
