@@ -9,6 +9,7 @@
 //!
 //! - [Operating it](operator): in production, the embedded store, metrics and logs, the commands
 //! - [To deploy it](deploy): nginx, systemd, Debian, containers, Prometheus and Grafana
+//! - [The whole life of an installation](installation): update, backup, moving to Redis, a new password, removal
 //! - [Settings](settings)
 //! - [Redis and Upstash](redis)
 //!
@@ -40,6 +41,11 @@ pub mod operator {}
 #[doc = "```"]
 pub mod deploy {}
 
+#[doc = "[deploy]: self::deploy\n[in production]: self::operator#in-production\n[logs]: self::operator#metrics-and-logs"]
+#[doc = "[redis]: self::redis#memory-and-persistence"]
+#[doc = include_str!("installation.md")]
+pub mod installation {}
+
 #[doc = include_str!("settings.md")]
 pub mod settings {}
 
@@ -50,5 +56,6 @@ pub mod redis {}
 #[doc = include_str!("design.md")]
 pub mod design {}
 
+#[doc = "[design]: self::design"]
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
