@@ -9,9 +9,14 @@ use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::configured::embedded;
 
-pub(crate) fn announcement(config: &Config) -> AdHoc {
-    let place = store::place(config);
-    let choice = config.store.clone();
+/// `own_store`: whether the application has brought its own.
+pub(crate) fn announcement(config: &Config, own_store: bool) -> AdHoc {
+    let place = if own_store {
+        "the application's own store".to_owned()
+    } else {
+        store::place(config)
+    };
+    let choice = (!own_store).then(|| config.store.clone());
     let warning = config.warning();
     AdHoc::on_liftoff("Innkeeper is ready", move |rocket| {
         Box::pin(async move {
@@ -27,15 +32,15 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
                 tracing::warn!("{warning}");
             }
             match choice {
-                StoreConfig::Embedded(location) => {
+                Some(StoreConfig::Embedded(location)) => {
                     for problem in embedded::exposed(&location) {
                         tracing::warn!("{problem}");
                     }
                 }
-                StoreConfig::Redis(_) => {
+                Some(StoreConfig::Redis(_)) | None => {
                     if let Some(sessions) = rocket.state::<Sessions>().cloned() {
-                        // The launch does not wait for it: Innkeeper may start before its Redis does.
-                        tokio::spawn(async move { check_redis(&sessions, &place).await });
+                        // The launch does not wait for it: Innkeeper may start before its store does.
+                        tokio::spawn(async move { check_store(&sessions, &place).await });
                     }
                 }
             }
@@ -44,7 +49,7 @@ pub(crate) fn announcement(config: &Config) -> AdHoc {
 }
 
 /// Reports a wrong password, say, at the launch and not at the first request.
-async fn check_redis(sessions: &Sessions, place: &str) {
+async fn check_store(sessions: &Sessions, place: &str) {
     let outcome = match sessions.check().await {
         // Connecting may take longer than `redis_timeout_ms`; by the second check it is done.
         Err(StoreError::Timeout(_)) => sessions.check().await,

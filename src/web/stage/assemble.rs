@@ -1,5 +1,7 @@
 //! Puts everything together: settings -> store -> state -> routes -> catchers.
 
+use std::sync::Arc;
+
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 use rocket::figment::value::Value;
@@ -7,7 +9,7 @@ use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
-use crate::session::Sessions;
+use crate::session::{SessionStore, Sessions};
 use crate::store;
 use crate::web::answers::SecurityHeaders;
 use crate::web::answers::catcher;
@@ -26,31 +28,49 @@ use crate::web::stage::{defaults, openapi};
 pub(crate) struct Assembly {
     config: Config,
     site: Site,
+    /// Whether the application has brought its own store.
+    own_store: bool,
     sessions: Sessions,
     /// `None` where no `metrics_address` is set: then nothing is counted.
     metrics: Option<MetricsServer>,
 }
 
 impl Assembly {
-    /// Reads the settings and opens the store. An error is a sentence for the operator.
-    pub(crate) fn open(figment: &Figment, plan: &Plan) -> Result<Self, String> {
-        let config = Config::from(figment).map_err(|error| error.to_string())?;
+    /// Reads the settings, and opens the store unless there is one. An error is a sentence for the operator.
+    pub(crate) fn open(
+        figment: &Figment,
+        plan: &Plan,
+        store: Option<Arc<dyn SessionStore>>,
+    ) -> Result<Self, String> {
+        let own_store = store.is_some();
+        let config = if own_store {
+            // A choice of the program's: no other setting of a store is read, and none that is emptied stops the launch.
+            let chosen = figment.clone().merge(("innkeeper.store_path", ":memory:"));
+            Config::from(&chosen)
+        } else {
+            Config::from(figment)
+        };
+        let config = config.map_err(|error| error.to_string())?;
         let site = plan.site(&config)?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
         let metrics = config.metrics.as_ref().map(MetricsServer::open);
         let metrics = metrics.transpose()?;
-        let mut store = store::open(&config, clock.clone())?;
+        let mut store = match store {
+            Some(own) => own,
+            None => store::open(&config, clock.clone())?,
+        };
         if let Some(server) = &metrics {
             store = server.instrument(store)?;
         }
         // A store in memory never waits.
-        let waits = config.store != StoreConfig::Embedded(StorePath::Memory);
+        let waits = own_store || config.store != StoreConfig::Embedded(StorePath::Memory);
         let timeout = waits.then_some(config.redis_timeout);
         let sessions = store::sessions(&config, store, timeout, clock);
         Ok(Self {
             config,
             site,
+            own_store,
             sessions,
             metrics,
         })
@@ -64,6 +84,7 @@ impl Assembly {
         let Self {
             config,
             site,
+            own_store,
             sessions,
             metrics,
         } = self;
@@ -100,7 +121,7 @@ impl Assembly {
             .attach(SecurityHeaders)
             .attach(access_log)
             .attach(shutdown)
-            .attach(announcement(&config));
+            .attach(announcement(&config, own_store));
         let mut rocket = routes::mount(rocket, &site, &config.accent);
         if site.has(Part::Catcher) {
             let prefix = site.prefix().clone();

@@ -16,11 +16,14 @@ mod template_folder;
 pub use program::{rocket, serve};
 pub use shutdown::launch;
 
+use std::sync::Arc;
+
 use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::{Build, Rocket, async_trait};
 
 use self::assemble::Assembly;
 use super::site::{Part, Plan, Site};
+use crate::session::SessionStore;
 
 /// Everything that Innkeeper gives to a Rocket application.
 ///
@@ -34,6 +37,8 @@ use super::site::{Part, Plan, Site};
 ///
 /// Settings are read from the table `innkeeper` of the application's figment and from the environment, see
 /// [`Config`](crate::Config); a mistake there stops the launch. Any number of instances can live side by side in one process.
+///
+/// Any of this can be left out, moved below a prefix or replaced: see [`Stage`].
 ///
 /// # What it leaves to the application
 ///
@@ -58,6 +63,7 @@ pub fn stage() -> Stage {
     Stage {
         templates: true,
         plan: Plan::default(),
+        store: None,
     }
 }
 
@@ -67,6 +73,7 @@ pub fn stage() -> Stage {
 pub struct Stage {
     templates: bool,
     plan: Plan,
+    store: Option<Arc<dyn SessionStore>>,
 }
 
 impl Stage {
@@ -127,6 +134,34 @@ impl Stage {
         self
     }
 
+    /// Keeps sessions in this store of the application's, and opens none.
+    ///
+    /// The settings that choose a store and say how to reach it are unused. A request waits for the store for
+    /// `redis_timeout_ms` at most; its operations are measured as those of Innkeeper's own stores.
+    ///
+    /// The store must know the lifetimes that the settings say, as the contract of [`SessionStore`](crate::SessionStore) asks
+    /// (the feature `testing` has a suite that tries it):
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use innkeeper::{Clock, Config, ConfigError, EmbeddedStore, StorePath};
+    ///
+    /// # fn main() -> Result<(), ConfigError> {
+    /// let figment = rocket::Config::figment();
+    /// let lifetimes = Config::from(&figment)?.lifetimes;
+    /// // In place of one of your own.
+    /// let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, Clock::start()).expect("memory");
+    /// let rocket = rocket::custom(figment).attach(innkeeper::stage().store(Arc::new(store)));
+    /// # drop(rocket);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Names the application's own page for signing in, a path such as `/enter`. Default: Innkeeper's `/login/`; without
     /// [`Part::SignIn`] none.
     ///
@@ -162,7 +197,7 @@ impl Fairing for Stage {
             rocket = template_folder::for_application(rocket);
             rocket = rocket.attach(template_folder::engine(Vec::new()));
         }
-        match Assembly::open(rocket.figment(), &self.plan) {
+        match Assembly::open(rocket.figment(), &self.plan, self.store.clone()) {
             Ok(assembly) => Ok(assembly.attach_to(rocket)),
             Err(problem) => {
                 tracing::error!("{problem}");

@@ -37,7 +37,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 fn configured(config_file: Option<&Path>) -> Result<Rocket<Build>, String> {
     let (figment, replaced_pages) = template_folder::for_program(config::figment(config_file)?)?;
     let rocket = rocket::custom(figment);
-    let assembly = Assembly::open(rocket.figment(), &Plan::default())?;
+    let assembly = Assembly::open(rocket.figment(), &Plan::default(), None)?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())
         .attach(lost_store::shutdown_when_lost())
         // Every answer is ours, so Rocket's default headers would all be replaced.
