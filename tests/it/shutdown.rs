@@ -2,16 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::eventually;
+use serde_json::json;
+
 use crate::support::http;
 use crate::support::nginx::Nginx;
-use crate::support::program::Program;
+use crate::support::program::{Program, signal};
 use crate::support::proxy::Proxy;
 use crate::support::redis::RedisServer;
+use crate::support::{configured, eventually, free_port};
 
 #[test]
 fn readiness_goes_first_and_what_is_in_flight_is_finished() {
@@ -277,4 +280,49 @@ fn behind_nginx_slow_clients_are_dropped_and_real_ones_served() {
     let forged = "X-Real-IP: 8.8.8.8";
     let listed = http::request(nginx.port(), "GET /sessions/", &[&cookie, forged], "");
     assert!(listed.contains("\"ip\":\"127.0.0.1\""), "{listed}");
+}
+
+const SERVED_PORT: &str = "INN_SERVED_PORT";
+
+/// This test's own process, run again: it holds the application.
+#[test]
+fn an_application_that_launch_serves_ends_as_the_program_does() {
+    if let Ok(port) = std::env::var(SERVED_PORT) {
+        serve_application(port.parse().unwrap());
+        return;
+    }
+    let port = free_port();
+    let name = "shutdown::an_application_that_launch_serves_ends_as_the_program_does";
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(SERVED_PORT, port.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("it to listen", || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    let ready = || http::request_or_nothing(port, "GET /readyz", &[], "");
+    assert_eq!(http::status(&ready()), 200);
+    signal(process.id(), "TERM");
+    // Rocket itself would not be reached any more.
+    let draining = eventually("readiness to go", || {
+        let answer = ready();
+        answer.contains("shutting down").then_some(answer)
+    });
+    assert_eq!(http::status(&draining), 503);
+    signal(process.id(), "TERM");
+    assert!(process.wait().unwrap().success());
+}
+
+fn serve_application(port: u16) {
+    let settings = [
+        ("drain_secs", json!(600)),
+        ("public_url", json!("http://localhost")),
+    ];
+    let rocket = configured("", &settings);
+    let figment = rocket.figment().clone().merge(("port", port));
+    let rocket = rocket.configure(figment).attach(innkeeper::stage());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(innkeeper::launch(rocket)).unwrap();
 }

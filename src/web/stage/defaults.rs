@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
-use rocket::config::Shutdown;
+use rocket::config::{Shutdown, Sig};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 
 use crate::config::Config;
-use crate::web::stage::shutdown::ShutdownTimes;
+
+/// How long the program's end takes, managed by its Rocket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShutdownTimes {
+    /// How long requests are still taken after `/readyz` has begun to say 503, so that load balancers notice first.
+    pub(crate) drain: Duration,
+    /// How long requests in flight then have to finish.
+    pub(crate) timeout: Duration,
+}
 
 /// Rocket's default trusts the header `X-Real-IP`, which any client can send.
 ///
@@ -22,6 +30,23 @@ pub(crate) fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
     }
     let figment = figment.clone().merge(("ip_header", false));
     rocket.configure(figment)
+}
+
+/// For an application that [`launch`](crate::launch) serves: leaves SIGTERM to it, and gives requests in flight the time that
+/// the settings say. (Settings that cannot be read stop the launch later, where the stage reads them.)
+pub(crate) fn for_launch(rocket: Rocket<Build>) -> Rocket<Build> {
+    let figment = rocket.figment();
+    let (Ok(config), Ok(mut shutdown)) = (
+        Config::from(figment),
+        figment.extract_inner::<Shutdown>("shutdown"),
+    ) else {
+        return rocket;
+    };
+    shutdown.signals.remove(&Sig::Term);
+    let figment = figment
+        .clone()
+        .merge(("shutdown.signals", shutdown.signals));
+    with_shutdown_times(rocket.configure(figment), &config)
 }
 
 /// Gives requests in flight as long as they may wait for the store, unless the operator has set `shutdown.grace`.

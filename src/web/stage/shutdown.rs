@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use rocket::config::Sig;
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::{Build, Orbit, Rocket, Shutdown, async_trait};
+use rocket::{Build, Ignite, Orbit, Rocket, Shutdown, async_trait};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::session::Sessions;
 use crate::web::observe::Readiness;
+use crate::web::stage::defaults::{self, ShutdownTimes};
 
 /// Closes the store as the process ends: a fairing, and managed by Rocket for [`launch`].
 #[derive(Clone)]
@@ -48,22 +49,16 @@ impl Fairing for GracefulShutdown {
     }
 }
 
-/// How long the program's end takes, managed by its Rocket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ShutdownTimes {
-    /// How long requests are still taken after `/readyz` has begun to say 503, so that load balancers notice first.
-    pub(crate) drain: Duration,
-    /// How long requests in flight then have to finish.
-    pub(crate) timeout: Duration,
-}
-
 /// Managed by the Rocket: dropped when the task of the last connection drops its reference to the Rocket.
 struct Alive {
     _until_dropped: oneshot::Sender<()>,
 }
 
-/// Serves the Rocket that [`rocket()`](crate::web::rocket) has put together, until the process is asked to end, and shuts it
-/// down gracefully.
+/// Serves a Rocket until the process is asked to end, and shuts it down gracefully: the one that
+/// [`rocket()`](crate::web::rocket) has put together, or an application's that has attached [`stage()`](crate::stage()).
+///
+/// An application that calls Rocket's own [`launch`](rocket::Rocket::launch) gets no signal handling from Innkeeper: on SIGTERM Rocket stops
+/// taking connections at once, while load balancers still send some.
 ///
 /// - SIGTERM: for `drain_secs` `/readyz` says 503 while requests are still taken; then no connection is accepted any
 ///   more, idle ones are closed, and requests in flight have `redis_timeout_ms` and a second to finish (or what
@@ -79,6 +74,12 @@ struct Alive {
 ///
 /// It could not be launched.
 pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
+    let is_prepared = rocket.state::<ShutdownTimes>().is_some();
+    let rocket = if is_prepared {
+        rocket
+    } else {
+        defaults::for_launch(rocket)
+    };
     let (alive, dropped) = oneshot::channel();
     let rocket = rocket.manage(Alive {
         _until_dropped: alive,
@@ -88,8 +89,7 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
         rocket.state::<GracefulShutdown>().cloned(),
         rocket.state::<ShutdownTimes>().copied(),
     ) else {
-        // Not made by `rocket()`: it has only Rocket's own shutdown.
-        return rocket.launch().await.map(drop);
+        return launch_without_stage(rocket).await;
     };
     let config = &rocket.config().shutdown;
     if !config.signals.contains(&Sig::Hup) {
@@ -131,6 +131,17 @@ pub async fn launch(rocket: Rocket<Build>) -> Result<(), rocket::Error> {
             tracing::warn!("asked again to end: ends at once");
             Ok(())
         }
+    }
+}
+
+/// It has no readiness and no store: a signal is Rocket's own shutdown.
+async fn launch_without_stage(rocket: Rocket<Ignite>) -> Result<(), rocket::Error> {
+    let signals = Signals::listen(rocket.config().shutdown.ctrlc);
+    let readiness = Readiness::default();
+    let second_signal = shut_down_on_signal(signals, readiness, rocket.shutdown(), Duration::ZERO);
+    tokio::select! {
+        result = rocket.launch() => result.map(drop),
+        () = second_signal => Ok(()),
     }
 }
 
