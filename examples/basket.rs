@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use innkeeper::{CurrentSession, Refusal};
 use rocket::serde::json::Json;
-use rocket::{delete, get, launch, post, routes};
+use rocket::{Build, Rocket, delete, get, launch, post, routes};
 
 /// How many of each item. Any serde type will do.
 type Basket = BTreeMap<String, u32>;
@@ -42,8 +42,9 @@ async fn empty(current: Result<&CurrentSession, Refusal>) -> Answer {
     Ok(Json(Basket::new()))
 }
 
+/// The application.
 #[launch]
-fn rocket() -> _ {
+pub(crate) fn rocket() -> Rocket<Build> {
     rocket::build()
         .attach(innkeeper::stage())
         .mount("/", routes![look, add, empty])

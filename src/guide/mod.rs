@@ -3,6 +3,7 @@
 //! For whoever writes an application:
 //!
 //! - [First steps in your application](first_steps)
+//! - [Your own parts, pages and sign-in](your_own): what you take apart, and replace
 //! - [Addresses](addresses): what is answered to programs and to browsers
 //!
 //! For whoever runs it:
@@ -23,9 +24,15 @@
 // A chapter's links are defined twice: at its end for those who read the file, and here, before it, for these pages. The
 // first definition counts.
 
-#[doc = "[reference]: crate"]
+#[doc = "[reference]: crate\n[your_own]: self::your_own"]
 #[doc = include_str!("first_steps.md")]
 pub mod first_steps {}
+
+#[doc = "[stage]: crate::stage()\n[stage_type]: crate::Stage\n[part]: crate::Part\n[log]: crate::Log"]
+#[doc = "[launch]: crate::launch\n[store]: crate::SessionStore\n[sign_in]: crate::SignIn"]
+#[doc = "[sign_out]: crate::SignOut\n[site]: crate::Site\n[settings]: self::settings"]
+#[doc = include_str!("your_own.md")]
+pub mod your_own {}
 
 #[doc = include_str!("addresses.md")]
 pub mod addresses {}

@@ -32,6 +32,18 @@ use crate::web::request::{CookieState, SessionCookie};
 ///     Ok("Welcome")
 /// }
 /// ```
+///
+/// # Safe methods
+///
+/// A GET passes wherever it comes from, because links lead to pages; so does the redirect with which an OAuth provider sends
+/// the browser back. A handler of a GET that signs in must therefore check itself that this browser asked for it. Otherwise
+/// another site's link could sign a visitor in to an account that is not his own (login CSRF), where he then leaves his data.
+///
+/// - OAuth 2.0 (OIDC too): compare the query's `state` with a random one that was put into a cookie of this browser's
+///   before the redirect to the provider (RFC 6749, 10.12), `SameSite=Lax` and not `Strict`; refuse any other, and use it once.
+/// - A link in a mail: answer the GET with a form, and sign in by its POST. Mail programs open links by themselves.
+///
+/// `examples/own_flow.rs` has such a callback.
 #[derive(Debug)]
 pub struct SignIn<'r>(Caller<'r>);
 
