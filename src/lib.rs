@@ -107,9 +107,11 @@ pub use store::{AddressError, RedisOptions, RedisStore};
 #[cfg(feature = "embedded")]
 pub use store::{EmbeddedLimits, EmbeddedStore, OpenError};
 pub use user_name::{NameError, UserName};
+#[cfg(feature = "pages")]
+pub use web::templates;
 pub use web::{
     CurrentSession, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site, Stage,
-    ValidationError, launch, stage, templates,
+    ValidationError, launch, stage,
 };
 #[cfg(feature = "program")]
 pub use web::{Log, rocket, serve};

@@ -21,6 +21,7 @@ use std::time::Duration;
 use rocket::figment::Figment;
 
 pub use accent::Accent;
+#[cfg(feature = "pages")]
 pub(crate) use accent::Shades;
 pub use error::ConfigError;
 pub(crate) use host::is_loopback;

@@ -172,7 +172,8 @@ impl fmt::Debug for SignedIn<'_> {
 
 /// Moves the clock of the application's sessions ahead, as if nobody had sent a request for so long.
 ///
-/// A store that measures time by a clock of its own (Redis does) notices nothing.
+/// A store that measures time by a clock of its own (Redis does) notices nothing; for a store of yours, move the
+/// [`Clock`](crate::Clock) that you opened it with, too.
 ///
 /// # Panics
 ///

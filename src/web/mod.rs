@@ -9,6 +9,7 @@ mod site;
 mod stage;
 mod views;
 
+#[cfg(feature = "pages")]
 pub use answers::templates::templates;
 pub use answers::{Refusal, ValidationError};
 pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};

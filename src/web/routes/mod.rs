@@ -5,10 +5,10 @@ pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod only_pages;
 pub(crate) mod profile;
 pub(crate) mod session;
 pub(crate) mod sessions;
-mod static_files;
 
 use rocket::route::{Handler, Outcome};
 use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
@@ -26,12 +26,12 @@ const RANK_OFFSET: isize = 40;
 /// Mounts the parts that the site has, below its prefix.
 pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rocket<Build> {
     let groups = [
-        (Part::Home, home()),
+        (Part::Home, only_pages::home()),
         (Part::SignIn, sign_in()),
         (Part::Sessions, sessions()),
         (Part::Health, health()),
         (Part::Docs, docs()),
-        (Part::StaticFiles, static_files::routes(accent)),
+        (Part::StaticFiles, only_pages::static_files(accent)),
     ];
     let prefix = site.prefix().to_string();
     groups
@@ -42,18 +42,10 @@ pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rock
         })
 }
 
-fn home() -> Vec<Route> {
-    routes![home::page]
-}
-
 fn sign_in() -> Vec<Route> {
-    routes![
-        login::page,
-        login::submit,
-        logout::page,
-        logout::submit,
-        profile::page,
-    ]
+    let mut routes = routes![login::submit, logout::submit, profile::page];
+    routes.extend(only_pages::sign_in());
+    routes
 }
 
 fn sessions() -> Vec<Route> {
@@ -74,7 +66,9 @@ pub(crate) fn health() -> Vec<Route> {
 }
 
 fn docs() -> Vec<Route> {
-    routes![docs::document, docs::page]
+    let mut routes = routes![docs::document];
+    routes.extend(only_pages::docs());
+    routes
 }
 
 /// Makes the routes give way to the application's, and marks their answers as ours.

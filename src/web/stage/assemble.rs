@@ -52,6 +52,7 @@ impl Assembly {
         };
         let config = config.map_err(|error| error.to_string())?;
         let site = plan.site(&config)?;
+        routes::only_pages::check(&config)?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
         let metrics = config.metrics.as_ref().map(MetricsServer::open);

@@ -8,7 +8,9 @@ use utoipa::openapi::{self, Components, Info, Paths, Server};
 use crate::config::PublicUrl;
 use crate::web::answers::{Detail, HTTPValidationError, without_sign_in_page, wrong_host};
 use crate::web::request::Hosts;
-use crate::web::routes::{docs, health, home, login, logout, profile, session, sessions};
+use crate::web::routes::{
+    docs, health, home, login, logout, only_pages, profile, session, sessions,
+};
 use crate::web::site::{Part, Site};
 
 // The handlers of each part, in the order of the page, and the schemas that their answers name.
@@ -110,6 +112,7 @@ pub(crate) fn describe(
             responses.extend(wrong_host());
         }
     }
+    only_pages::retain(&mut document);
     document
 }
 

@@ -12,7 +12,7 @@ macro_rules! compiled_in {
     ($($name:literal),+ $(,)?) => {
         [$((
             concat!("innkeeper/", $name),
-            include_str!(concat!("../../../templates/innkeeper/", $name, ".html.tera")),
+            include_str!(concat!("../../../../templates/innkeeper/", $name, ".html.tera")),
         )),+]
     };
 }

@@ -14,11 +14,11 @@ use crate::config::{Accent, Shades};
 /// The contents of a file in `static/`, compiled in.
 macro_rules! compiled_in {
     ($name:literal) => {
-        include_str!(concat!("../../../static/", $name))
+        include_str!(concat!("../../../../static/", $name))
     };
 }
 
-pub(super) fn routes(accent: &Accent) -> Vec<Route> {
+pub(crate) fn routes(accent: &Accent) -> Vec<Route> {
     let route = |name: &str, content_type, text| {
         let path = format!("/static/innkeeper/{name}");
         Route::new(Method::Get, &path, StaticFile::new(content_type, text))

@@ -1,0 +1,13 @@
+//! The templates of the pages, if the feature is there.
+
+#[cfg(feature = "pages")]
+mod engine;
+#[cfg(not(feature = "pages"))]
+mod without;
+
+#[cfg(feature = "pages")]
+pub use engine::templates;
+#[cfg(feature = "pages")]
+pub(crate) use engine::{add, render};
+#[cfg(not(feature = "pages"))]
+pub(crate) use without::render;

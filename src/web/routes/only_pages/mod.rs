@@ -1,0 +1,15 @@
+//! What is there for pages alone, and has no JSON form; if the feature is there.
+
+#[cfg(feature = "pages")]
+mod mounted;
+#[cfg(feature = "pages")]
+mod static_files;
+#[cfg(not(feature = "pages"))]
+mod without;
+
+#[cfg(feature = "pages")]
+pub(crate) use mounted::{check, docs, home, retain, sign_in};
+#[cfg(feature = "pages")]
+pub(crate) use static_files::routes as static_files;
+#[cfg(not(feature = "pages"))]
+pub(crate) use without::{check, docs, home, retain, sign_in, static_files};
