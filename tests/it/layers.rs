@@ -312,7 +312,11 @@ fn no_files_import_each_other_in_a_circle() {
 #[test]
 fn no_folder_holds_more_than_ten_files() {
     let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    for path in files("src") {
+    // The guide's chapters are text: there are as many as there are subjects.
+    let code = files("src")
+        .into_iter()
+        .filter(|path| path.extension().is_none_or(|ending| ending != "md"));
+    for path in code {
         *folders
             .entry(path.parent().unwrap().to_owned())
             .or_default() += 1;
