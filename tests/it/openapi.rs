@@ -133,6 +133,16 @@ async fn the_document_is_whole() {
                 answer["description"].as_str().is_some(),
                 "{method} {path} {status}"
             );
+            let headers = answer["headers"].as_object().into_iter().flatten();
+            for (name, header) in headers {
+                let says = header["description"]
+                    .as_str()
+                    .is_some_and(|it| !it.is_empty());
+                assert!(says, "{method} {path} {status} {name}");
+            }
+            if let Some(page) = answer["content"].get("text/html") {
+                assert_eq!(page["schema"]["type"], "string", "{method} {path} {status}");
+            }
         }
     }
     every_reference_leads_somewhere(&document, &document);
@@ -164,6 +174,19 @@ async fn every_example_is_one() {
         }
     }
     assert!(tried >= 9, "{tried}");
+}
+
+#[rocket::async_test]
+async fn the_refusal_of_another_host_is_described_where_there_is_one() {
+    for (public_url, refused) in [("", true), ("https://app.example", false)] {
+        let settings = [("public_url", json!(public_url))];
+        let app = TestApp::with(Backend::Embedded, &settings).await;
+        let document = document(&app).await;
+        for (method, path, operation) in operations(&document) {
+            let answer = &operation["responses"]["421"];
+            assert_eq!(answer.is_object(), refused, "{method} {path} {public_url}");
+        }
+    }
 }
 
 #[rocket::async_test]

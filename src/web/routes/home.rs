@@ -11,7 +11,7 @@ use crate::web::site::Site;
 #[utoipa::path(
     get,
     path = "/",
-    responses(PublicResponses, (status = 303, description = "To the profile or the sign-in.", headers(("Location" = String)))),
+    responses(PublicResponses, (status = 303, description = "To the profile or the sign-in.", headers(("Location" = String, description = "A path of this site")))),
     security((), ("session" = []))
 )]
 #[get("/")]

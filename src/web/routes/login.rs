@@ -118,7 +118,7 @@ pub(crate) struct SignInPage {
             content_type = "text/html",
             headers(("Set-Cookie" = String, description = "Removes the cookie of an ended session"))
         ),
-        (status = 303, description = "Signed in already: goes on.", headers(("Location" = String))),
+        (status = 303, description = "Signed in already: goes on.", headers(("Location" = String, description = "A path of this site"))),
     ),
     security((), ("session" = []))
 )]
