@@ -1,15 +1,19 @@
 //! `stage()` with some of its parts, and with a sign-in page of the application's.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use innkeeper::{CurrentSession, Part, Refusal, SignIn, Site, Stage, UserName};
 use rocket::http::{ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
+use rocket::response::content::RawHtml;
 use rocket::{Build, Request, Rocket, get, post, routes};
 use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
 
+use crate::support::browser::{Browser, Scheme};
 use crate::support::configured;
+use crate::support::served::Served;
 
 /// The parts with addresses, and for each an address and all paths.
 const ADDRESSES: [(Part, &[&str]); 6] = [
@@ -452,4 +456,62 @@ fn a_second_stage_on_one_rocket_does_not_launch() {
         error.kind(),
         rocket::error::ErrorKind::FailedFairings(_)
     ));
+}
+
+/// Lets the page's script see the time at which the session has long ended.
+const LATER: &str =
+    "(() => { const now = Date.now; Date.now = () => now() + 86_400_000; return 1; })()";
+
+#[rocket::async_test]
+async fn the_script_asks_nobody_where_nobody_answers() {
+    let stage = innkeeper::stage().only([Part::SignIn, Part::StaticFiles]);
+    let served = Served::start(with(stage)).await;
+    let browser = Browser::start(Scheme::Light).await;
+    browser.sign_in(&served.url(), "amy").await;
+    browser.count_requests("silent").await;
+    browser.evaluate(LATER).await;
+    browser.wait_for_shown("#expiry-warning").await;
+    assert_eq!(browser.text("#countdown").await, "0:00");
+    browser
+        .evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        .await;
+    // The script looks once a second whether it is time to ask.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(browser.requests("silent").await.sent, 0);
+    // The button still works: the page itself is asked for.
+    browser.click("#stay").await;
+    for _ in 0..600 {
+        if browser.text("#countdown").await.starts_with('1') {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!browser.is_shown("#expiry-warning").await);
+    browser.finish().await;
+}
+
+#[rocket::async_test]
+async fn the_end_of_a_session_leads_to_the_applications_own_sign_in_page() {
+    #[get("/enter")]
+    fn enter() -> RawHtml<&'static str> {
+        RawHtml("<!doctype html><link rel=icon href=data:,><h1>Enter</h1>")
+    }
+
+    let own = innkeeper::stage().only([Part::Sessions, Part::StaticFiles, Part::Catcher]);
+    for (stage, heading) in [
+        (own.clone().sign_in_page("/enter"), "Enter"),
+        (own, "Please sign in"),
+    ] {
+        let served = Served::start(with(stage).mount("/", routes![enter])).await;
+        let browser = Browser::start(Scheme::Light).await;
+        browser.open(&format!("{}/enter", served.url())).await;
+        let enter = "fetch('/card', { method: 'POST' }).then((answer) => answer.status)";
+        assert_eq!(browser.evaluate(enter).await, 200);
+        browser.open(&format!("{}/sessions/", served.url())).await;
+        browser.wait_for_heading("Your sessions").await;
+        let end = "fetch('/sessions/', { method: 'DELETE' }).then((answer) => answer.status)";
+        assert_eq!(browser.evaluate(end).await, 200);
+        browser.evaluate(LATER).await;
+        browser.wait_for_heading(heading).await;
+    }
 }
