@@ -24,7 +24,7 @@
 // A chapter's links are defined twice: at its end for those who read the file, and here, before it, for these pages. The
 // first definition counts.
 
-#[doc = "[reference]: crate\n[your_own]: self::your_own"]
+#[doc = "[addresses]: self::addresses\n[operator]: self::operator\n[your_own]: self::your_own"]
 #[doc = include_str!("first_steps.md")]
 pub mod first_steps {}
 
