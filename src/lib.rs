@@ -61,6 +61,8 @@
 //!   - `stage`: attaches all of it to a Rocket. [`stage()`], [`rocket()`], [`launch`].
 //! - `testing`: for tests of an application and of its store.
 
+// The documentation host says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // With all features nothing may be unused. Without some, what only they use stands unused: cutting it out item by item
 // would put a condition on every second line.
 #![cfg_attr(
