@@ -88,6 +88,19 @@ async fn two_different_session_cookies_are_refused() {
     }
 }
 
+/// It would be refused for ever: only a page that an outage caused tries again by itself.
+#[rocket::async_test]
+async fn the_page_that_refuses_two_cookies_does_not_load_itself_again() {
+    let app = TestApp::open(Backend::Embedded).await;
+    let headers = [("Cookie", "session_id=a; session_id=b")];
+    let mut browser = app.browser();
+    let method = rocket::http::Method::Get;
+    let answer = browser.send(method, "/profile/", &headers, "").await;
+    assert_eq!(answer.status.code, 400);
+    assert!(!answer.body.contains("refresh"), "{}", answer.body);
+    assert!(!answer.body.contains("data-retry"), "{}", answer.body);
+}
+
 #[rocket::async_test]
 async fn ambiguous_cookies_neither_sign_in_nor_out() {
     let app = TestApp::open(Backend::Embedded).await;
