@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use innkeeper::{CurrentSession, Part, Refusal, SignIn, SignOut, UserName};
 use rocket::form::{Form, FromForm};
-use rocket::http::{Cookie, CookieJar, SameSite, Status};
+use rocket::http::{Cookie, CookieJar, RawStr, SameSite, Status};
 use rocket::response::Redirect;
 use rocket::response::content::RawHtml;
 use rocket::time::Duration;
@@ -21,7 +21,17 @@ use uuid::Uuid;
 #[derive(Responder)]
 enum Failure {
     Refused(Refusal),
-    Wrong(Status),
+    /// With a page of its own: of a bare status Rocket would make a catcher's answer, which loses what is in the jar.
+    Wrong((Status, RawHtml<&'static str>)),
+}
+
+impl Failure {
+    fn wrong(status: Status) -> Self {
+        Self::Wrong((
+            status,
+            RawHtml("That did not work. <a href=/enter>Try again</a>"),
+        ))
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -36,10 +46,10 @@ fn home(current: Result<&CurrentSession, Refusal>) -> Result<RawHtml<String>, Re
         format!("<form method=post action={action}><button>{button}</button></form>")
     };
     match current {
-        // A name holds no markup characters here: both ways in check it.
+        // Innkeeper lets a name have `<` and `&`. A template would do this by itself.
         Ok(current) => Ok(RawHtml(format!(
             "Welcome, {}{}",
-            current.user(),
+            RawStr::new(current.user()).html_escape(),
             form("/leave", "Leave")
         ))),
         Err(Refusal::NoSession | Refusal::SessionEnded) => {
@@ -83,7 +93,7 @@ async fn submit(
     let sign_in = sign_in?;
     let known = USERS.contains(&(credentials.name, credentials.password));
     let user = UserName::parse(credentials.name).ok().filter(|_| known);
-    let user = user.ok_or(Failure::Wrong(Status::Unauthorized))?;
+    let user = user.ok_or(Failure::wrong(Status::Unauthorized))?;
     sign_in.start(&user).await?;
     let next = credentials.next.filter(|next| is_own_path(next));
     Ok(Redirect::to(next.unwrap_or("/").to_owned()))
@@ -135,14 +145,15 @@ async fn callback(
     let sign_in = sign_in?;
     let kept = jar.get(STATE).map(Cookie::value);
     if kept != Some(state) {
-        return Err(Failure::Wrong(Status::Forbidden));
+        // The state stays: a link of somebody else's must not end what this browser has begun.
+        return Err(Failure::wrong(Status::Forbidden));
     }
-    // Used once. Removed as it was set: browsers tell cookies apart by name and path.
+    // Used once, whatever comes of the code. Removed as it was set: browsers tell cookies apart by name and path.
     jar.remove(Cookie::build(STATE).path("/oauth"));
     // A real provider is asked by its token endpoint, over TLS and with the client's secret.
     let user = provider
         .user_of(code)
-        .ok_or(Failure::Wrong(Status::Forbidden))?;
+        .ok_or(Failure::wrong(Status::Forbidden))?;
     sign_in.start(&user).await?;
     Ok(Redirect::to("/"))
 }
@@ -166,7 +177,7 @@ fn authorize(state: &str, provider: &State<Provider>) -> Redirect {
     let code = Uuid::new_v4().to_string();
     let mut codes = provider.0.lock().unwrap_or_else(PoisonError::into_inner);
     codes.insert(code.clone(), "bob");
-    let query = |text: &str| rocket::http::RawStr::new(text).percent_encode().to_string();
+    let query = |text: &str| RawStr::new(text).percent_encode().to_string();
     Redirect::to(format!(
         "/oauth/callback?code={code}&state={}",
         query(state)
