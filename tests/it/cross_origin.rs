@@ -260,7 +260,7 @@ fn an_origin_that_no_browser_would_send_stops_the_launch() {
         ),
         (
             "http://app.example.org",
-            "which is not https, though `public_url` is",
+            "which is not https, though the site is",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -17,7 +17,7 @@ const EXPOSED: &str = "Retry-After, X-Request-Id";
 const PREFLIGHT_MAX_AGE: &str = "600";
 
 /// Lets scripts of trusted origins read the answers to requests that they send with the visitor's cookie (the Fetch
-/// standard's CORS protocol): Innkeeper's own answers, and the application's where a guard of ours was asked. Answers their
+/// standard's CORS protocol): Innkeeper's own answers, and the application's where the session was looked up. Answers their
 /// preflight requests for every path that has a route, unless the application answers `OPTIONS` there itself.
 ///
 /// An answer that has `Access-Control-Allow-Origin` already is left alone. Attached only where origins are trusted.
