@@ -19,6 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use rocket::figment::Figment;
+use rocket::figment::value::Value;
 
 pub use accent::Accent;
 #[cfg(feature = "pages")]
@@ -139,10 +140,9 @@ impl Config {
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
         let sources = sources(figment)?;
         let settings = sources.settings()?;
+        // The only way so far.
+        let SignIn::Open = settings.sign_in.unwrap_or(SignIn::Open);
         let open_to_the_world = settings.open_to_the_world.unwrap_or(false);
-        match settings.sign_in {
-            None | Some(SignIn::Open) => check_open_sign_in(figment, open_to_the_world)?,
-        }
         let seconds =
             |setting: Option<u32>, default| Duration::from_secs(setting.unwrap_or(default).into());
         let absolute = seconds(settings.absolute_timeout_secs, 43_200);
@@ -153,7 +153,7 @@ impl Config {
                 absolute: Some(absolute).filter(|limit| !limit.is_zero()),
             },
             max_sessions_per_user: settings.max_sessions_per_user.unwrap_or(100) as usize,
-            trusted_origins: trusted_origins(&settings, &sources)?,
+            trusted_origins: trusted_origins(&settings, &sources, figment)?,
             public_url: settings.public_url,
             open_to_the_world,
             redis_timeout: Duration::from_millis(settings.redis_timeout_ms.unwrap_or(1000).into()),
@@ -189,6 +189,31 @@ impl Config {
     /// What `shutdown.grace` then is: in whole seconds, and longer than the program itself waits.
     pub(crate) fn shutdown_grace(&self) -> u64 {
         self.shutdown_timeout().as_secs() + 1
+    }
+
+    /// [`from`](Self::from) for an application that brings a store of its own: settings of Innkeeper's stores are not read.
+    ///
+    /// # Errors
+    ///
+    /// The same, for the other settings.
+    pub fn without_store(figment: &Figment) -> Result<Self, ConfigError> {
+        // A choice of the program's wins over all others.
+        Self::from(&figment.clone().merge(("innkeeper.store_path", ":memory:")))
+    }
+
+    /// Refuses to let every client that reaches the address sign in under any name: for whoever mounts our sign-in.
+    pub(crate) fn check_open_sign_in(&self, figment: &Figment) -> Result<(), ConfigError> {
+        // An address that Rocket cannot read is Rocket's to report.
+        match figment.extract_inner::<IpAddr>("address") {
+            Ok(address) if !address.is_loopback() && !self.open_to_the_world => {
+                Err(ConfigError(format!(
+                    "`address` is {address}, which is not loopback, and `sign_in` is `open`: anybody who reaches it could \
+                     sign in under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you \
+                     want"
+                )))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// A warning about settings that are allowed, and probably a mistake.
@@ -228,7 +253,9 @@ pub(crate) fn rockets(config_file: Option<&Path>) -> Result<(Figment, rocket::Co
 
 fn check_names(figment: &Figment) -> Result<(), ConfigError> {
     misspelt::check(figment)?;
-    match Config::from(figment)?.store {
+    let config = Config::from(figment)?;
+    config.check_open_sign_in(figment)?;
+    match config.store {
         StoreConfig::Embedded(_) => {
             environment::check_redis_names()?;
             secret_file::check_credential_names()
@@ -317,36 +344,31 @@ fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigEr
     }
 }
 
+/// Whether Rocket itself serves by TLS.
+///
+/// Not by `tls_enabled`, which is false in a build without Rocket's feature `tls`: where the keys are set, the operator
+/// means TLS, and no cookie is sent in clear text.
+pub(crate) fn has_tls(figment: &Figment) -> bool {
+    matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
+}
+
 /// Whoever can change a page of a trusted origin on its way has its trust: beside an `https` site all must be `https` too.
 fn trusted_origins(
     settings: &Settings,
     sources: &Sources,
+    figment: &Figment,
 ) -> Result<Vec<TrustedOrigin>, ConfigError> {
     let origins = settings.trusted_origins.clone().unwrap_or_default();
-    let is_secure = settings
-        .public_url
-        .as_ref()
-        .is_some_and(PublicUrl::is_secure);
+    let public_url = settings.public_url.as_ref();
+    let is_secure = public_url.map_or_else(|| has_tls(figment), PublicUrl::is_secure);
     match origins.iter().find(|it| is_secure && it.is_in_clear_text()) {
         None => Ok(origins),
         Some(origin) => Err(sources.error(
             "trusted_origins",
             &format!(
-                "has `{}`, which is not https, though `public_url` is",
+                "has `{}`, which is not https, though the site is",
                 origin.as_str()
             ),
         )),
-    }
-}
-
-/// With `open` sign-in every client that reaches the address can sign in under any name.
-fn check_open_sign_in(figment: &Figment, open_to_the_world: bool) -> Result<(), ConfigError> {
-    // An address that Rocket cannot read is Rocket's to report.
-    match figment.extract_inner::<IpAddr>("address") {
-        Ok(address) if !address.is_loopback() && !open_to_the_world => Err(ConfigError(format!(
-            "`address` is {address}, which is not loopback, and `sign_in` is `open`: anybody who reaches it could sign in \
-             under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you want"
-        ))),
-        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use innkeeper::{CurrentSession, Part, Refusal, SignIn, Site, Stage, UserName};
-use rocket::http::{ContentType, Cookie, Header, Status};
+use rocket::http::{Accept, ContentType, Cookie, Header, Status};
 use rocket::local::blocking::{Client, LocalResponse};
 use rocket::response::content::RawHtml;
 use rocket::{Build, Request, Rocket, get, post, routes};
@@ -357,13 +357,13 @@ fn who_ends_his_own_session_goes_on_to_a_page_that_is_there() {
 fn without_our_catcher_a_guard_fails_with_its_own_status_and_says_why() {
     #[rocket::catch(default)]
     fn own(status: Status, request: &Request<'_>) -> String {
-        let why = Refusal::of_guard(request);
+        let why = Refusal::of_guard(status, request);
         format!("own {} {why:?}", status.code)
     }
 
     #[rocket::catch(403)]
-    fn answered(request: &Request<'_>) -> Result<(), Refusal> {
-        Refusal::of_guard(request).map_or(Ok(()), Err)
+    fn answered(status: Status, request: &Request<'_>) -> Result<(), Refusal> {
+        Refusal::of_guard(status, request).map_or(Ok(()), Err)
     }
 
     let rocket = with(innkeeper::stage().without(Part::Catcher));
@@ -514,4 +514,41 @@ async fn the_end_of_a_session_leads_to_the_applications_own_sign_in_page() {
         browser.evaluate(LATER).await;
         browser.wait_for_heading(heading).await;
     }
+}
+
+/// `sign_in` is about our sign-in: who has left it out has a check of his own.
+#[test]
+fn only_our_own_sign_in_is_kept_from_the_world() {
+    let launched = |stage: Stage| {
+        let figment = rocket::Config::figment()
+            .merge(("address", "0.0.0.0"))
+            .merge(("innkeeper.store_path", ":memory:"))
+            .merge(("log_level", "off"));
+        // Rocket's error panics unless somebody looks at it.
+        let client = Client::tracked(rocket::custom(figment).attach(stage));
+        client.map_err(|error| error.to_string()).is_ok()
+    };
+    assert!(!launched(innkeeper::stage()));
+    assert!(launched(innkeeper::stage().without(Part::SignIn)));
+}
+
+#[test]
+fn a_sign_in_page_at_our_home_or_our_login_leads_to_no_loop() {
+    let rocket = with(innkeeper::stage().sign_in_page("/"));
+    let client = Client::tracked(rocket).unwrap();
+    assert_eq!(client.get("/").dispatch().status(), Status::NotFound);
+
+    let rocket = with(innkeeper::stage().sign_in_page("/login"));
+    let client = Client::tracked(rocket).unwrap();
+    let page = client
+        .get("/profile/")
+        .header(Accept::HTML)
+        .cookie(("session_id", "5f3d9b3e-8d3c-4a57-9c1e-1f2e3d4c5b6a"))
+        .dispatch();
+    // Our own page needs the cookie, to say why the session ended.
+    assert_eq!(
+        page.headers().get_one("Location"),
+        Some("/login/?next=/profile/&ended=1")
+    );
+    assert!(!page.headers().contains("Set-Cookie"));
 }

@@ -234,14 +234,18 @@ impl Refusal {
         Outcome::Error((status, self))
     }
 
-    /// For a catcher of the application's: why a guard of Innkeeper's failed, if one did; the last one that ran. As a
-    /// responder it gives the answer that Innkeeper's own catcher would give.
+    /// For a catcher of the application's: why a guard of Innkeeper's failed with this status, if one did; the last one that
+    /// ran. As a responder it gives the answer that Innkeeper's own catcher would give.
+    ///
+    /// Rocket tells nobody whether it was the guard or the handler that failed: a handler that takes its guard as a `Result`,
+    /// and then fails by itself with the refusal's very status, looks the same.
     ///
     /// It is of use without [`Part::Catcher`]; with it, Innkeeper's catcher answers, or asks the application's and then
     /// has used the refusal up.
     #[must_use]
-    pub fn of_guard(request: &Request<'_>) -> Option<Self> {
-        LastRefusal::of(request).clone()
+    pub fn of_guard(status: Status, request: &Request<'_>) -> Option<Self> {
+        let last = LastRefusal::of(request).clone();
+        last.filter(|refusal| refusal.status() == status)
     }
 
     /// The refusal of the guard that failed with [`REFUSED`]: the last one that ran.

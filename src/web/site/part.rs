@@ -27,8 +27,8 @@ pub enum Part {
     Catcher,
     /// A line in the log for each request, and the header `X-Request-Id`, by which an answer is found in the log.
     ///
-    /// What sessions go through (`signed in`, `session ended`, `refused`) is logged in any case, and the metrics count every
-    /// request.
+    /// What sessions go through (`signed in`, `session ended`, `refused`) is logged in any case, and the metrics count all
+    /// requests that Rocket understands.
     RequestLog,
 }
 

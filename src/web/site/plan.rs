@@ -30,27 +30,25 @@ impl Plan {
     pub(crate) fn site(&self, config: &Config) -> Result<Site, String> {
         let prefix = SitePath::parse(&self.prefix)
             .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
+        let mut parts = self.parts.clone();
         // As it was written: whether it ends in a slash is the application's choice.
-        let sign_in_page = self.sign_in_page.clone();
-        if let Some(page) = &sign_in_page {
-            SitePath::parse(page)
+        let mut sign_in_page = self.sign_in_page.clone();
+        if let Some(page) = &self.sign_in_page {
+            let path = SitePath::parse(page)
                 .map_err(|problem| format!("the path of `sign_in_page` {problem}"))?;
+            if path == prefix {
+                // Its redirect would lead to itself.
+                parts = parts.without(Part::Home);
+            }
+            if prefix.join("/login") == path.to_string() {
+                sign_in_page = None;
+            }
         }
-        Ok(Site::new(
-            config.site_name.clone(),
-            self.parts(),
-            prefix,
-            sign_in_page,
-        ))
-    }
-
-    /// Without a profile and a sign-in, the redirect at `/` would lead to itself.
-    fn parts(&self) -> Parts {
-        let parts = self.parts.clone();
-        if parts.have(Part::SignIn) {
-            parts
-        } else {
-            parts.without(Part::Home)
+        if !parts.have(Part::SignIn) {
+            // The same.
+            parts = parts.without(Part::Home);
         }
+        let name = config.site_name.clone();
+        Ok(Site::new(name, parts, prefix, sign_in_page))
     }
 }

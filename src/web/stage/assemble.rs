@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
-use rocket::figment::value::Value;
 use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
-use crate::config::{Config, PublicUrl, StoreConfig, StorePath};
+use crate::config::{Config, PublicUrl, StoreConfig, StorePath, has_tls};
 use crate::session::{SessionStore, Sessions};
 use crate::store;
 use crate::web::answers::SecurityHeaders;
@@ -44,14 +43,16 @@ impl Assembly {
     ) -> Result<Self, String> {
         let own_store = store.is_some();
         let config = if own_store {
-            // A choice of the program's: no other setting of a store is read, and none that is emptied stops the launch.
-            let chosen = figment.clone().merge(("innkeeper.store_path", ":memory:"));
-            Config::from(&chosen)
+            Config::without_store(figment)
         } else {
             Config::from(figment)
         };
         let config = config.map_err(|error| error.to_string())?;
         let site = plan.site(&config)?;
+        if site.has(Part::SignIn) {
+            let checked = config.check_open_sign_in(figment);
+            checked.map_err(|error| error.to_string())?;
+        }
         routes::only_pages::check(&config)?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
@@ -142,12 +143,4 @@ fn allowed_hosts(figment: &Figment, public_url: Option<&PublicUrl>) -> Hosts {
         (None, Ok(address)) => Hosts::new(address),
         _ => Hosts::Any,
     }
-}
-
-/// Whether Rocket itself serves by TLS.
-///
-/// Not by `tls_enabled`, which is false in a build without Rocket's feature `tls`: where the keys are set, the operator
-/// means TLS, and no cookie is sent in clear text.
-fn has_tls(figment: &Figment) -> bool {
-    matches!(figment.find_value("tls"), Ok(Value::Dict(..)))
 }

@@ -37,7 +37,8 @@ pub(crate) fn without_ip_header(rocket: Rocket<Build>) -> Rocket<Build> {
 pub(crate) fn for_launch(rocket: Rocket<Build>) -> Rocket<Build> {
     let figment = rocket.figment();
     let (Ok(config), Ok(mut shutdown)) = (
-        Config::from(figment),
+        // Which store there is makes no difference here.
+        Config::without_store(figment),
         figment.extract_inner::<Shutdown>("shutdown"),
     ) else {
         return rocket;

@@ -149,7 +149,7 @@ impl Stage {
     ///
     /// # fn main() -> Result<(), ConfigError> {
     /// let figment = rocket::Config::figment();
-    /// let lifetimes = Config::from(&figment)?.lifetimes;
+    /// let lifetimes = Config::without_store(&figment)?.lifetimes;
     /// // In place of one of your own.
     /// let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, Clock::start()).expect("memory");
     /// let rocket = rocket::custom(figment).attach(innkeeper::stage().store(Arc::new(store)));
