@@ -89,3 +89,26 @@ async fn a_colour_for_pages_stops_the_launch() {
     assert!(said.contains("accent_color"), "{said}");
     assert!(said.contains("Innkeeper's feature `pages`"), "{said}");
 }
+
+/// An application can have pages of its own, by another template engine.
+#[tokio::test]
+async fn a_browser_is_led_to_the_applications_own_sign_in_page() {
+    let settings = settings();
+    let stage = innkeeper::stage().store(Arc::new(store(&settings)));
+    let client = client(settings, stage.sign_in_page("/enter")).await;
+    let answer = client
+        .get("/profile/")
+        .header(Accept::HTML)
+        .dispatch()
+        .await;
+    assert_eq!(answer.status().code, 303);
+    let location = answer.headers().get_one("Location");
+    assert_eq!(location, Some("/enter?next=/profile/"));
+    let program = said(client.get("/profile/")).await;
+    assert_eq!(program.0, 403);
+    let site = client.rocket().state::<innkeeper::Site>().unwrap();
+    let site = serde_json::to_value(site).unwrap();
+    for page in ["docs", "stylesheet", "script", "docs_script", "icon"] {
+        assert_eq!(site[page], json!(null), "{page}");
+    }
+}

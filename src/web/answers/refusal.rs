@@ -260,7 +260,8 @@ impl Refusal {
 
     /// The page to sign in on, if this refusal leads there.
     fn sign_in_page<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
-        if !self.sends_to_sign_in() || Format::of(request) == Format::Json {
+        // Also where there are no pages of ours: the sign-in page is the application's.
+        if !self.sends_to_sign_in() || Format::preferred(request) == Format::Json {
             return None;
         }
         let page = request.rocket().state::<Site>()?.sign_in()?;

@@ -2,23 +2,17 @@
 
 mod client;
 mod cookie;
-#[cfg(feature = "pages")]
 mod format;
 mod host;
 mod method_override;
 mod next;
 mod origin;
 mod user_agent;
-#[cfg(not(feature = "pages"))]
-mod without_pages;
 
 pub(crate) use cookie::{CookieState, SessionCookie};
-#[cfg(feature = "pages")]
 pub(crate) use format::Format;
 pub(crate) use host::Hosts;
 pub(crate) use method_override::NoMethodOverride;
 pub(crate) use next::NextPath;
 pub(crate) use origin::{PublicOrigin, is_for_own_host, is_same_origin, trusted_origin};
 pub(crate) use user_agent::describe;
-#[cfg(not(feature = "pages"))]
-pub(crate) use without_pages::Format;

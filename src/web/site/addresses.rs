@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::HAS_PAGES;
 use super::part::{Part, Parts};
 use super::path::SitePath;
 
@@ -66,16 +67,17 @@ impl Site {
     ) -> Self {
         let of = |part, address: &str| parts.have(part).then(|| prefix.join(address));
         let login = of(Part::SignIn, "/login/");
+        let our_page = login.clone().filter(|_| HAS_PAGES);
         Self {
             name,
             home: of(Part::Home, "/").unwrap_or_else(|| "/".to_owned()),
-            sign_in: sign_in_page.or_else(|| login.clone()),
+            sign_in: sign_in_page.or(our_page),
             login,
             logout: of(Part::SignIn, "/logout/"),
             profile: of(Part::SignIn, "/profile/"),
             sessions: of(Part::Sessions, "/sessions/"),
             session: of(Part::Sessions, "/session/"),
-            docs: of(Part::Docs, "/docs"),
+            docs: of(Part::Docs, "/docs").filter(|_| HAS_PAGES),
             openapi: of(Part::Docs, "/openapi.json"),
             stylesheet: of(Part::StaticFiles, "/static/innkeeper/style.css"),
             script: of(Part::StaticFiles, "/static/innkeeper/innkeeper.js"),

@@ -1,5 +1,6 @@
 //! What an application wants of us.
 
+use super::HAS_PAGES;
 use super::addresses::Site;
 use super::part::{Part, Parts};
 use super::path::SitePath;
@@ -44,9 +45,12 @@ impl Plan {
                 sign_in_page = None;
             }
         }
-        if !parts.have(Part::SignIn) {
-            // The same.
+        if !parts.have(Part::SignIn) || !HAS_PAGES {
+            // The same, or to nothing.
             parts = parts.without(Part::Home);
+        }
+        if !HAS_PAGES {
+            parts = parts.without(Part::StaticFiles);
         }
         let name = config.site_name.clone();
         Ok(Site::new(name, parts, prefix, sign_in_page))

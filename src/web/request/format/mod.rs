@@ -1,5 +1,10 @@
 //! HTML or JSON: which one a request is answered in.
 
+#[cfg(feature = "pages")]
+mod with_pages;
+#[cfg(not(feature = "pages"))]
+mod without_pages;
+
 use std::convert::Infallible;
 use std::str::FromStr;
 
@@ -21,8 +26,9 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// HTML for a posted form, and where `Accept` prefers `text/html` to `application/json`; else JSON.
-    pub(crate) fn of(request: &Request<'_>) -> Self {
+    /// HTML for a posted form, and where `Accept` prefers `text/html` to `application/json`; else JSON. What is answered is
+    /// [`of`](Self::of).
+    pub(crate) fn preferred(request: &Request<'_>) -> Self {
         let form = request
             .content_type()
             .is_some_and(|declared| declared.is_form());

@@ -1,0 +1,4 @@
+//! With the feature `pages`.
+
+/// Whether there are pages of ours.
+pub(super) const HAS_PAGES: bool = true;
