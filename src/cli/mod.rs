@@ -42,7 +42,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 /// A session system for Rocket: sign-in, sliding expiry, sign-out
 ///
 /// HTML and JSON at the same addresses; Redis or an embedded file. Without a command it serves. Settings are read from
-/// Rocket.toml, the environment and .env; `innkeeper settings` prints them, and src/guide/settings.md explains them.
+/// Rocket.toml, the environment and .env; `innkeeper settings` prints them, and the guide's chapter on settings
+/// explains them.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Arguments {

@@ -17,7 +17,7 @@ pub(super) async fn run(sessions: &Sessions) -> Finding {
         );
     };
     let change = if failed.contains("NOPERM") {
-        "Grant Innkeeper's Redis user the rights that src/guide/redis.md lists."
+        "Grant Innkeeper's Redis user the rights that the guide's chapter on Redis lists."
     } else if failed.contains("OOM") {
         "Give Redis more memory: nobody can sign in."
     } else if failed.contains("READONLY") {
