@@ -231,7 +231,7 @@ if (loaded.known) tabs.postMessage({ over: loaded });
 // that the sign-out failed.
 const SIGNING_OUT = "signing-out";
 addEventListener("submit", ({ target }) => {
-  if (target.matches("[data-signs-out]")) sessionStorage.setItem(SIGNING_OUT, "yes");
+  if (target.querySelector("[data-signs-out]")) sessionStorage.setItem(SIGNING_OUT, "yes");
 });
 const signingOut = sessionStorage.getItem(SIGNING_OUT);
 sessionStorage.removeItem(SIGNING_OUT);
