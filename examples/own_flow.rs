@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use innkeeper::{CurrentSession, Part, Refusal, SignIn, SignOut, UserName};
+use innkeeper::{CurrentSession, NextPath, Part, Refusal, SignIn, SignOut, UserName};
 use rocket::form::{Form, FromForm};
 use rocket::http::{Cookie, CookieJar, RawStr, SameSite, Status};
 use rocket::response::Redirect;
@@ -70,13 +70,14 @@ struct Credentials<'r> {
     name: &'r str,
     password: &'r str,
     /// Where to go on to.
-    next: Option<&'r str>,
+    next: Option<NextPath>,
 }
 
 /// Innkeeper leads here, with the path that was asked for in `next`.
 #[get("/enter?<next>")]
-fn enter(next: Option<&str>) -> RawHtml<String> {
-    let next = next.filter(|next| is_own_path(next)).unwrap_or("/");
+fn enter(next: Option<NextPath>) -> RawHtml<String> {
+    let next = next.map_or_else(|| "/".to_owned(), |next| next.as_str().to_owned());
+    let next = RawStr::new(&next).html_escape();
     RawHtml(format!(
         "<form method=post action=/enter><input type=hidden name=next value=\"{next}\"><label>Name <input name=name></label> \
          <label>Password <input name=password type=password></label> <button>Enter</button></form> \
@@ -95,14 +96,8 @@ async fn submit(
     let user = UserName::parse(credentials.name).ok().filter(|_| known);
     let user = user.ok_or(Failure::wrong(Status::Unauthorized))?;
     sign_in.start(&user).await?;
-    let next = credentials.next.filter(|next| is_own_path(next));
-    Ok(Redirect::to(next.unwrap_or("/").to_owned()))
-}
-
-/// Whoever makes a link chooses `next`: it must not lead to another site, nor end the attribute that it stands in.
-fn is_own_path(next: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~?=&%".contains(&byte);
-    next.starts_with('/') && !next.starts_with("//") && next.bytes().all(plain)
+    let next = credentials.next.as_ref().map_or("/", NextPath::as_str);
+    Ok(Redirect::to(next.to_owned()))
 }
 
 #[post("/leave")]

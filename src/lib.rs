@@ -112,8 +112,8 @@ pub use user_name::{NameError, UserName};
 #[cfg(feature = "pages")]
 pub use web::templates;
 pub use web::{
-    CurrentSession, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site, Stage,
-    ValidationError, launch, stage,
+    CurrentSession, NextPath, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site,
+    Stage, ValidationError, launch, stage,
 };
 #[cfg(feature = "program")]
 pub use web::{Log, rocket, serve};

@@ -123,10 +123,10 @@ fn a_form_with_a_check_of_its_own_signs_in() {
         ("/?a=b", "/?a=b"),
         ("//evil.example", "/"),
         ("https://evil.example/", "/"),
-        ("/\"><script>", "/"),
+        ("/\"><script>", "/%22%3E%3Cscript%3E"),
     ] {
         let query: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        let page = text(&client, &format!("/enter?next={query}"));
+        let page = text(&client, &format!("/enter?next={query}")).replace("&#x2F;", "/");
         assert!(
             page.contains(&format!("name=next value=\"{expected}\"")),
             "{page}"

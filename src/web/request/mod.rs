@@ -13,6 +13,6 @@ pub(crate) use cookie::{CookieState, SessionCookie};
 pub(crate) use format::Format;
 pub(crate) use host::Hosts;
 pub(crate) use method_override::NoMethodOverride;
-pub(crate) use next::NextPath;
+pub use next::NextPath;
 pub(crate) use origin::{PublicOrigin, is_for_own_host, is_same_origin, trusted_origin};
 pub(crate) use user_agent::describe;

@@ -3,9 +3,25 @@
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rocket::form::{self, FromFormField, ValueField};
 
-/// A path of this site to which a sign-in redirects.
+/// A path of this site to which a sign-in redirects: a field of a form or of a query.
+///
+/// Anybody can write a link to a sign-in page, with the address of another site to go on to (OWASP, unvalidated redirects).
+///
+/// ```
+/// use innkeeper::NextPath;
+/// use rocket::get;
+/// use rocket::response::Redirect;
+///
+/// #[get("/enter?<next>")]
+/// fn enter(next: Option<NextPath>) -> Redirect {
+///     Redirect::to(next.map_or_else(|| "/".to_owned(), |next| next.as_str().to_owned()))
+/// }
+///
+/// assert!(NextPath::parse("/orders?page=2").is_some());
+/// assert!(NextPath::parse("//evil.example").is_none());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NextPath(String);
+pub struct NextPath(String);
 
 /// The most bytes of a path, as a `Location` header writes it. It also travels in the query of the sign-in's address,
 /// where it may take three times as much, and many proxies refuse an answer with over 4 KiB of headers.
@@ -39,8 +55,9 @@ impl NextPath {
     /// `//host` and `/\host` lead to another site, and so does a text that becomes one of them when a proxy decodes it, or
     /// when a browser drops its tabs and line breaks.
     ///
-    /// A path of over [`MAX_BYTES`] is dropped too: the browser then goes on to the profile.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// A path of over 1024 bytes, percent-encoded, is not taken either.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
         }
@@ -62,8 +79,9 @@ impl NextPath {
         None
     }
 
-    /// For a `Location` header.
-    pub(crate) fn as_str(&self) -> &str {
+    /// As a `Location` header has it, percent-encoded. In HTML it is escaped as any other text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 

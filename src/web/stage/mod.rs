@@ -170,7 +170,7 @@ impl Stage {
     /// session itself is not redirected to itself. Programs are answered as ever. Where there is no page to sign in, browsers
     /// get an error page with the status that programs get, 403 or 404.
     ///
-    /// `next` may come from anywhere: go on only to a path of your own, one that begins with a single `/` and has no `\`.
+    /// `next` may come from anywhere: a [`NextPath`](crate::NextPath) is a path of this site.
     ///
     /// What is no such path stops the launch.
     pub fn sign_in_page(mut self, path: impl Into<String>) -> Self {
