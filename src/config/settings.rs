@@ -12,6 +12,7 @@ use super::accent::Color;
 use super::error::nearest;
 use super::public_url::{PublicUrl, TrustedOrigin};
 use super::redis_address::Secret;
+use crate::user_name::is_disallowed;
 
 /// Ten years, in seconds.
 const TEN_YEARS: u32 = 315_360_000;
@@ -165,8 +166,12 @@ fn site_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     parsed(deserializer, |text| {
         let is_name = text.trim() == text
             && text.chars().count() <= MAX_CHARS
-            && !text.contains(char::is_control);
-        let problem = || format!("must be a name of 1 to {MAX_CHARS} characters, on one line");
+            && !text.contains(is_disallowed);
+        let problem = || {
+            format!(
+                "must be a name of 1 to {MAX_CHARS} characters, on one line, without invisible ones"
+            )
+        };
         is_name.then(|| text.to_owned()).ok_or_else(problem)
     })
 }
