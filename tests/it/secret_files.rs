@@ -169,7 +169,14 @@ fn a_credential_of_nearly_the_name_is_not_passed_over() {
     let program = Program::start_in(folder.path(), &variables);
     http::log_in(program.port(), "abdullah");
     drop(program);
-    for name in ["redis-url", "REDIS_URL", "upstash_redis_rest_tokens"] {
+    for name in [
+        "redis-url",
+        "REDIS_URL",
+        "upstash_redis_rest_tokens",
+        "innkeeper.redis_url",
+        "innkeeper_redis_url",
+        "redis_url_file",
+    ] {
         let path = credentials.join(name);
         fs::write(&path, "redis://:s3cret@x").unwrap();
         let said = Program::refusal(folder.path(), &variables);

@@ -60,7 +60,11 @@ pub(crate) fn check_credential_names() -> Result<(), ConfigError> {
     for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if let Some(known) = nearest(&name, &SECRETS).filter(|known| *known != name) {
+        // The unit's name before it, as in `ImportCredential=innkeeper.*`; and the end of the setting that names a file.
+        let bare = name.strip_prefix("innkeeper").unwrap_or(&name);
+        let bare = bare.trim_start_matches(['.', '_', '-']);
+        let bare = bare.strip_suffix("_file").unwrap_or(bare);
+        if let Some(known) = nearest(bare, &SECRETS).filter(|known| *known != name) {
             return Err(ConfigError(format!(
                 "the credential `{name}` in `{CREDENTIALS}` is not read; did you mean `{known}`?"
             )));
