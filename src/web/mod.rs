@@ -13,8 +13,8 @@ mod views;
 pub use answers::templates::templates;
 pub use answers::{Refusal, ValidationError};
 pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
-pub use observe::Log;
 #[cfg(feature = "program")]
+pub use observe::Log;
 pub use request::NextPath;
 #[cfg(feature = "testing")]
 pub(crate) use request::SessionCookie;
