@@ -69,6 +69,7 @@
     not(all(
         feature = "embedded",
         feature = "metrics",
+        feature = "password",
         feature = "program",
         feature = "redis"
     )),
@@ -78,6 +79,8 @@
     )
 )]
 
+#[cfg(feature = "password")]
+mod account;
 #[cfg(feature = "program")]
 mod cli;
 mod client;
@@ -85,12 +88,15 @@ mod clock;
 mod config;
 pub mod guide;
 mod session;
+mod sign_in;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod user_name;
 mod web;
 
+#[cfg(feature = "password")]
+pub use account::{Account, AccountStore, Invitation, Purpose, SetPassword};
 #[cfg(feature = "program")]
 pub use cli::Arguments;
 pub use client::Client;
@@ -103,6 +109,10 @@ pub use session::{
     ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,
     HandlePrefix, Lifetimes, ListedSession, Listing, NewSession, Selection, Session, SessionHandle,
     SessionId, SessionStore, Sessions, Started, StoreError, StoreStats, WriteOutcome,
+};
+pub use sign_in::{
+    Attempts, Authenticator, AuthenticatorError, Counted, Credentials, Digest, OpenSignIn,
+    Password, SignInStore, Token, Verified, VerifyError,
 };
 #[cfg(feature = "redis")]
 pub use store::{AddressError, RedisOptions, RedisStore};

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const PARTS: &[&[&str]] = &[
     &["clock", "client", "user_name"],
     &["session"],
+    &["sign_in"],
+    &["account"],
     &["config"],
     &[
         "store/redis/connection",
