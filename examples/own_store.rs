@@ -255,15 +255,11 @@ impl SessionStore for MapStore {
         let Some(record) = maps.sessions.get_mut(&id.into()) else {
             return Ok(WriteOutcome::NoSession);
         };
-        let data = &mut record.session.data;
-        match value {
-            None => drop(data.remove(field)),
-            Some(_) if data.len() >= limit && !data.contains_key(field) => {
-                return Ok(WriteOutcome::TooManyFields);
-            }
-            Some(value) => drop(data.insert(field.to_owned(), value.to_owned())),
-        }
-        Ok(WriteOutcome::Written)
+        Ok(if record.session.write(field, value, limit) {
+            WriteOutcome::Written
+        } else {
+            WriteOutcome::TooManyFields
+        })
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -158,6 +158,7 @@ mod tests {
                 user: at.to_string(),
                 status: String::new(),
                 data: BTreeMap::new(),
+                own: BTreeMap::new(),
                 created_at: None,
                 client: Client::default(),
             },

@@ -20,6 +20,8 @@ pub struct Session {
     pub status: String,
     /// The application's own fields, each value as JSON; one that is not JSON is read as a text.
     pub data: BTreeMap<String, String>,
+    /// Innkeeper's own fields, whose names begin with `_`. They are never shown, and never count to the application's.
+    pub own: BTreeMap<String, String>,
     /// When the user signed in, to the second; `None` where another program created the session.
     pub created_at: Option<SystemTime>,
     /// Where the sign-in came from.
@@ -34,9 +36,18 @@ impl Session {
             user: user.into(),
             status: "active".to_owned(),
             data: BTreeMap::new(),
+            own: BTreeMap::new(),
             created_at: Some(from_unix_time(unix_time(created_at).as_secs())),
             client,
         }
+    }
+
+    /// Writes or removes (`None`) a field where it belongs by its name, as [`SessionStore::write`](super::SessionStore::write)
+    /// asks for: one of Innkeeper's in `own`, one of the application's in `data`. `false`: that has `limit` others already, and
+    /// nothing was written.
+    #[must_use]
+    pub fn write(&mut self, name: &str, value: Option<&str>, limit: usize) -> bool {
+        field::write(&mut self.data, &mut self.own, name, value, limit)
     }
 
     /// Reads one of the application's fields; `None` if it is not there.
@@ -107,6 +118,7 @@ mod tests {
                 user: "abdullah".to_owned(),
                 status: "active".to_owned(),
                 data: BTreeMap::new(),
+                own: BTreeMap::new(),
                 created_at: Some(now - age * second),
                 client: Client::default(),
             };

@@ -1,4 +1,6 @@
-//! The application's own fields of a session.
+//! The fields of a session: the application's, and Innkeeper's own.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +18,7 @@ pub(super) const MAX_FIELDS: usize = 32;
 pub(super) fn check_name(name: &str) -> Result<(), FieldError> {
     let is_valid = !name.is_empty()
         && name.chars().count() <= MAX_NAME_CHARS
-        && !name.starts_with('_')
+        && !is_own(name)
         && name != "user"
         && name != "status";
     if is_valid {
@@ -24,6 +26,35 @@ pub(super) fn check_name(name: &str) -> Result<(), FieldError> {
     } else {
         Err(FieldError::Name(name.to_owned()))
     }
+}
+
+/// Whether a field is Innkeeper's own, and not the application's.
+pub(crate) fn is_own(name: &str) -> bool {
+    name.starts_with('_')
+}
+
+/// Writes or removes (`None`) a field in the map that it belongs to by its name; `false`: `data` has `limit` others.
+pub(crate) fn write(
+    data: &mut BTreeMap<String, String>,
+    own: &mut BTreeMap<String, String>,
+    name: &str,
+    value: Option<&str>,
+    limit: usize,
+) -> bool {
+    let (fields, limit) = if is_own(name) {
+        (own, usize::MAX)
+    } else {
+        (data, limit)
+    };
+    let Some(value) = value else {
+        fields.remove(name);
+        return true;
+    };
+    if fields.len() >= limit && !fields.contains_key(name) {
+        return false;
+    }
+    fields.insert(name.to_owned(), value.to_owned());
+    true
 }
 
 pub(super) fn to_text<T: Serialize>(name: &str, value: &T) -> Result<String, FieldError> {

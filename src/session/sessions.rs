@@ -136,11 +136,30 @@ impl Sessions {
         client: Client,
         replaced: Option<&SessionId>,
     ) -> Result<Started, StoreError> {
+        let session = Session::new(user.as_str(), client.clone(), self.clock.now());
+        self.start_like(session, client, replaced).await
+    }
+
+    /// Starts a session with the user, the data and Innkeeper's own fields of another one, which need not be alive.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub(crate) async fn start_like(
+        &self,
+        session: Session,
+        client: Client,
+        replaced: Option<&SessionId>,
+    ) -> Result<Started, StoreError> {
         let id = SessionId::generate();
         let now = self.clock.now();
         let again = EndedSession::new(EndReason::Replaced, now, &client);
         let over_limit = EndedSession::new(EndReason::OverLimit, now, &client);
-        let session = Session::new(user.as_str(), client, now);
+        let session = Session {
+            data: session.data,
+            own: session.own,
+            ..Session::new(session.user, client, now)
+        };
         let new = NewSession {
             id: &id,
             session: &session,
@@ -150,6 +169,32 @@ impl Sessions {
         };
         let created = self.until_deadline(self.store.create(&new)).await?;
         Ok(Started { id, created })
+    }
+
+    /// Replaces a session by one of the same user with a new id, the same data and Innkeeper's own fields, as after a sign-in;
+    /// `None` if there is none, or it ended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The session may have ended. (Another may have been stored, whose id is lost; it expires.)
+    pub async fn renew(
+        &self,
+        id: &SessionId,
+        client: Client,
+    ) -> Result<Option<Started>, StoreError> {
+        let Some(active) = self.peek(id).await? else {
+            return Ok(None);
+        };
+        let started = self.start_like(active.session, client, Some(id)).await?;
+        if started.created.replaced.is_some() {
+            return Ok(Some(started));
+        }
+        // Whoever ended the old session since it was read meant this one.
+        let client = Client::default();
+        let over = EndedSession::new(EndReason::Replaced, self.clock.now(), &client);
+        self.until_deadline(self.store.delete(&started.id, &over))
+            .await?;
+        Ok(None)
     }
 
     /// Finds a live session and slides its end; `None` if there is none.
@@ -327,6 +372,18 @@ impl Sessions {
             WriteOutcome::NoSession => Err(FieldError::Ended),
             WriteOutcome::TooManyFields => Err(FieldError::TooMany),
         }
+    }
+
+    /// Writes (or with `None` removes) one of Innkeeper's own fields, whose name begins with `_`.
+    pub(crate) async fn write_own(
+        &self,
+        id: &SessionId,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<WriteOutcome, StoreError> {
+        debug_assert!(field::is_own(name), "an application's field");
+        let write = self.store.write(id, name, value, field::MAX_FIELDS);
+        self.until_deadline(write).await
     }
 
     /// The clock that they are measured by, which a test moves ahead.

@@ -188,9 +188,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// It may have been ended.
     async fn ended(&self, id: &SessionId) -> Result<Option<EndedSession>, StoreError>;
 
-    /// Writes or removes (`None`) one of the application's fields, if the session is alive, in one atomic step.
+    /// Writes or removes (`None`) a field, if the session is alive, in one atomic step.
     ///
-    /// `limit` is the number of fields beyond which no new one is added.
+    /// A name that begins with `_` is one of Innkeeper's own fields ([`Session::own`](super::Session::own)); any other is one
+    /// of the application's, and `limit` is the number of those beyond which no new one is added.
+    /// [`Session::write`](super::Session::write) does so to a session in memory.
     ///
     /// # Errors
     ///

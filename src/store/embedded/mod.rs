@@ -190,6 +190,7 @@ mod tests {
             user: "amy".to_owned(),
             status: "active".to_owned(),
             data: BTreeMap::new(),
+            own: BTreeMap::new(),
             created_at: None,
             client: Client::default(),
         };

@@ -96,7 +96,8 @@ contract! { $
         fields_are_written_one_by_one,
         writes_of_different_fields_at_once_all_last,
         an_ended_session_takes_no_field,
-        a_session_has_only_so_many_fields;
+        a_session_has_only_so_many_fields,
+        own_fields_are_kept_apart;
 }
 
 /// All clauses, for a test harness of your own; [`store_contract!`](crate::store_contract) writes a `#[test]` for each.

@@ -106,3 +106,51 @@ pub(super) async fn a_session_has_only_so_many_fields(opener: Opener) -> Outcome
     );
     Ok(())
 }
+
+pub(super) async fn own_fields_are_kept_apart(opener: Opener) -> Outcome {
+    let (subject, id) = opener.open_with_one().await?;
+    let before = subject.session(&id).await?;
+    for (field, value) in [
+        ("_proved", Some("2")),
+        ("_notice", Some("a b")),
+        ("_gone", None),
+    ] {
+        // The session has one of the application's fields, and may have no more.
+        let outcome = subject.store.write(&id, field, value, 1).await?;
+        ensure_eq!(
+            outcome,
+            WriteOutcome::Written,
+            "`write` of Innkeeper's own `{field}` did not succeed (does it count to the application's fields?)"
+        );
+    }
+    let after = subject.session(&id).await?;
+    let [proved, notice] = [("_proved", "2"), ("_notice", "a b")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    ensure_eq!(
+        &after.own,
+        &BTreeMap::from([proved, notice]),
+        "the session has other fields of Innkeeper's own than were written"
+    );
+    ensure_eq!(
+        &after.data,
+        &before.data,
+        "a field of Innkeeper's own changed the application's"
+    );
+    ensure_eq!(
+        subject.store.write(&id, "second", Some("1"), 2).await?,
+        WriteOutcome::Written,
+        "`write` counts Innkeeper's own fields to the application's"
+    );
+    subject.store.write(&id, "_notice", None, 1).await?;
+    ensure!(
+        !subject.session(&id).await?.own.contains_key("_notice"),
+        "`write` did not remove a field of Innkeeper's own"
+    );
+    let listed = subject.store.list("a", None).await?.sessions.pop();
+    ensure_eq!(
+        listed.map(|(_, active)| active.session.own.len()),
+        Some(1),
+        "`list` shows other fields of Innkeeper's own than were written"
+    );
+    Ok(())
+}

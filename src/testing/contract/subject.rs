@@ -153,6 +153,7 @@ impl Subject {
             user: user.to_owned(),
             status: "active".to_owned(),
             data: BTreeMap::from([("theme".to_owned(), "d\u{e4}mmerung".to_owned())]),
+            own: BTreeMap::from([("_proved".to_owned(), "1764512345".to_owned())]),
             created_at: Some(self.ago(seconds_ago)),
             client: Client {
                 ip: Some("127.0.0.1".to_owned()),
@@ -229,10 +230,15 @@ impl Subject {
 
     /// The application's fields of a session that must be alive.
     pub(super) async fn data(&self, id: &SessionId) -> Result<BTreeMap<String, String>, Reason> {
+        Ok(self.session(id).await?.data)
+    }
+
+    /// A session that must be alive.
+    pub(super) async fn session(&self, id: &SessionId) -> Result<Session, Reason> {
         let found = self.touch(id).await?;
         let active =
             found.ok_or_else(|| Reason("`touch` does not find a live session".to_owned()))?;
-        Ok(active.session.data)
+        Ok(active.session)
     }
 
     /// The handles of a user's sessions, in order.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::clock::{from_unix_time, unix_time};
-use crate::session::{Session, StoreError};
+use crate::session::{Session, StoreError, write_field};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -18,6 +18,8 @@ pub(crate) struct Record {
     status: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     data: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    own: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,7 @@ impl Record {
             user: session.user.clone(),
             status: session.status.clone(),
             data: session.data.clone(),
+            own: session.own.clone(),
             created: session.created_at.map(seconds),
             ip: session.client.ip.clone(),
             user_agent: session.client.user_agent.clone(),
@@ -64,15 +67,7 @@ impl Record {
 
     /// Writes or removes a field; `false`: there are `limit` others.
     pub(crate) fn set_field(&mut self, field: &str, value: Option<&str>, limit: usize) -> bool {
-        let Some(value) = value else {
-            self.data.remove(field);
-            return true;
-        };
-        if self.data.len() >= limit && !self.data.contains_key(field) {
-            return false;
-        }
-        self.data.insert(field.to_owned(), value.to_owned());
-        true
+        write_field(&mut self.data, &mut self.own, field, value, limit)
     }
 }
 
@@ -82,6 +77,7 @@ impl From<Record> for Session {
             user: record.user,
             status: record.status,
             data: record.data,
+            own: record.own,
             created_at: record.created.map(from_unix_time),
             client: Client {
                 ip: record.ip,

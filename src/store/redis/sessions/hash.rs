@@ -154,13 +154,13 @@ if created and created > tonumber(now) then redis.call('HSET', KEYS[1], '_create
 ";
 
 /// Writes a field, or removes it if no value is given. Answers 0 if there is no session, 1 if it is done, 2 if the
-/// session has too many fields.
+/// session has as many of the application's fields as it may have; those that begin with `_` are not counted.
 ///
 /// A script, because check and write must be one step. It touches only the one key that it is given.
 pub(crate) const WRITE: &str = r"
 if redis.call('HEXISTS', KEYS[1], 'user') == 0 then return 0 end
 if not ARGV[3] then redis.call('HDEL', KEYS[1], ARGV[1]) return 1 end
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+if string.sub(ARGV[1], 1, 1) ~= '_' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   local fields = 0
   for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
     if name ~= 'user' and name ~= 'status' and string.sub(name, 1, 1) ~= '_' then fields = fields + 1 end

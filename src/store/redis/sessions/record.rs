@@ -6,7 +6,7 @@ use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::client::Client;
 use crate::clock::from_unix_time;
-use crate::session::{Session, StoreError};
+use crate::session::{Session, StoreError, is_own};
 use crate::store::redis::connection::reply::read;
 
 /// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD.
@@ -47,7 +47,7 @@ const AGENT: &str = "_agent";
 pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
     let (mut user, mut status, mut created_at) = (None, String::new(), None);
     let mut client = Client::default();
-    let mut data = BTreeMap::new();
+    let (mut data, mut own) = (BTreeMap::new(), BTreeMap::new());
     for (name, value) in fields {
         match name.as_str() {
             USER => user = Some(value),
@@ -55,9 +55,9 @@ pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
             CREATED => created_at = value.parse().ok().map(from_unix_time),
             IP => client.ip = Some(value),
             AGENT => client.user_agent = Some(value),
-            reserved if reserved.starts_with('_') => {}
             _ => {
-                data.insert(name, value);
+                let fields = if is_own(&name) { &mut own } else { &mut data };
+                fields.insert(name, value);
             }
         }
     }
@@ -65,6 +65,7 @@ pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
         user: user?,
         status,
         data,
+        own,
         created_at,
         client,
     })
@@ -72,15 +73,17 @@ pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
 
 /// The fields of a session, `_created` aside.
 pub(crate) fn pairs(session: &Session) -> Vec<(String, String)> {
-    let own = [
+    let fixed = [
         (USER, Some(session.user.clone())),
         (STATUS, Some(session.status.clone())),
         (IP, session.client.ip.clone()),
         (AGENT, session.client.user_agent.clone()),
     ];
-    own.into_iter()
+    fixed
+        .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .chain(session.data.clone())
+        .chain(session.own.clone())
         .collect()
 }
 
