@@ -77,6 +77,16 @@ pub(crate) fn from_unix_time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
 }
 
+/// The time since 1970 in microseconds.
+pub(crate) fn unix_micros(timestamp: SystemTime) -> u64 {
+    u64::try_from(unix_time(timestamp).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The reverse of [`unix_micros`].
+pub(crate) fn from_unix_micros(micros: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.min(LAST_SECOND * 1_000_000))
+}
+
 /// To the second, in UTC (RFC 3339).
 pub(crate) fn rfc3339(timestamp: SystemTime) -> String {
     let timestamp = OffsetDateTime::from(timestamp);

@@ -114,6 +114,7 @@ pub use sign_in::{
     Attempts, Authenticator, AuthenticatorError, Counted, Credentials, Digest, OpenSignIn,
     Password, SignInStore, Token, Verified, VerifyError,
 };
+pub use store::MemorySignInStore;
 #[cfg(feature = "redis")]
 pub use store::{AddressError, RedisOptions, RedisStore};
 #[cfg(feature = "embedded")]

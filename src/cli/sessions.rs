@@ -89,7 +89,7 @@ fn open(config: &Config) -> Result<Sessions, String> {
         // A command waits for the disk however long that takes.
         StoreConfig::Embedded(path) => (embedded_store::open(config, path, clock.clone())?, None),
         StoreConfig::Redis(_) => (
-            store::open(config, clock.clone())?,
+            store::open(config, clock.clone())?.sessions,
             Some(config.redis_timeout),
         ),
     };

@@ -3,7 +3,7 @@
 mod active;
 mod ended;
 mod error;
-mod field;
+pub(crate) mod field;
 mod handle;
 mod id;
 mod lifetimes;
@@ -13,7 +13,6 @@ mod store;
 pub use active::{ActiveSession, Session};
 pub use ended::{EndReason, EndedSession};
 pub use error::{FieldError, StoreError};
-pub(crate) use field::{is_own, write as write_field};
 pub use handle::{HandlePrefix, SessionHandle};
 pub use id::SessionId;
 pub use lifetimes::Lifetimes;

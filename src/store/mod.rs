@@ -1,12 +1,15 @@
-//! Where sessions are kept: two implementations of [`SessionStore`].
+//! Where sessions and accounts are kept: two implementations of [`SessionStore`] and its siblings.
 
+mod attempts;
 pub(crate) mod configured;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
 #[cfg(feature = "metrics")]
 mod instrumented;
+mod memory_sign_in;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+mod stores;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +18,10 @@ use std::time::Duration;
 pub use embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 #[cfg(feature = "metrics")]
 pub(crate) use instrumented::{InstrumentedStore, LATENCY_BUCKETS};
+pub use memory_sign_in::MemorySignInStore;
 #[cfg(feature = "redis")]
 pub use redis::{AddressError, RedisOptions, RedisStore};
+pub(crate) use stores::Stores;
 
 use crate::clock::Clock;
 use crate::config::{Config, StoreConfig};
@@ -28,7 +33,7 @@ use crate::session::{SessionStore, Sessions};
 ///
 /// A sentence for the operator, without secrets: the folder cannot be used, the address cannot be read, or the store's
 /// feature is missing.
-pub(crate) fn open(config: &Config, clock: Clock) -> Result<Arc<dyn SessionStore>, String> {
+pub(crate) fn open(config: &Config, clock: Clock) -> Result<Stores, String> {
     match &config.store {
         StoreConfig::Embedded(path) => configured::embedded::open(config, path, clock),
         StoreConfig::Redis(redis) => configured::redis::open(config, redis, clock),

@@ -14,6 +14,7 @@ const PARTS: &[&[&str]] = &[
     &["config"],
     &[
         "store/redis/connection",
+        "store/attempts",
         "store/redis/keys",
         "store/embedded/database",
     ],

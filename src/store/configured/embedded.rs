@@ -1,21 +1,15 @@
 //! The embedded store, as the settings say.
 
-use std::sync::Arc;
-
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
-use crate::session::SessionStore;
 pub(crate) use crate::store::embedded::exposed;
 use crate::store::embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
+use crate::store::stores::Stores;
 
 /// Opens it for the server.
-pub(crate) fn open(
-    config: &Config,
-    path: &StorePath,
-    clock: Clock,
-) -> Result<Arc<dyn SessionStore>, String> {
+pub(crate) fn open(config: &Config, path: &StorePath, clock: Clock) -> Result<Stores, String> {
     let store = open_store(config, path, clock).map_err(|error| error.to_string())?;
-    Ok(Arc::new(store))
+    Ok(Stores::new(store))
 }
 
 /// Opens it with the configured limits.

@@ -1,19 +1,13 @@
 //! Redis, as the settings say.
 
-use std::sync::Arc;
-
 use crate::clock::Clock;
 use crate::config::{Config, RedisConfig};
-use crate::session::SessionStore;
 use crate::store::redis::{AddressError, Endpoint, RedisOptions, RedisStore};
+use crate::store::stores::Stores;
 
 /// Opens it for the server.
-pub(crate) fn open(
-    config: &Config,
-    redis: &RedisConfig,
-    clock: Clock,
-) -> Result<Arc<dyn SessionStore>, String> {
-    Ok(Arc::new(open_store(config, redis, clock)?))
+pub(crate) fn open(config: &Config, redis: &RedisConfig, clock: Clock) -> Result<Stores, String> {
+    Ok(Stores::new(open_store(config, redis, clock)?))
 }
 
 /// Where it is, for the operator.

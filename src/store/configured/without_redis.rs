@@ -1,17 +1,11 @@
 //! In place of Redis, where its feature is missing.
 
-use std::sync::Arc;
-
 use crate::clock::Clock;
 use crate::config::{Config, RedisConfig};
-use crate::session::SessionStore;
+use crate::store::stores::Stores;
 
 /// Always the sentence that says why not.
-pub(crate) fn open(
-    _: &Config,
-    redis: &RedisConfig,
-    _: Clock,
-) -> Result<Arc<dyn SessionStore>, String> {
+pub(crate) fn open(_: &Config, redis: &RedisConfig, _: Clock) -> Result<Stores, String> {
     let source = &redis.source;
     Err(format!(
         "{source}: sessions cannot be kept in Redis, because this was built without Innkeeper's feature `redis`"

@@ -1,9 +1,12 @@
 //! The default store: one file in a folder, nothing to install.
 
+#[cfg(feature = "password")]
+mod account_store;
 mod changes;
 mod database;
 mod inspect;
 mod session_store;
+mod sign_in_store;
 mod writer;
 
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use self::writer::Writer;
 use crate::clock::Clock;
 use crate::config::StorePath;
 use crate::session::Lifetimes;
+use crate::store::attempts::AttemptCounters;
 
 /// Keeps sessions in a file, or in memory; for one process.
 ///
@@ -32,6 +36,7 @@ pub struct EmbeddedStore {
     writer: Writer,
     database: Arc<Database>,
     pending: Arc<PendingExpiries>,
+    attempts: AttemptCounters,
     lifetimes: Lifetimes,
     clock: Clock,
     /// How long `close` waits for the disk; `None` in memory, where there is none.
@@ -98,6 +103,7 @@ impl EmbeddedStore {
             writer,
             database,
             pending,
+            attempts: AttemptCounters::default(),
             lifetimes,
             clock,
             timeout,

@@ -1,10 +1,13 @@
 //! Sessions in Redis, which any number of instances share, and the tutorial's own server with them.
 
+#[cfg(feature = "password")]
+mod accounts;
 mod connection;
 mod inspect;
 mod keys;
 mod rights;
 mod sessions;
+mod sign_in;
 
 use std::path::PathBuf;
 use std::time::Duration;

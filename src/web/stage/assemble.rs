@@ -60,7 +60,7 @@ impl Assembly {
         let metrics = metrics.transpose()?;
         let mut store = match store {
             Some(own) => own,
-            None => store::open(&config, clock.clone())?,
+            None => store::open(&config, clock.clone())?.sessions,
         };
         if let Some(server) = &metrics {
             store = server.instrument(store)?;

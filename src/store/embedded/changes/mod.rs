@@ -1,5 +1,11 @@
 //! The changes to the tables, inside a transaction of the writer.
 
+#[cfg(feature = "password")]
+mod account;
+#[cfg(feature = "password")]
+pub(crate) mod account_record;
+pub(crate) mod device;
+mod invitation;
 pub(crate) mod pending_expiry;
 pub(crate) mod record;
 mod session;
@@ -15,6 +21,8 @@ use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, USERS, fail
 
 /// The tables inside one transaction.
 pub(crate) struct Tables<'t> {
+    /// For the tables that few changes need, which open them.
+    transaction: &'t WriteTransaction,
     sessions: Table<'t, &'static Key, (u64, &'static [u8])>,
     users: Table<'t, (&'static str, u64, &'static Key), ()>,
     ended: Table<'t, &'static Key, (u64, &'static [u8])>,
@@ -32,6 +40,7 @@ impl<'t> Tables<'t> {
         ended_ttl: Duration,
     ) -> Result<Self, StoreError> {
         Ok(Self {
+            transaction,
             sessions: transaction.open_table(SESSIONS).map_err(failed)?,
             users: transaction.open_table(USERS).map_err(failed)?,
             ended: transaction.open_table(ENDED).map_err(failed)?,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::clock::{from_unix_time, unix_time};
-use crate::session::{Session, StoreError, write_field};
+use crate::session::field;
+use crate::session::{Session, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -66,8 +67,8 @@ impl Record {
     }
 
     /// Writes or removes a field; `false`: there are `limit` others.
-    pub(crate) fn set_field(&mut self, field: &str, value: Option<&str>, limit: usize) -> bool {
-        write_field(&mut self.data, &mut self.own, field, value, limit)
+    pub(crate) fn set_field(&mut self, name: &str, value: Option<&str>, limit: usize) -> bool {
+        field::write(&mut self.data, &mut self.own, name, value, limit)
     }
 }
 

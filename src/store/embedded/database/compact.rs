@@ -11,7 +11,7 @@ use redb::{
 
 use super::folder::{COMPACTED_FILE_NAME, FILE_NAME};
 use super::open_file::OpenFile;
-use super::schema::{ENDED, Key, SESSIONS, USERS, failed};
+use super::schema::{ACCOUNTS, ENDED, INVITATIONS, KNOWN_DEVICES, Key, SESSIONS, USERS, failed};
 use super::{Database, first_snapshot};
 use crate::config::StorePath;
 use crate::session::StoreError;
@@ -21,7 +21,7 @@ const MIN_FILE_BYTES: u64 = 8 << 20;
 /// How many times larger than its live rows a file must be; redb's own structure takes less than the rest.
 const COMPACT_RATIO: u64 = 4;
 /// The most that is copied: nothing else is written meanwhile.
-const MAX_ROWS: u64 = 50_000;
+const MAX_ROWS: u64 = 100_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Database {
@@ -73,9 +73,22 @@ fn not_compacted(error: &dyn std::error::Error) -> StoreError {
 
 /// How many bytes the rows take; `None` if it is too much to copy.
 fn live_bytes(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
-    let (mut rows, mut bytes) = (0, 0);
+    let accounts = reading.open_table(ACCOUNTS).map_err(failed)?;
+    let (mut rows, mut bytes) = (accounts.len().map_err(failed)?, 0);
+    if rows > MAX_ROWS {
+        return Ok(None);
+    }
+    for row in accounts.iter().map_err(failed)? {
+        let (user, account) = row.map_err(failed)?;
+        bytes += user.value().len() + account.value().len();
+    }
     // The key of a session stands in its user's list, too.
-    for (table, keys) in [(SESSIONS, 2), (ENDED, 1)] {
+    for (table, keys) in [
+        (SESSIONS, 2),
+        (ENDED, 1),
+        (INVITATIONS, 1),
+        (KNOWN_DEVICES, 1),
+    ] {
         let table = reading.open_table(table).map_err(failed)?;
         rows += table.len().map_err(failed)?;
         if rows > MAX_ROWS {
@@ -101,6 +114,9 @@ fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
     copy_table(reading, &writing, to, SESSIONS)?;
     copy_table(reading, &writing, to, USERS)?;
     copy_table(reading, &writing, to, ENDED)?;
+    copy_table(reading, &writing, to, ACCOUNTS)?;
+    copy_table(reading, &writing, to, INVITATIONS)?;
+    copy_table(reading, &writing, to, KNOWN_DEVICES)?;
     writing.commit().map_err(failed)?;
     to.check_written()
 }

@@ -18,13 +18,25 @@ pub(crate) const USERS: TableDefinition<'_, (&str, u64, &Key), ()> = TableDefini
 /// Key of an ended session -> (when to forget it in milliseconds since 1970, an `EndedSession` as JSON).
 pub(crate) const ENDED: TableDefinition<'_, &Key, (u64, &[u8])> = TableDefinition::new("endings");
 
+/// User -> the account as JSON. Here whatever the features are: a build without accounts must not lose them.
+pub(crate) const ACCOUNTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("accounts");
+/// SHA-256 of an invitation's secret -> (expiry in milliseconds since 1970, the invitation as JSON).
+pub(crate) const INVITATIONS: TableDefinition<'_, &Key, (u64, &[u8])> =
+    TableDefinition::new("invitations");
+/// SHA-256 of a browser's cookie -> (expiry in milliseconds since 1970, its users as JSON).
+pub(crate) const KNOWN_DEVICES: TableDefinition<'_, &Key, (u64, &[u8])> =
+    TableDefinition::new("known_devices");
+
 /// A reader cannot open a table that no writer has created. Where all are there, nothing is written, so that a full
 /// disk does not prevent the start.
 pub(crate) fn create_tables(database: &redb::Database) -> Result<(), redb::Error> {
     let reading = database.begin_read()?;
     let are_there = reading.open_table(SESSIONS).is_ok()
         && reading.open_table(USERS).is_ok()
-        && reading.open_table(ENDED).is_ok();
+        && reading.open_table(ENDED).is_ok()
+        && reading.open_table(ACCOUNTS).is_ok()
+        && reading.open_table(INVITATIONS).is_ok()
+        && reading.open_table(KNOWN_DEVICES).is_ok();
     if are_there {
         return Ok(());
     }
@@ -32,6 +44,9 @@ pub(crate) fn create_tables(database: &redb::Database) -> Result<(), redb::Error
     transaction.open_table(SESSIONS)?;
     transaction.open_table(USERS)?;
     transaction.open_table(ENDED)?;
+    transaction.open_table(ACCOUNTS)?;
+    transaction.open_table(INVITATIONS)?;
+    transaction.open_table(KNOWN_DEVICES)?;
     transaction.commit()?;
     Ok(())
 }

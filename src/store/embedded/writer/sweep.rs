@@ -6,7 +6,9 @@ use crate::session::StoreError;
 use crate::store::embedded::changes::Tables;
 use crate::store::embedded::changes::pending_expiry::PendingExpiries;
 use crate::store::embedded::database::Snapshot;
-use crate::store::embedded::database::schema::{ENDED, Key, failed, unix_millis};
+use crate::store::embedded::database::schema::{
+    ENDED, INVITATIONS, KNOWN_DEVICES, Key, failed, unix_millis,
+};
 
 /// How often the file is searched; more often where sessions live shorter than that.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -29,6 +31,8 @@ pub(crate) struct Sweep {
 pub(crate) struct Expired {
     sessions: Vec<Key>,
     ended: Vec<Key>,
+    invitations: Vec<Key>,
+    devices: Vec<Key>,
     /// Sessions that expire later than any can, with the latest expiry possible: they were written before the machine's
     /// clock was set back, or with a longer idle timeout.
     pub(crate) too_late: Vec<(Key, u64)>,
@@ -93,6 +97,21 @@ impl Sweep {
                 expired.ended.push(*key.value());
             }
         }
+        for (table, keys) in [
+            (INVITATIONS, &mut expired.invitations),
+            (KNOWN_DEVICES, &mut expired.devices),
+        ] {
+            let table = snapshot.transaction.open_table(table).map_err(failed)?;
+            for row in table.range::<&Key>(&from..=&to).map_err(failed)? {
+                let (key, value) = row.map_err(failed)?;
+                if keys.len() == limit {
+                    break;
+                }
+                if now >= value.value().0 {
+                    keys.push(*key.value());
+                }
+            }
+        }
         if self.next.is_none() {
             self.swept_at = Instant::now();
         }
@@ -102,7 +121,15 @@ impl Sweep {
 
 impl Expired {
     pub(crate) fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.ended.is_empty() && self.too_late.is_empty()
+        [
+            &self.sessions,
+            &self.ended,
+            &self.invitations,
+            &self.devices,
+        ]
+        .iter()
+        .all(|keys| keys.is_empty())
+            && self.too_late.is_empty()
     }
 
     pub(crate) fn remove(&self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
@@ -111,6 +138,12 @@ impl Expired {
         }
         for key in &self.ended {
             tables.remove_ended(key)?;
+        }
+        if !self.invitations.is_empty() {
+            tables.remove_invitations(&self.invitations)?;
+        }
+        if !self.devices.is_empty() {
+            tables.remove_devices(&self.devices)?;
         }
         Ok(())
     }

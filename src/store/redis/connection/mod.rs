@@ -23,7 +23,7 @@ use self::cluster::Cluster;
 use self::cluster::slots::NodeAddress;
 use self::error::into_store_error;
 use self::pool::SharedPool;
-use self::pool::connection::RoundTrip;
+use self::pool::connection::{Repeat, RoundTrip};
 use self::pool::connector::Connector;
 use self::reply::read;
 use crate::session::{ConnectionCount, StoreError};
@@ -142,7 +142,11 @@ impl RedisClient {
             let key = (self.probe_key)();
             let mut touch = Pipeline::with_capacity(2);
             touch.hgetall(&key).expire(&key, 1);
-            async move { read::<(Value, Value)>(self.attempt(None, &touch).await?) }.boxed()
+            async move {
+                let answers = self.attempt(None, &touch, Repeat::IfLost);
+                read::<(Value, Value)>(answers.await?)
+            }
+            .boxed()
         });
         select_ok(probes).await.map(drop)
     }
@@ -165,6 +169,19 @@ impl RedisClient {
         Ok(answer)
     }
 
+    /// Sends a single command that must not be executed twice: if its reply is lost, that is an error.
+    pub(crate) async fn query_once<T: FromRedisValue>(
+        self: &Arc<Self>,
+        command: Cmd,
+    ) -> Result<T, StoreError> {
+        self.fail_if_unavailable()?;
+        let mut alone = Pipeline::with_capacity(1);
+        alone.add_command(command);
+        let answers = self.attempt(None, &alone, Repeat::Never);
+        let (answer,) = read(answers.await?)?;
+        Ok(answer)
+    }
+
     /// Sends commands of one key in one round trip, and returns the answer to each, errors included.
     ///
     /// If the connection is lost, they are sent once more on another one. So the commands must be idempotent: a lost
@@ -174,7 +191,7 @@ impl RedisClient {
         commands: &Pipeline,
     ) -> Result<Vec<Value>, StoreError> {
         self.fail_if_unavailable()?;
-        self.attempt(None, commands).await
+        self.attempt(None, commands, Repeat::IfLost).await
     }
 
     /// Sends commands of one key each, and returns the answer to each, errors included.
@@ -217,9 +234,11 @@ impl RedisClient {
         self: &Arc<Self>,
         node: Option<&NodeAddress>,
         commands: &Pipeline,
+        repeat: Repeat,
     ) -> Result<Vec<Value>, StoreError> {
         let on_failure = |started_at| self.record_failure(started_at);
-        let mut round_trip = RoundTrip::new(self.timeout / 2, Some(&on_failure));
+        let mut round_trip =
+            RoundTrip::new(self.timeout / 2, Some(&on_failure)).with_repeat(repeat);
         let outcome = match (&self.servers, node) {
             (Servers::Standalone(pool), _) => pool.send(commands, &mut round_trip).await,
             (Servers::Cluster(cluster), None) => cluster.send(commands, &mut round_trip).await,

@@ -7,6 +7,7 @@ use deadpool_redis::redis::{Cmd, FromRedisValue, Pipeline};
 use crate::session::StoreError;
 use crate::store::redis::connection::cluster::slots::NodeAddress;
 use crate::store::redis::connection::error::into_store_error;
+use crate::store::redis::connection::pool::connection::Repeat;
 use crate::store::redis::connection::reply::read;
 use crate::store::redis::connection::{RedisClient, Servers};
 
@@ -39,7 +40,7 @@ impl RedisClient {
         self.fail_if_unavailable()?;
         let mut alone = Pipeline::with_capacity(1);
         alone.add_command(command.clone());
-        let attempt = self.attempt(node.as_ref(), &alone);
+        let attempt = self.attempt(node.as_ref(), &alone, Repeat::IfLost);
         let (answer,) = read(self.with_timeout(attempt).await?)?;
         Ok(answer)
     }

@@ -1,12 +1,12 @@
 //! `impl SessionStore for RedisStore`: a hash a session, and a sorted set a user that lists them.
 
 mod hash;
-mod index;
+pub(crate) mod index;
 mod known_sessions;
 mod record;
 mod relisting;
-mod scan;
-mod server_time;
+pub(crate) mod scan;
+pub(crate) mod server_time;
 mod stats;
 pub(crate) mod store;
 

@@ -6,7 +6,8 @@ use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::client::Client;
 use crate::clock::from_unix_time;
-use crate::session::{Session, StoreError, is_own};
+use crate::session::field::is_own;
+use crate::session::{Session, StoreError};
 use crate::store::redis::connection::reply::read;
 
 /// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD.

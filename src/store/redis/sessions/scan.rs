@@ -13,7 +13,7 @@ use crate::store::redis::sessions::record::{USER, owner};
 use crate::store::redis::sessions::store::RedisStore;
 
 /// How many keys Redis looks at in one step, during which it serves no other client.
-const SCAN_COUNT: usize = 1000;
+pub(crate) const SCAN_COUNT: usize = 1000;
 
 /// `SCAN`, because unlike `KEYS` it serves other clients between its steps. Each step has as long as a request.
 ///

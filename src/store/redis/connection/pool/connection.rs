@@ -145,6 +145,7 @@ impl Connection {
         round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
         round_trip.waiting_on = Some((Arc::clone(&self.health), Instant::now()));
+        round_trip.was_sent = true;
         let answers = self.link.req_packed_commands(commands, 0, commands.len());
         let outcome = answers.await;
         round_trip.waiting_on = None;
@@ -218,6 +219,16 @@ pub(crate) struct RoundTrip<'a> {
     waiting_on: Option<(Arc<ConnectionHealth>, Instant)>,
     /// Called with `started_at` if no server was found; `None` once the round trip is settled.
     on_failure: Option<&'a (dyn Fn(Instant) + Send + Sync)>,
+    repeat: Repeat,
+    was_sent: bool,
+}
+
+/// Whether commands whose reply was lost are sent once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// They are idempotent.
+    IfLost,
+    Never,
 }
 
 impl<'a> RoundTrip<'a> {
@@ -230,7 +241,19 @@ impl<'a> RoundTrip<'a> {
             answer_timeout,
             waiting_on: None,
             on_failure,
+            repeat: Repeat::IfLost,
+            was_sent: false,
         }
+    }
+
+    pub(crate) fn with_repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
+        self
+    }
+
+    /// Whether the commands may be sent on another connection.
+    pub(crate) fn may_be_sent(&self) -> bool {
+        self.repeat == Repeat::IfLost || !self.was_sent
     }
 
     /// Reports the outcome of the last attempt. Returns whether a server answered that serves requests.

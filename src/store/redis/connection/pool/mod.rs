@@ -98,7 +98,9 @@ impl SharedPool {
         round_trip: &mut RoundTrip<'_>,
     ) -> RedisResult<Vec<Value>> {
         match self.send_once(commands, round_trip).await {
-            Err(error) if is_disconnect(&error) => self.send_once(commands, round_trip).await,
+            Err(error) if is_disconnect(&error) && round_trip.may_be_sent() => {
+                self.send_once(commands, round_trip).await
+            }
             outcome => outcome,
         }
     }

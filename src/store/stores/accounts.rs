@@ -1,0 +1,12 @@
+//! The accounts in a store of ours.
+
+use std::sync::Arc;
+
+use crate::account::AccountStore;
+pub(crate) use crate::account::AccountStore as KeepsAccounts;
+
+pub(crate) type Accounts = Option<Arc<dyn AccountStore>>;
+
+pub(super) fn of(store: Arc<impl AccountStore>) -> Accounts {
+    Some(store)
+}
