@@ -103,7 +103,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use config::{
     Accent, ClientCertificate, Config, ConfigError, LogFormat, MetricsAddress, PublicUrl,
-    RedisAddress, RedisConfig, Secret, StoreConfig, StorePath, TrustedOrigin,
+    RedisAddress, RedisConfig, Secret, SignInMode, StoreConfig, StorePath, TrustedOrigin,
 };
 pub use session::{
     ActiveSession, ConnectionCount, Created, EndOutcome, EndReason, EndedSession, FieldError,
@@ -112,7 +112,7 @@ pub use session::{
 };
 pub use sign_in::{
     Attempts, Authenticator, AuthenticatorError, Counted, Credentials, Digest, OpenSignIn,
-    Password, SignInStore, Token, Verified, VerifyError,
+    Password, SignInStore, Token, Verified,
 };
 pub use store::MemorySignInStore;
 #[cfg(feature = "redis")]
@@ -123,8 +123,8 @@ pub use user_name::{NameError, UserName};
 #[cfg(feature = "pages")]
 pub use web::templates;
 pub use web::{
-    CurrentSession, NextPath, Part, PassiveSession, Refusal, SameOrigin, SignIn, SignOut, Site,
-    Stage, ValidationError, launch, stage,
+    CurrentSession, NextPath, Part, PassiveSession, RecentSignIn, Refusal, SameOrigin, SignIn,
+    SignOut, SignedIn, Site, Stage, ValidationError, launch, stage,
 };
 #[cfg(feature = "program")]
 pub use web::{Log, rocket, serve};

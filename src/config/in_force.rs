@@ -11,7 +11,9 @@ use super::redis_address::{HIDDEN, without_password};
 use super::settings::{SECRETS, Settings};
 use super::sources::Sources;
 use super::sources::origin::{Origin, origin};
-use super::{Config, LogFormat, PublicUrl, RedisAddress, StoreConfig, StorePath, TrustedOrigin};
+use super::{
+    Config, LogFormat, PublicUrl, RedisAddress, SignInMode, StoreConfig, StorePath, TrustedOrigin,
+};
 
 /// A setting in force.
 #[derive(Debug)]
@@ -85,7 +87,13 @@ fn value(config: &Config, sources: &Sources, key: &str) -> Json {
             json!(origins.collect::<Vec<_>>())
         }
         ("site_name", _) => json!(config.site_name),
-        ("sign_in", _) => json!("open"),
+        ("sign_in", _) => match config.sign_in {
+            SignInMode::Open => json!("open"),
+            SignInMode::Password => json!("password"),
+        },
+        ("sign_up", _) => json!(config.sign_up),
+        ("password_min_length", _) => json!(config.password_min_length),
+        ("recent_sign_in_secs", _) => seconds(config.recent_sign_in),
         ("open_to_the_world", _) => json!(config.open_to_the_world),
         ("redis_timeout_ms", _) => json!(config.redis_timeout.as_millis()),
         ("redis_connections", _) => json!(config.redis_connections),

@@ -29,12 +29,12 @@ pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
 pub use public_url::{PublicUrl, TrustedOrigin};
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};
-pub use settings::LogFormat;
+pub use settings::{LogFormat, SignInMode};
 #[cfg(feature = "program")]
 pub(crate) use sources::env_file::{EnvFile, describe as describe_sources, read_env_file};
 pub(crate) use sources::origin::Origin;
 
-use self::settings::{Settings, SignIn};
+use self::settings::Settings;
 use self::sources::Sources;
 use self::sources::{environment, files, misspelt, secret_file};
 use crate::session::Lifetimes;
@@ -60,6 +60,17 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// `trusted_origins`, default none: origins whose pages may call Innkeeper with the visitor's cookie.
     pub trusted_origins: Vec<TrustedOrigin>,
+    /// `sign_in`, default `open`: how users prove who they are on Innkeeper's own pages.
+    pub sign_in: SignInMode,
+    /// `sign_up`, default `false`: whether anybody may make an account. With `false`, accounts are made by invitation and by
+    /// the command `accounts add`.
+    pub sign_up: bool,
+    /// `password_min_length`, default 15: how many code points a new password must have. Where the password is the only factor,
+    /// NIST SP 800-63B-4 asks for 15.
+    pub password_min_length: u32,
+    /// `recent_sign_in_secs`, default 600: how long after a user has proved who he is the guard
+    /// [`RecentSignIn`](crate::RecentSignIn) asks for nothing more.
+    pub recent_sign_in: Duration,
     /// `open_to_the_world`, default `false`: `open` sign-in may listen beyond loopback.
     pub open_to_the_world: bool,
     /// `redis_timeout_ms`, default 1000: the whole time that one request may wait for the store.
@@ -140,8 +151,6 @@ impl Config {
     pub fn from(figment: &Figment) -> Result<Self, ConfigError> {
         let sources = sources(figment)?;
         let settings = sources.settings()?;
-        // The only way so far.
-        let SignIn::Open = settings.sign_in.unwrap_or(SignIn::Open);
         let open_to_the_world = settings.open_to_the_world.unwrap_or(false);
         let seconds =
             |setting: Option<u32>, default| Duration::from_secs(setting.unwrap_or(default).into());
@@ -154,7 +163,11 @@ impl Config {
             },
             max_sessions_per_user: settings.max_sessions_per_user.unwrap_or(100) as usize,
             trusted_origins: trusted_origins(&settings, &sources, figment)?,
+            sign_in: sign_in(&settings, &sources)?,
             public_url: settings.public_url,
+            sign_up: settings.sign_up.unwrap_or(false),
+            password_min_length: settings.password_min_length.unwrap_or(15),
+            recent_sign_in: seconds(settings.recent_sign_in_secs, 600),
             open_to_the_world,
             redis_timeout: Duration::from_millis(settings.redis_timeout_ms.unwrap_or(1000).into()),
             drain: seconds(settings.drain_secs, 1),
@@ -201,15 +214,34 @@ impl Config {
         Self::from(&figment.clone().merge(("innkeeper.store_path", ":memory:")))
     }
 
+    /// Refuses a choice between Innkeeper's own checks where the application brings one.
+    ///
+    /// # Errors
+    ///
+    /// `sign_in` is set.
+    pub(crate) fn check_no_sign_in(figment: &Figment) -> Result<(), ConfigError> {
+        let sources = sources(figment)?;
+        match sources.settings()?.sign_in {
+            None => Ok(()),
+            Some(_) => Err(sources.error(
+                "sign_in",
+                "means nothing here: the application has a check of its own (`authenticate_with`)",
+            )),
+        }
+    }
+
     /// Refuses to let every client that reaches the address sign in under any name: for whoever mounts our sign-in.
     pub(crate) fn check_open_sign_in(&self, figment: &Figment) -> Result<(), ConfigError> {
+        if self.sign_in != SignInMode::Open {
+            return Ok(());
+        }
         // An address that Rocket cannot read is Rocket's to report.
         match figment.extract_inner::<IpAddr>("address") {
             Ok(address) if !address.is_loopback() && !self.open_to_the_world => {
                 Err(ConfigError(format!(
                     "`address` is {address}, which is not loopback, and `sign_in` is `open`: anybody who reaches it could \
-                     sign in under any name. Set `address` to 127.0.0.1, or `open_to_the_world = true` if that is what you \
-                     want"
+                     sign in under any name. Set `sign_in` to `password`, `address` to 127.0.0.1, or `open_to_the_world = true` \
+                     if that is what you want"
                 )))
             }
             Ok(_) | Err(_) => Ok(()),
@@ -297,6 +329,15 @@ fn sources(figment: &Figment) -> Result<Sources, ConfigError> {
 /// the Redis in its developer's environment.
 fn is_embedded_by_program(sources: &Sources) -> bool {
     sources.is_of_program("store_path") && !REDIS_KEYS.iter().any(|key| sources.is_of_program(key))
+}
+
+/// `sign_up` means nothing where there are no accounts, and whoever sets it believes that there are.
+fn sign_in(settings: &Settings, sources: &Sources) -> Result<SignInMode, ConfigError> {
+    let mode = settings.sign_in.unwrap_or(SignInMode::Open);
+    if mode == SignInMode::Open && settings.sign_up == Some(true) {
+        return Err(sources.error("sign_up", "needs `sign_in = \"password\"`"));
+    }
+    Ok(mode)
 }
 
 fn store(settings: &Settings, sources: &Sources) -> Result<StoreConfig, ConfigError> {

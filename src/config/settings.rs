@@ -47,7 +47,13 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "trusted_origins")]
     pub(crate) trusted_origins: Option<Vec<TrustedOrigin>>,
     #[serde(deserialize_with = "sign_in")]
-    pub(crate) sign_in: Option<SignIn>,
+    pub(crate) sign_in: Option<SignInMode>,
+    #[serde(deserialize_with = "flag")]
+    pub(crate) sign_up: Option<bool>,
+    #[serde(deserialize_with = "whole::<8, 256, _>")]
+    pub(crate) password_min_length: Option<u32>,
+    #[serde(deserialize_with = "whole::<1, TEN_YEARS, _>")]
+    pub(crate) recent_sign_in_secs: Option<u32>,
     #[serde(deserialize_with = "flag")]
     pub(crate) open_to_the_world: Option<bool>,
     #[serde(deserialize_with = "whole::<1, 600_000, _>")]
@@ -104,11 +110,14 @@ impl Settings {
     }
 }
 
-/// How users prove their identity.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum SignIn {
+/// How users prove who they are on Innkeeper's own pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignInMode {
     /// A user name is enough.
     Open,
+    /// Users have accounts with passwords. Needs the feature `password`.
+    Password,
 }
 
 /// The format of the log.
@@ -121,8 +130,14 @@ pub enum LogFormat {
     Json,
 }
 
-fn sign_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignIn>, D::Error> {
-    one_of(deserializer, &[("open", SignIn::Open)])
+fn sign_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignInMode>, D::Error> {
+    one_of(
+        deserializer,
+        &[
+            ("open", SignInMode::Open),
+            ("password", SignInMode::Password),
+        ],
+    )
 }
 
 fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LogFormat>, D::Error> {

@@ -10,6 +10,9 @@ use super::{FieldError, field};
 use crate::client::Client;
 use crate::clock::{from_unix_time, unix_time};
 
+/// The field of Innkeeper's that says when the user last proved who he is, in seconds since 1970.
+pub(crate) const PROVED: &str = "_proved";
+
 /// A session's data, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,6 +51,13 @@ impl Session {
     #[must_use]
     pub fn write(&mut self, name: &str, value: Option<&str>, limit: usize) -> bool {
         field::write(&mut self.data, &mut self.own, name, value, limit)
+    }
+
+    /// When its user last proved who he is, by signing in or since then; `None` where another program created the session.
+    #[must_use]
+    pub fn proved_at(&self) -> Option<SystemTime> {
+        let proved = self.own.get(PROVED).and_then(|text| text.parse().ok());
+        proved.map(from_unix_time).max(self.created_at)
     }
 
     /// Reads one of the application's fields; `None` if it is not there.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::session::StoreError;
+use crate::user_name::UserName;
 
 /// Why an [`Authenticator`](super::Authenticator) cannot say who somebody is. Written for the operator; it must not hold what
 /// was typed.
@@ -21,21 +22,27 @@ pub enum AuthenticatorError {
 }
 
 /// Why somebody was not verified.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
+#[derive(Debug)]
+pub(crate) enum VerifyError {
     /// No such account, a wrong password, or a user who may not sign in: nobody is told which.
-    #[error("user name or password is wrong")]
-    Wrong,
+    Wrong {
+        /// For the log; a name that is no account's is none, because people type passwords there.
+        account: Option<UserName>,
+    },
     /// Too many attempts have failed lately. The password was not looked at.
-    #[error("too many attempts")]
     TooMany {
+        account: Option<UserName>,
         /// How long until the next one is counted.
         retry_after: Duration,
     },
     /// The check or the throttle cannot say.
-    #[error(transparent)]
-    Unavailable(#[from] AuthenticatorError),
+    Unavailable(AuthenticatorError),
+}
+
+impl From<AuthenticatorError> for VerifyError {
+    fn from(error: AuthenticatorError) -> Self {
+        Self::Unavailable(error)
+    }
 }
 
 impl From<StoreError> for VerifyError {

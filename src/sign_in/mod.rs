@@ -12,10 +12,11 @@ mod verifier;
 
 pub use authenticator::{Authenticator, Credentials, Verified};
 pub use digest::Digest;
-pub use error::{AuthenticatorError, VerifyError};
+pub use error::AuthenticatorError;
+pub(crate) use error::VerifyError;
 pub use open::OpenSignIn;
 pub use password::Password;
 pub use store::{Attempts, Counted, SignInStore};
 pub(crate) use throttle::Throttle;
 pub use token::Token;
-pub(crate) use verifier::{Known, Verifier};
+pub(crate) use verifier::{DEVICE_TTL, Known, Verifier};

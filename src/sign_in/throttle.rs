@@ -47,14 +47,15 @@ impl Throttle {
     ) -> Result<Counters, VerifyError> {
         if let (Some(account), Some(device)) = (account, device) {
             let own = Digest::of_parts(["device", &device.to_string(), account.as_str()]);
-            self.pass(own, MAX_FAILURES_OF_ACCOUNT).await?;
+            self.pass(own, MAX_FAILURES_OF_ACCOUNT, Some(account))
+                .await?;
             return Ok(Counters {
                 source: None,
                 account: Some(own),
             });
         }
-        let source = self.count_source(client).await?;
-        // A name that is no account takes as long as one that is: its counter is forgotten at once.
+        let source = self.count_source(client, account).await?;
+        // A name that is no account takes as long as one that is: it is asked for a counter that nothing counts on.
         let (counter, limit) = match account {
             Some(account) => (
                 Digest::of_parts(["account", account.as_str()]),
@@ -62,7 +63,7 @@ impl Throttle {
             ),
             None => (Digest::of_parts(["none"]), 0),
         };
-        match self.pass(counter, limit).await {
+        match self.pass(counter, limit, account).await {
             Ok(()) => Ok(Counters {
                 source: Some(source),
                 account: Some(counter),
@@ -80,9 +81,15 @@ impl Throttle {
     }
 
     /// Counts an attempt on its source alone.
-    pub(crate) async fn count_source(&self, client: &Client) -> Result<Digest, VerifyError> {
+    ///
+    /// `account`: the one that it was for, for the log.
+    pub(crate) async fn count_source(
+        &self,
+        client: &Client,
+        account: Option<&UserName>,
+    ) -> Result<Digest, VerifyError> {
         let source = Digest::of_parts(["source", &source(client)]);
-        self.pass(source, MAX_FAILURES_OF_SOURCE).await?;
+        self.pass(source, MAX_FAILURES_OF_SOURCE, account).await?;
         Ok(source)
     }
 
@@ -106,7 +113,12 @@ impl Throttle {
         Ok(())
     }
 
-    async fn pass(&self, counter: Digest, limit: u32) -> Result<(), VerifyError> {
+    async fn pass(
+        &self,
+        counter: Digest,
+        limit: u32,
+        account: Option<&UserName>,
+    ) -> Result<(), VerifyError> {
         let attempts = Attempts {
             counter,
             limit,
@@ -114,7 +126,10 @@ impl Throttle {
         };
         match self.store.count(&attempts).await? {
             Counted::Allowed => Ok(()),
-            Counted::Refused { retry_after } => Err(VerifyError::TooMany { retry_after }),
+            Counted::Refused { retry_after } => Err(VerifyError::TooMany {
+                account: account.cloned(),
+                retry_after,
+            }),
         }
     }
 }

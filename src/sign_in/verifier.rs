@@ -42,10 +42,6 @@ impl Verifier {
         self.authenticator.needs_password()
     }
 
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.throttle
-    }
-
     /// `device`: the browser's cookie `known_device`.
     pub(crate) async fn verify(
         &self,
@@ -54,7 +50,8 @@ impl Verifier {
     ) -> Result<(Verified, Known), VerifyError> {
         if !self.needs_password() {
             let verified = self.authenticator.authenticate(credentials).await?;
-            return Ok((verified.ok_or(VerifyError::Wrong)?, Known::Before));
+            let wrong = || VerifyError::Wrong { account: None };
+            return Ok((verified.ok_or_else(wrong)?, Known::Before));
         }
         let account = self.authenticator.account(credentials.user).await?;
         let known = self.known_device(account.as_ref(), device).await?;
@@ -68,7 +65,7 @@ impl Verifier {
                 let known = known.map_or(Known::FirstTime, |_| Known::Before);
                 Ok((verified, known))
             }
-            Ok(None) => Err(VerifyError::Wrong),
+            Ok(None) => Err(VerifyError::Wrong { account }),
             Err(error) => {
                 self.give_back(&counters).await;
                 Err(error.into())
@@ -86,7 +83,7 @@ impl Verifier {
 
     /// Counts an attempt that has nothing to do with an account: a name that is taken, say.
     pub(crate) async fn count_source(&self, client: &Client) -> Result<(), VerifyError> {
-        self.throttle.count_source(client).await.map(drop)
+        self.throttle.count_source(client, None).await.map(drop)
     }
 
     /// Remembers the browser, and returns the cookie for it: the one that it has, or a new one.

@@ -12,7 +12,9 @@ mod views;
 #[cfg(feature = "pages")]
 pub use answers::templates::templates;
 pub use answers::{Refusal, ValidationError};
-pub use guards::{CurrentSession, PassiveSession, SameOrigin, SignIn, SignOut};
+pub use guards::{
+    CurrentSession, PassiveSession, RecentSignIn, SameOrigin, SignIn, SignOut, SignedIn,
+};
 #[cfg(feature = "program")]
 pub use observe::Log;
 pub use request::NextPath;

@@ -18,6 +18,6 @@ pub(crate) use documented::{
     SignOutResponses, json_or_html, without_sign_in_page, wrong_host,
 };
 pub(crate) use headers::SecurityHeaders;
-pub(crate) use page::{HtmlPage, Page, answer};
+pub(crate) use page::{HtmlPage, Page, answer, html};
 pub use refusal::Refusal;
 pub(crate) use see_other::SeeOther;

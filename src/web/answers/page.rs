@@ -68,7 +68,7 @@ pub(crate) fn answer(
     }
 }
 
-fn html(
+pub(crate) fn html(
     request: &Request<'_>,
     status: Status,
     template: &'static str,

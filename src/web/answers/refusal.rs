@@ -1,17 +1,19 @@
 //! Why a request is refused, and the answer that says so.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rocket::Request;
 use rocket::http::{Method, Status};
 use rocket::request::Outcome;
-use rocket::response::{self, Responder};
+use rocket::response::{self, Responder, Response};
 
 use super::detail::{Detail, HTTPValidationError, ValidationError};
 use super::error_page::ErrorPage;
 use super::page::answer;
 use super::see_other::see_other;
 use crate::session::{FieldError, StoreError};
+use crate::sign_in::VerifyError;
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, Format, NextPath, SessionCookie};
 use crate::web::site::{Part, Site};
@@ -71,13 +73,22 @@ pub enum Refusal {
         /// Why the others have not, for the operator.
         error: Arc<str>,
     },
+    /// No such account, a wrong password, or a user who may not sign in; nobody is told which: 401.
+    WrongPassword,
+    /// Too many attempts to sign in have failed lately: 429, also for the right password.
+    TooManyAttempts {
+        /// In how many seconds the next attempt is looked at.
+        retry_after: u64,
+    },
+    /// The session's user proved who he is too long ago for this: 403, or for a page a redirect to where he can do so again.
+    NeedsRecentSignIn,
     /// The application asked for something impossible, a field that is too large, say: 500. The reason is for the operator.
     Internal(Arc<str>),
 }
 
 impl Refusal {
     /// All values of [`reason`](Self::reason).
-    pub(crate) const REASONS: [&str; 12] = [
+    pub(crate) const REASONS: [&str; 15] = [
         "no_session",
         "session_ended",
         "ambiguous_cookie",
@@ -89,6 +100,9 @@ impl Refusal {
         "no_such_session",
         "store_down",
         "not_all_ended",
+        "wrong_password",
+        "too_many_attempts",
+        "needs_recent_sign_in",
         "internal",
     ];
 
@@ -106,6 +120,9 @@ impl Refusal {
             Self::NoSuchSession => "no_such_session",
             Self::StoreDown(_) => "store_down",
             Self::NotAllEnded { .. } => "not_all_ended",
+            Self::WrongPassword => "wrong_password",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::NeedsRecentSignIn => "needs_recent_sign_in",
             Self::Internal(_) => "internal",
         }
     }
@@ -136,7 +153,9 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::NoSession | Self::CrossSite => Status::Forbidden,
+            Self::NoSession | Self::CrossSite | Self::NeedsRecentSignIn => Status::Forbidden,
+            Self::WrongPassword => Status::Unauthorized,
+            Self::TooManyAttempts { .. } => Status::TooManyRequests,
             Self::SessionEnded | Self::NoSuchSession => Status::NotFound,
             Self::AmbiguousCookie => Status::BadRequest,
             Self::WrongHost => Status::MisdirectedRequest,
@@ -164,11 +183,23 @@ impl Refusal {
             Self::TooLarge => "Body must be at most 8 KiB",
             Self::Invalid(_) => "Unprocessable Entity",
             Self::NoSuchSession => "No such session",
+            Self::WrongPassword => "User name or password is wrong",
+            Self::TooManyAttempts { .. } => "Too many attempts, please try again later",
+            Self::NeedsRecentSignIn => "Please confirm your password",
             Self::Internal(_) => "Internal Server Error",
             Self::StoreDown(_) => "Sessions are unavailable at the moment, please try again",
             Self::NotAllEnded { .. } => {
                 "Not all of these sessions could be ended: some may still be alive, please try again"
             }
+        }
+    }
+
+    /// For the visitor, beside a form.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::TooManyAttempts { retry_after } => too_many_attempts(*retry_after),
+            Self::Invalid(error) => error.message.clone(),
+            refusal => refusal.detail().to_owned(),
         }
     }
 
@@ -202,6 +233,9 @@ impl Refusal {
             Self::NoSuchSession => page.with_message("You have no such session. It may have ended already."),
             Self::NoSession => page.with_title("Please sign in", "Only visitors who are signed in may see this."),
             Self::SessionEnded => page.with_title("Your session has ended", "Please sign in again."),
+            Self::WrongPassword => page.with_title("Please try again", "User name or password is wrong."),
+            Self::TooManyAttempts { retry_after } => page.with_title("Too many attempts", &too_many_attempts(*retry_after)),
+            Self::NeedsRecentSignIn => page.with_title("Please sign in again", "For this you must have signed in a moment ago."),
             Self::Internal(_)
             | Self::WrongHost
             | Self::UnsupportedMediaType
@@ -253,6 +287,35 @@ impl Refusal {
         LastRefusal::of(request).take()
     }
 
+    /// The headers that the answer has besides, whoever gives it.
+    pub(crate) fn set_headers(&self, response: &mut Response<'_>, request: &Request<'_>) {
+        match self {
+            Self::StoreDown(_) | Self::NotAllEnded { .. } => {
+                response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
+            }
+            Self::TooManyAttempts { retry_after } => {
+                response.set_raw_header("Retry-After", retry_after.to_string());
+            }
+            Self::WrongPassword => {
+                let site = request.rocket().state::<Site>();
+                let form = site.and_then(Site::sign_in).unwrap_or("/");
+                let cookie = SessionCookie::of(request).map_or("", SessionCookie::name);
+                response.set_raw_header("WWW-Authenticate", challenge(form, cookie));
+            }
+            Self::NoSession
+            | Self::SessionEnded
+            | Self::AmbiguousCookie
+            | Self::CrossSite
+            | Self::WrongHost
+            | Self::UnsupportedMediaType
+            | Self::TooLarge
+            | Self::Invalid(_)
+            | Self::NoSuchSession
+            | Self::NeedsRecentSignIn
+            | Self::Internal(_) => {}
+        }
+    }
+
     /// Whether a browser is redirected to the sign-in page, if there is one.
     pub(crate) fn sends_to_sign_in(&self) -> bool {
         matches!(self, Self::NoSession | Self::SessionEnded)
@@ -264,7 +327,9 @@ impl Refusal {
         if !self.sends_to_sign_in() || Format::preferred(request) == Format::Json {
             return None;
         }
-        let page = request.rocket().state::<Site>()?.sign_in()?;
+        let site = request.rocket().state::<Site>()?;
+        let confirm = site.confirm().filter(|_| *self == Self::NeedsRecentSignIn);
+        let page = confirm.or_else(|| site.sign_in())?;
         // A sign-in page of the application's that asks for a session itself would lead to itself.
         let path = |path: &'r str| path.trim_end_matches('/');
         (path(request.uri().path().as_str()) != path(page)).then_some(page)
@@ -283,6 +348,21 @@ impl Refusal {
         }
         format!("{page}?{}", query.join("&"))
     }
+}
+
+/// RFC 9110 asks for a challenge beside a 401. No browser knows this scheme, so none asks for a password by itself
+/// (draft-broyer-http-cookie-auth).
+fn challenge(form: &str, cookie: &str) -> String {
+    format!(r#"Cookie realm="Innkeeper", form-action="{form}", cookie-name="{cookie}""#)
+}
+
+/// For people.
+fn too_many_attempts(retry_after: u64) -> String {
+    let wait = match retry_after {
+        0..60 => "a minute".to_owned(),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    };
+    format!("Too many attempts have failed. Please try again in {wait}.")
 }
 
 impl<'r> Responder<'r, 'static> for Refusal {
@@ -320,9 +400,7 @@ impl<'r> Responder<'r, 'static> for Refusal {
         {
             response.adjoin_header(cookie.removal());
         }
-        if matches!(self, Self::StoreDown(_) | Self::NotAllEnded { .. }) {
-            response.set_raw_header("Retry-After", RETRY_AFTER.to_string());
-        }
+        self.set_headers(&mut response, request);
         Ok(response)
     }
 }
@@ -344,4 +422,21 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::StoreDown(error.to_string().into())
     }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Wrong { .. } => Self::WrongPassword,
+            VerifyError::TooMany { retry_after, .. } => Self::TooManyAttempts {
+                retry_after: whole_seconds(retry_after),
+            },
+            VerifyError::Unavailable(error) => Self::StoreDown(error.to_string().into()),
+        }
+    }
+}
+
+/// Rounded up: whoever comes back then is not too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
 }

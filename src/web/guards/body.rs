@@ -8,18 +8,46 @@ use rocket::http::ContentType;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::sign_in::Password;
 use crate::web::answers::{Refusal, ValidationError};
 
 /// The largest body that is read.
 const LIMIT_KIB: u64 = 8;
 
 /// A body's fields.
-#[derive(Debug)]
 pub(crate) struct Body(Map<String, Value>);
+
+/// Without the values: one of them may be a password.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Body").finish_non_exhaustive()
+    }
+}
 
 impl Body {
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// A password in this field; it is taken out, so that no copy stays in the body.
+    pub(crate) fn take_password(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Password, ValidationError> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) if text.is_empty() => Err(ValidationError::new(
+                name,
+                "string_too_short",
+                "Password should have at least 1 character",
+            )),
+            Some(Value::String(text)) => Ok(Password::new(text)),
+            Some(_) => Err(ValidationError::new(
+                name,
+                "string_type",
+                "Input should be a valid string",
+            )),
+            None => Err(ValidationError::new(name, "missing", "Field required")),
+        }
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, Refusal> {
@@ -50,7 +78,23 @@ impl Body {
         Ok(Self(fields))
     }
 
-    pub(crate) async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
+    /// `required`: the field that an error of the whole body is reported for.
+    pub(crate) async fn read(
+        request: &Request<'_>,
+        data: Data<'_>,
+        required: &'static str,
+    ) -> Result<Self, Refusal> {
+        Self::parse(request, data)
+            .await
+            .map_err(|refusal| match refusal {
+                Refusal::Invalid(error) if error.loc[1] == WHOLE => {
+                    Refusal::Invalid(ValidationError::new(required, error.kind, error.message))
+                }
+                refusal => refusal,
+            })
+    }
+
+    async fn parse(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
         let declared = request.content_type();
         let json = declared.is_some_and(is_json);
         let form = declared.is_some_and(|declared| declared.is_form());
@@ -86,14 +130,18 @@ fn unreadable() -> Refusal {
     invalid("missing", "The body broke off")
 }
 
-/// An error of the whole body is reported as one of `username`, the field that is required.
+/// An error of the whole body, in place of the field that [`Body::read`] then names.
+const WHOLE: &str = "";
+
 fn invalid(kind: &'static str, message: &str) -> Refusal {
-    Refusal::Invalid(ValidationError::new("username", kind, message))
+    Refusal::Invalid(ValidationError::new(WHOLE, kind, message))
 }
 
 /// Never quotes a name that the client made up.
 fn duplicate_key(name: &str) -> Refusal {
-    let field = if name == "next" { "next" } else { "username" };
+    let known = ["next", "password", "current", "new"];
+    let field = known.into_iter().find(|known| *known == name);
+    let field = field.unwrap_or(WHOLE);
     Refusal::Invalid(ValidationError::new(
         field,
         "duplicate_key",

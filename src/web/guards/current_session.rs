@@ -94,6 +94,13 @@ impl CurrentSession {
         self.active.expires_at - self.active.expires_in
     }
 
+    /// How long ago its user proved who he is; `None` where another program created the session, so that nobody knows. Never
+    /// negative: a proof in the future, by another instance's clock, is one of this moment.
+    pub(crate) fn proved_ago(&self) -> Option<Duration> {
+        let proved_at = self.session().proved_at()?;
+        Some(self.used_at().duration_since(proved_at).unwrap_or_default())
+    }
+
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.sessions.lifetimes().idle
     }

@@ -9,11 +9,12 @@ use rocket::{Request, async_trait};
 use super::same_origin::SameOrigin;
 use super::sessions::needs_stage;
 use crate::client::Client;
-use crate::session::{SessionId, Sessions};
+use crate::session::{SessionId, Sessions, Started};
+use crate::sign_in::{Credentials, Known, Password, Token, Verified, Verifier, VerifyError};
 use crate::user_name::UserName;
 use crate::web::answers::Refusal;
 use crate::web::observe::{Audit, RequestRecord};
-use crate::web::request::{CookieState, SessionCookie};
+use crate::web::request::{CookieState, DeviceCookie, SessionCookie};
 
 /// Signs a user in: a request guard.
 ///
@@ -56,7 +57,10 @@ struct Caller<'r> {
     cookie: SessionCookie,
     state: CookieState,
     client: Client,
+    /// The browser's, if it has signed in before.
+    device: Option<Token>,
     sessions: &'r Sessions,
+    verifier: &'r Verifier,
     audit: Audit,
     jar: &'r CookieJar<'r>,
 }
@@ -78,7 +82,10 @@ impl<'r> Caller<'r> {
         SameOrigin::check(request)?;
         // Not `sessions::for_request`, which has a deadline: a handler may work for longer before it signs in.
         let sessions = request.rocket().state::<Sessions>();
-        let (Some(cookie), Some(sessions)) = (SessionCookie::of(request), sessions) else {
+        let verifier = request.rocket().state::<Verifier>();
+        let (Some(cookie), Some(sessions), Some(verifier)) =
+            (SessionCookie::of(request), sessions, verifier)
+        else {
             // The sentinels below keep such an application from launching.
             return Err(Refusal::without_stage());
         };
@@ -90,10 +97,60 @@ impl<'r> Caller<'r> {
             cookie,
             state,
             client: Client::of(request),
+            device: DeviceCookie::beside(cookie).token(request),
             sessions,
+            verifier,
             audit: Audit::of(request),
             jar: request.cookies(),
         })
+    }
+}
+
+impl Caller<'_> {
+    async fn verify(
+        &self,
+        user: &UserName,
+        password: &Password,
+    ) -> Result<(Verified, Known), Refusal> {
+        let credentials = Credentials::new(user, password, &self.client);
+        let verified = self
+            .verifier
+            .verify(&credentials, self.device.as_ref())
+            .await;
+        verified.map_err(|error| {
+            self.audit.sign_in_failed(&error);
+            error.into()
+        })
+    }
+
+    /// Whether the check still holds after the session is stored. If that cannot be said, the session ends, as far as it can:
+    /// nobody has its id.
+    async fn still_holds(&self, verified: &Verified, id: &SessionId) -> Result<bool, Refusal> {
+        match self.verifier.still_holds(verified).await {
+            Ok(holds) => Ok(holds),
+            Err(error) => {
+                let _ = self.sessions.end(id, &self.client).await;
+                Err(VerifyError::from(error).into())
+            }
+        }
+    }
+
+    /// A browser that is not remembered is only treated as a stranger's.
+    async fn remember_device(&self, user: &UserName) {
+        match self.verifier.remember(user, self.device.as_ref()).await {
+            Ok(token) => {
+                let cookie = DeviceCookie::beside(self.cookie);
+                self.jar.add(cookie.for_token(&token));
+            }
+            Err(error) => tracing::warn!(%error, "a browser that has signed in is not remembered"),
+        }
+    }
+
+    fn hand_out(&self, user: &UserName, started: Started) -> SessionId {
+        let replaced = self.state.id();
+        self.audit.signed_in(user, &started, replaced.as_ref());
+        self.jar.add(self.cookie.for_id(&started.id));
+        started.id
     }
 }
 
@@ -110,14 +167,63 @@ impl SignIn<'_> {
     pub async fn start(self, user: &UserName) -> Result<SessionId, Refusal> {
         let caller = self.0;
         let replaced = caller.state.id();
-        let started = caller
+        let start = caller
             .sessions
-            .start(user, caller.client, replaced.as_ref());
-        let started = started.await?;
-        caller.audit.signed_in(user, &started, replaced.as_ref());
-        caller.jar.add(caller.cookie.for_id(&started.id));
-        Ok(started.id)
+            .start(user, caller.client.clone(), replaced.as_ref());
+        let started = start.await?;
+        Ok(caller.hand_out(user, started))
     }
+
+    /// Signs a user in by Innkeeper's own check, or the application's ([`Stage::authenticate_with`](crate::Stage::authenticate_with)),
+    /// for a form of the application's own: the attempt is counted and refused beyond the throttle's limits, the password
+    /// is checked, and then all is as with [`start`](Self::start). The answer also gets a cookie by which the browser is known
+    /// the next time, so that strangers' failed attempts do not lock its user out.
+    ///
+    /// `user`: as it was typed; the session's user is the account's own name.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongPassword`], [`Refusal::TooManyAttempts`], [`Refusal::StoreDown`]: the user is not signed in.
+    pub async fn authenticate(
+        self,
+        user: &UserName,
+        password: &Password,
+    ) -> Result<SignedIn, Refusal> {
+        let caller = self.0;
+        let (verified, known) = caller.verify(user, password).await?;
+        let user = verified.user();
+        let replaced = caller.state.id();
+        let start = caller
+            .sessions
+            .start(user, caller.client.clone(), replaced.as_ref());
+        let started = start.await?;
+        if !caller.still_holds(&verified, &started.id).await? {
+            caller.sessions.end(&started.id, &caller.client).await?;
+            return Err(Refusal::StoreDown(
+                "the account was changed while its user signed in".into(),
+            ));
+        }
+        if caller.verifier.needs_password() {
+            caller.remember_device(user).await;
+        }
+        Ok(SignedIn {
+            id: caller.hand_out(user, started),
+            user: user.clone(),
+            known,
+        })
+    }
+}
+
+/// A user who has signed in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignedIn {
+    /// The new session's id, for the user's browser alone.
+    pub id: SessionId,
+    /// The account's name.
+    pub user: UserName,
+    /// Whether this browser has signed in to this account before.
+    pub(crate) known: Known,
 }
 
 impl SignOut<'_> {

@@ -8,6 +8,7 @@ use tracing::field;
 
 use super::request_record::RequestRecord;
 use crate::session::{EndReason, Selection, SessionHandle, SessionId, Started};
+use crate::sign_in::VerifyError;
 use crate::user_name::UserName;
 
 /// Where guards and handlers report what they did.
@@ -72,6 +73,40 @@ impl Audit {
             selection: "oldest",
             reason: EndReason::OverLimit,
         });
+    }
+
+    /// An attempt to sign in, or to prove who one is. What was typed is not logged: only the name of an account.
+    pub(crate) fn sign_in_failed(&self, error: &VerifyError) {
+        let (account, reason) = match error {
+            VerifyError::Wrong { account } => (
+                account,
+                if account.is_some() {
+                    "wrong_password"
+                } else {
+                    "no_account"
+                },
+            ),
+            VerifyError::TooMany { account, .. } => (account, "too_many_attempts"),
+            // The request's own line has the error.
+            VerifyError::Unavailable(_) => return,
+        };
+        tracing::warn!(
+            request_id = %self.record.id,
+            user = account.as_ref().map(UserName::as_str),
+            reason,
+            ip = self.ip.map(field::display),
+            "sign-in failed"
+        );
+    }
+
+    /// What happened to an account: "password changed", say.
+    pub(crate) fn account(&self, user: &UserName, event: &'static str) {
+        tracing::info!(
+            request_id = %self.record.id,
+            user = user.as_str(),
+            ip = self.ip.map(field::display),
+            "{event}"
+        );
     }
 
     pub(crate) fn signed_out(&self, user: &str, id: &SessionId) {

@@ -86,30 +86,35 @@ impl SessionCookie {
             .build()
     }
 
-    /// Reads the `Cookie` header itself and not Rocket's jar.
-    ///
-    /// The jar keeps the last of several cookies, and it decodes names: `__Host%2Dsession_id` would pass for a
-    /// cookie whose prefix the browser has enforced. For the same reason only the two characters that RFC 6265
-    /// calls white space are skipped, and not Unicode's others.
     pub(crate) fn state(self, request: &Request<'_>) -> CookieState {
-        let mut values = request
-            .headers()
-            .get("Cookie")
-            .flat_map(|header| header.split(';'))
-            .filter_map(|pair| pair.split_once('='))
-            .filter(|(name, _)| name.trim_matches(SPACE) == self.name())
-            .map(|(_, value)| value.trim_matches(SPACE));
-        let first = values.next().or_else(|| {
-            // Rocket's local test client fills only the jar.
-            let by_jar = !request.headers().contains("Cookie");
-            let cookie = by_jar.then(|| request.cookies().get(self.name()));
-            cookie.flatten().map(Cookie::value)
-        });
-        match first {
+        let mut values = values(request, self.name());
+        match values.next() {
             None => CookieState::Absent,
             Some(first) if values.any(|other| other != first) => CookieState::Ambiguous,
             Some("") => CookieState::Empty,
             Some(text) => SessionId::parse(text).map_or(CookieState::Malformed, CookieState::Id),
         }
     }
+}
+
+/// The values of the cookies of this name.
+///
+/// Reads the `Cookie` header itself and not Rocket's jar, which keeps the last of several cookies, and decodes names:
+/// `__Host%2Dsession_id` would pass for a cookie whose prefix the browser has enforced. For the same reason only the two
+/// characters that RFC 6265 calls white space are skipped, and not Unicode's others.
+pub(super) fn values<'r>(
+    request: &'r Request<'_>,
+    name: &'static str,
+) -> impl Iterator<Item = &'r str> {
+    // Rocket's local test client fills only the jar.
+    let by_jar = !request.headers().contains("Cookie");
+    let in_jar = by_jar.then(|| request.cookies().get(name)).flatten();
+    request
+        .headers()
+        .get("Cookie")
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(move |(found, _)| found.trim_matches(SPACE) == name)
+        .map(|(_, value)| value.trim_matches(SPACE))
+        .chain(in_jar.map(Cookie::value))
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod cookie;
+mod device_cookie;
 mod format;
 mod host;
 mod method_override;
@@ -10,6 +11,7 @@ mod origin;
 mod user_agent;
 
 pub(crate) use cookie::{CookieState, SessionCookie};
+pub(crate) use device_cookie::DeviceCookie;
 pub(crate) use format::Format;
 pub(crate) use host::Hosts;
 pub(crate) use method_override::NoMethodOverride;

@@ -13,13 +13,14 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::session::Sessions;
+use crate::sign_in::{Password, Verifier};
 use crate::user_name::{NameError, UserName};
 use crate::web::answers::{
     HTTPValidationError, HtmlPage, PublicResponses, Refusal, Responses, SeeOther, SignInResponses,
-    ValidationError, answer, json_or_html,
+    ValidationError, answer, html, json_or_html,
 };
 use crate::web::guards::{Body, CurrentSession, EndLookup, SignIn};
-use crate::web::request::{NextPath, SessionCookie};
+use crate::web::request::{Format, NextPath, SessionCookie};
 use crate::web::site::Site;
 use crate::web::views::EndNotice;
 
@@ -28,7 +29,13 @@ use crate::web::views::EndNotice;
 struct View {
     next: Option<String>,
     username: String,
+    /// Whether a password is asked for.
+    needs_password: bool,
+    /// What is wrong with the user name.
     problem: Option<String>,
+    password_problem: Option<String>,
+    /// What is wrong with the two together.
+    form_problem: Option<String>,
     /// Why the previous session has ended.
     ended: Option<EndNotice>,
 }
@@ -43,6 +50,9 @@ struct View {
 struct LoginRequest {
     #[schema(schema_with = user_name_schema)]
     username: String,
+    /// Where this site asks for passwords.
+    #[schema(required = false, format = "password", min_length = 1)]
+    password: String,
 }
 
 /// The same from a form. A field may be given once.
@@ -52,6 +62,9 @@ struct LoginRequest {
 struct FormBody {
     #[schema(schema_with = user_name_schema)]
     username: String,
+    /// Where this site asks for passwords.
+    #[schema(required = false, format = "password", min_length = 1)]
+    password: String,
     /// Where to go on to; only a path of this site is followed.
     #[schema(required = false)]
     next: String,
@@ -158,7 +171,10 @@ impl<'r> Responder<'r, 'static> for SignInPage {
             view: View {
                 next: self.next.map(|next| next.as_str().to_owned()),
                 username: String::new(),
+                needs_password: needs_password(request),
                 problem: None,
+                password_problem: None,
+                form_problem: None,
                 ended: self.ended,
             },
         };
@@ -177,9 +193,17 @@ fn after_sign_in(next: Option<&NextPath>, site: &Site) -> String {
         .to_owned()
 }
 
+/// Whether the check asks for passwords.
+fn needs_password(request: &Request<'_>) -> bool {
+    let verifier = request.rocket().state::<Verifier>();
+    verifier.is_some_and(Verifier::needs_password)
+}
+
 /// A valid sign-in request.
 pub(crate) struct LoginForm {
     user: UserName,
+    /// Empty where none is asked for.
+    password: Password,
     next: Option<NextPath>,
 }
 
@@ -187,15 +211,23 @@ pub(crate) struct LoginForm {
 #[derive(Debug, Responder)]
 pub(crate) enum LoginError {
     InvalidForm(Box<InvalidForm>),
+    Failed(Box<Failed>),
     /// A reason that has nothing to do with the form's fields.
     Refused(Refusal),
 }
 
-/// The form again, with the error.
+/// The form again, with the error of a field.
 #[derive(Debug)]
 pub(crate) struct InvalidForm {
     view: View,
     error: ValidationError,
+}
+
+/// The form again: the credentials were wrong, or were not looked at.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    view: View,
+    refusal: Refusal,
 }
 
 impl From<Refusal> for LoginError {
@@ -213,6 +245,19 @@ impl<'r> Responder<'r, 'static> for Box<InvalidForm> {
     }
 }
 
+impl<'r> Responder<'r, 'static> for Box<Failed> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let Failed { view, refusal } = *self;
+        if Format::of(request) == Format::Json {
+            return refusal.respond_to(request);
+        }
+        refusal.note(request);
+        let mut response = html(request, refusal.status(), "login", view)?;
+        refusal.set_headers(&mut response, request);
+        Ok(response)
+    }
+}
+
 impl IntoResponses for InvalidForm {
     fn responses() -> Responses {
         json_or_html::<HTTPValidationError>(
@@ -227,19 +272,39 @@ impl<'r> FromData<'r> for LoginForm {
     type Error = LoginError;
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        let body = Body::read(request, data).await;
-        let user = body.as_ref().map_err(Clone::clone).and_then(user_name);
+        let mut body = Body::read(request, data, "username").await;
         let next = body.as_ref().ok().and_then(next);
-        match user {
-            Ok(user) => Outcome::Success(Self { user, next }),
+        let typed = body.as_ref().ok().and_then(|body| body.get("username"));
+        let typed = typed.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let needs_password = needs_password(request);
+        let credentials = body.as_mut().map_err(|refusal| refusal.clone());
+        match credentials.and_then(|body| credentials_in(body, needs_password)) {
+            Ok((user, password)) => Outcome::Success(Self {
+                user,
+                password,
+                next,
+            }),
             Err(Refusal::Invalid(error)) => {
-                let form = InvalidForm::new(error, body.ok().as_ref(), next.as_ref());
+                let form = InvalidForm {
+                    view: View::invalid(&error, &typed, next.as_ref(), needs_password),
+                    error,
+                };
                 let error = LoginError::InvalidForm(Box::new(form));
                 Outcome::Error((Status::UnprocessableEntity, error))
             }
             Err(refusal) => Outcome::Error((refusal.status(), refusal.into())),
         }
     }
+}
+
+fn credentials_in(body: &mut Body, needs_password: bool) -> Result<(UserName, Password), Refusal> {
+    let user = user_name(body)?;
+    let password = if needs_password {
+        body.take_password("password").map_err(Refusal::Invalid)?
+    } else {
+        Password::new(String::new())
+    };
+    Ok((user, password))
 }
 
 /// Signs in: answers with a new session and its cookie.
@@ -262,8 +327,19 @@ pub(crate) async fn submit(
     site: &Site,
 ) -> Result<SeeOther<LoggedIn>, LoginError> {
     let sign_in = sign_in?;
-    let LoginForm { user, next } = form?;
-    let id = sign_in.start(&user).await?;
+    let LoginForm {
+        user,
+        password,
+        next,
+    } = form?;
+    let id = match sign_in.authenticate(&user, &password).await {
+        Ok(signed_in) => signed_in.id,
+        Err(refusal @ (Refusal::WrongPassword | Refusal::TooManyAttempts { .. })) => {
+            let view = View::failed(&refusal, &user, next.as_ref());
+            return Err(LoginError::Failed(Box::new(Failed { view, refusal })));
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
     Ok(SeeOther {
         location: after_sign_in(next.as_ref(), site),
         removes_cookie: false,
@@ -301,19 +377,36 @@ fn next(body: &Body) -> Option<NextPath> {
         .and_then(NextPath::parse)
 }
 
-impl InvalidForm {
-    fn new(error: ValidationError, body: Option<&Body>, next: Option<&NextPath>) -> Self {
-        let typed = body
-            .and_then(|body| body.get("username"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let view = View {
+impl View {
+    fn invalid(
+        error: &ValidationError,
+        typed: &str,
+        next: Option<&NextPath>,
+        needs_password: bool,
+    ) -> Self {
+        let message = |field| (error.loc[1] == field).then(|| error.message.clone());
+        let password_problem = message("password");
+        Self {
             next: next.map(|next| next.as_str().to_owned()),
             // HTML allows no control characters, and an input field does not show them.
             username: typed.replace(char::is_control, "\u{fffd}"),
-            problem: Some(error.message.clone()),
+            needs_password,
+            problem: password_problem.is_none().then(|| error.message.clone()),
+            password_problem,
+            form_problem: None,
             ended: None,
-        };
-        Self { view, error }
+        }
+    }
+
+    fn failed(refusal: &Refusal, user: &UserName, next: Option<&NextPath>) -> Self {
+        Self {
+            next: next.map(|next| next.as_str().to_owned()),
+            username: user.as_str().to_owned(),
+            needs_password: true,
+            problem: None,
+            password_problem: None,
+            form_problem: Some(refusal.message()),
+            ended: None,
+        }
     }
 }

@@ -32,6 +32,7 @@ use super::path::SitePath;
 /// | `home` | the start page: Innkeeper's, or `/` where [`Part::Home`] is not mounted |
 /// | `sign_in` | the page where visitors sign in: [`Stage::sign_in_page`](crate::Stage::sign_in_page), or `login` |
 /// | `login`, `logout`, `profile` | of [`Part::SignIn`] |
+/// | `confirm` | of [`Part::SignIn`], where passwords are asked for: where a user proves again who he is |
 /// | `sessions`, `session` | of [`Part::Sessions`]: the list, and how long the session lives |
 /// | `docs`, `openapi` | of [`Part::Docs`] |
 /// | `stylesheet`, `script`, `docs_script`, `icon` | of [`Part::StaticFiles`] |
@@ -43,6 +44,7 @@ pub struct Site {
     login: Option<String>,
     logout: Option<String>,
     profile: Option<String>,
+    confirm: Option<String>,
     sessions: Option<String>,
     session: Option<String>,
     docs: Option<String>,
@@ -58,12 +60,13 @@ pub struct Site {
 }
 
 impl Site {
-    /// `sign_in_page`: the application's own, instead of ours.
+    /// `sign_in_page`: the application's own, instead of ours. `needs_password`: whether the check asks for one.
     pub(crate) fn new(
         name: String,
         parts: Parts,
         prefix: SitePath,
         sign_in_page: Option<String>,
+        needs_password: bool,
     ) -> Self {
         let of = |part, address: &str| parts.have(part).then(|| prefix.join(address));
         let login = of(Part::SignIn, "/login/");
@@ -75,6 +78,7 @@ impl Site {
             login,
             logout: of(Part::SignIn, "/logout/"),
             profile: of(Part::SignIn, "/profile/"),
+            confirm: of(Part::SignIn, "/confirm/").filter(|_| needs_password && HAS_PAGES),
             sessions: of(Part::Sessions, "/sessions/"),
             session: of(Part::Sessions, "/session/"),
             docs: of(Part::Docs, "/docs").filter(|_| HAS_PAGES),
@@ -98,6 +102,11 @@ impl Site {
     #[must_use]
     pub fn sign_in(&self) -> Option<&str> {
         self.sign_in.as_deref()
+    }
+
+    /// The page where a user proves again who he is; `None` where there is none of ours.
+    pub(crate) fn confirm(&self) -> Option<&str> {
+        self.confirm.as_deref()
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {

@@ -28,7 +28,7 @@ impl Plan {
     /// # Errors
     ///
     /// A sentence for the operator: a path cannot be used.
-    pub(crate) fn site(&self, config: &Config) -> Result<Site, String> {
+    pub(crate) fn site(&self, config: &Config, needs_password: bool) -> Result<Site, String> {
         let prefix = SitePath::parse(&self.prefix)
             .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
         let mut parts = self.parts.clone();
@@ -53,6 +53,7 @@ impl Plan {
             parts = parts.without(Part::StaticFiles);
         }
         let name = config.site_name.clone();
-        Ok(Site::new(name, parts, prefix, sign_in_page))
+        let site = Site::new(name, parts, prefix, sign_in_page, needs_password);
+        Ok(site)
     }
 }

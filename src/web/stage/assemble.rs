@@ -7,17 +7,20 @@ use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 
 use crate::clock::Clock;
-use crate::config::{Config, PublicUrl, StoreConfig, StorePath, has_tls};
-use crate::session::{SessionStore, Sessions};
-use crate::store;
+use crate::config::{Config, PublicUrl, SignInMode, StoreConfig, StorePath, has_tls};
+use crate::session::Sessions;
+use crate::sign_in::{OpenSignIn, Verifier};
+use crate::store::{self, Stores};
 use crate::web::answers::SecurityHeaders;
 use crate::web::answers::catcher;
-use crate::web::guards::CrossOrigin;
+use crate::web::guards::{CrossOrigin, RecentLimit};
 use crate::web::observe::{AccessLog, Readiness, RequestIds};
 use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin, SessionCookie};
 use crate::web::routes;
 use crate::web::routes::docs::Document;
 use crate::web::site::{Part, Plan, Site};
+use crate::web::stage::Brought;
+use crate::web::stage::accounts::AccountsOfSite;
 use crate::web::stage::announcement::announcement;
 use crate::web::stage::metrics::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
@@ -30,6 +33,9 @@ pub(crate) struct Assembly {
     /// Whether the application has brought its own store.
     own_store: bool,
     sessions: Sessions,
+    verifier: Verifier,
+    /// `None` where users have none: sign-in is open, or the application's own check decides.
+    accounts: Option<AccountsOfSite>,
     /// `None` where no `metrics_address` is set: then nothing is counted.
     metrics: Option<MetricsServer>,
 }
@@ -39,7 +45,10 @@ impl Assembly {
     pub(crate) fn open(
         figment: &Figment,
         plan: &Plan,
-        store: Option<Arc<dyn SessionStore>>,
+        Brought {
+            store,
+            authenticator,
+        }: Brought,
     ) -> Result<Self, String> {
         let own_store = store.is_some();
         let config = if own_store {
@@ -48,28 +57,44 @@ impl Assembly {
             Config::from(figment)
         };
         let config = config.map_err(|error| error.to_string())?;
-        let site = plan.site(&config)?;
-        if site.has(Part::SignIn) {
-            let checked = config.check_open_sign_in(figment);
-            checked.map_err(|error| error.to_string())?;
-        }
+        let needs_password = match &authenticator {
+            Some(own) => own.needs_password(),
+            None => config.sign_in == SignInMode::Password,
+        };
+        let site = plan.site(&config, needs_password)?;
+        let checked = match &authenticator {
+            Some(_) => Config::check_no_sign_in(figment),
+            None if site.has(Part::SignIn) => config.check_open_sign_in(figment),
+            None => Ok(()),
+        };
+        checked.map_err(|error| error.to_string())?;
         routes::only_pages::check(&config)?;
         let clock = Clock::start();
         // Before the store makes files: a second instance fails here.
         let metrics = config.metrics.as_ref().map(MetricsServer::open);
         let metrics = metrics.transpose()?;
-        let mut store = match store {
-            Some(own) => own,
-            None => store::open(&config, clock.clone())?.sessions,
+        let mut stores = match store {
+            Some(own) => Stores::with_sessions(own, clock.clone()),
+            None => store::open(&config, clock.clone())?,
         };
         if let Some(server) = &metrics {
-            store = server.instrument(store)?;
+            stores.sessions = server.instrument(stores.sessions)?;
         }
         // A store in memory never waits.
         let waits = own_store || config.store != StoreConfig::Embedded(StorePath::Memory);
         let timeout = waits.then_some(config.redis_timeout);
-        let sessions = store::sessions(&config, store, timeout, clock);
+        let sessions = store::sessions(&config, Arc::clone(&stores.sessions), timeout, clock);
+        let mut accounts = None;
+        let authenticator = match (authenticator, config.sign_in) {
+            (Some(own), _) => own,
+            (None, SignInMode::Open) => Arc::new(OpenSignIn),
+            (None, SignInMode::Password) => accounts
+                .insert(AccountsOfSite::open(&config, &stores, &sessions)?)
+                .authenticator(),
+        };
         Ok(Self {
+            verifier: Verifier::new(authenticator, stores.sign_in),
+            accounts,
             config,
             site,
             own_store,
@@ -88,6 +113,8 @@ impl Assembly {
             site,
             own_store,
             sessions,
+            verifier,
+            accounts,
             metrics,
         } = self;
         let public_url = config.public_url.as_ref();
@@ -113,6 +140,8 @@ impl Assembly {
         }
         let rocket = rocket
             .manage(sessions)
+            .manage(verifier)
+            .manage(RecentLimit(config.recent_sign_in))
             .manage(RequestIds::new())
             .manage(access_log)
             .manage(origin)
@@ -132,6 +161,9 @@ impl Assembly {
                 "Innkeeper's catchers",
                 |rocket| async move { catcher::register(rocket, &prefix) },
             ));
+        }
+        if let Some(accounts) = accounts {
+            rocket = accounts.manage(rocket);
         }
         rocket.manage(site)
     }

@@ -1,5 +1,6 @@
 //! What is attached to a Rocket: the builder of an application's stage, and the program.
 
+mod accounts;
 mod announcement;
 mod assemble;
 mod defaults;
@@ -24,6 +25,7 @@ use rocket::{Build, Rocket, async_trait};
 use self::assemble::Assembly;
 use super::site::{Part, Plan, Site};
 use crate::session::SessionStore;
+use crate::sign_in::Authenticator;
 
 /// Everything that Innkeeper gives to a Rocket application.
 ///
@@ -63,7 +65,7 @@ pub fn stage() -> Stage {
     Stage {
         templates: true,
         plan: Plan::default(),
-        store: None,
+        brought: Brought::default(),
     }
 }
 
@@ -73,7 +75,14 @@ pub fn stage() -> Stage {
 pub struct Stage {
     templates: bool,
     plan: Plan,
+    brought: Brought,
+}
+
+/// What the application has brought in place of ours.
+#[derive(Clone, Debug, Default)]
+struct Brought {
     store: Option<Arc<dyn SessionStore>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Stage {
@@ -158,7 +167,38 @@ impl Stage {
     /// # }
     /// ```
     pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
-        self.store = Some(store);
+        self.brought.store = Some(store);
+        self
+    }
+
+    /// Decides who somebody is by this check of the application's, in place of Innkeeper's (the setting `sign_in`, which must
+    /// then not be set).
+    ///
+    /// Everything around it stays Innkeeper's: the sign-in page with its password field, `POST /login/` for programs, the
+    /// throttle, which counts attempts in the store, the log. `/confirm/` asks it again where a
+    /// [`RecentSignIn`](crate::RecentSignIn) is needed. How users get and change their passwords is the application's.
+    ///
+    /// `examples/own_users.rs` is a whole program.
+    ///
+    /// ```
+    /// use innkeeper::{Authenticator, AuthenticatorError, Credentials, Verified};
+    ///
+    /// #[derive(Debug)]
+    /// struct Example;
+    ///
+    /// #[rocket::async_trait]
+    /// impl Authenticator for Example {
+    ///     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Option<Verified>, AuthenticatorError> {
+    ///         let is_right = credentials.user.as_str() == "amy" && credentials.password.expose() == "an example";
+    ///         Ok(is_right.then(|| Verified::new(credentials.user.clone())))
+    ///     }
+    /// }
+    ///
+    /// let stage = innkeeper::stage().authenticate_with(Example);
+    /// # drop(stage);
+    /// ```
+    pub fn authenticate_with(mut self, authenticator: impl Authenticator) -> Self {
+        self.brought.authenticator = Some(Arc::new(authenticator));
         self
     }
 
@@ -197,7 +237,7 @@ impl Fairing for Stage {
             rocket = template_folder::for_application(rocket);
             rocket = rocket.attach(template_folder::engine(Vec::new()));
         }
-        match Assembly::open(rocket.figment(), &self.plan, self.store.clone()) {
+        match Assembly::open(rocket.figment(), &self.plan, self.brought.clone()) {
             Ok(assembly) => Ok(assembly.attach_to(rocket)),
             Err(problem) => {
                 tracing::error!("{problem}");

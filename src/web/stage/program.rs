@@ -17,7 +17,7 @@ use crate::session::Sessions;
 use crate::web::observe::Log;
 use crate::web::site::Plan;
 use crate::web::stage::assemble::Assembly;
-use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
+use crate::web::stage::{Brought, defaults, lost_store, shutdown, template_folder};
 
 /// The whole application, as `cargo run` serves it.
 ///
@@ -37,7 +37,7 @@ pub fn rocket() -> Result<Rocket<Build>, String> {
 fn configured(config_file: Option<&Path>) -> Result<Rocket<Build>, String> {
     let (figment, replaced_pages) = template_folder::for_program(config::figment(config_file)?)?;
     let rocket = rocket::custom(figment);
-    let assembly = Assembly::open(rocket.figment(), &Plan::default(), None)?;
+    let assembly = Assembly::open(rocket.figment(), &Plan::default(), Brought::default())?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())
         .attach(lost_store::shutdown_when_lost())
         // Every answer is ours, so Rocket's default headers would all be replaced.
