@@ -48,6 +48,7 @@
 //! - `config`: the settings, [`Config`].
 //! - `store`: where sessions are kept. `redis` ([`RedisStore`]) and `embedded` ([`EmbeddedStore`]) know nothing of each
 //!   other, and neither knows HTTP.
+//! - `control`: the socket by which commands reach a running server on the embedded store.
 //! - `cli`: the command line, [`Arguments`]. It knows nothing of `web`.
 //! - `web`: HTTP.
 //!   - `site`: which parts of Innkeeper are mounted, and where. [`Part`], [`Site`].
@@ -86,6 +87,8 @@ mod cli;
 mod client;
 mod clock;
 mod config;
+#[cfg(feature = "program")]
+mod control;
 pub mod guide;
 mod session;
 mod sign_in;

@@ -1,14 +1,13 @@
 //! The commands of the program.
 
 mod doctor;
-#[cfg(feature = "embedded")]
-mod embedded_store;
 mod generated;
 mod healthcheck;
 mod output;
 mod rows;
 mod sessions;
 mod settings;
+mod store;
 mod table;
 
 use std::fmt;
@@ -30,8 +29,6 @@ use self::settings::SettingsArgs;
 use crate::clock::Clock;
 use crate::config::{self, Config, EnvFile, StoreConfig, in_force};
 use crate::store::configured;
-#[cfg(not(feature = "embedded"))]
-use crate::store::configured::embedded as embedded_store;
 
 /// Longer than a request waits: a command has to connect first.
 const MIN_TIMEOUT: Duration = Duration::from_secs(3);

@@ -6,14 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, value_parser};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::cli::embedded_store;
 use crate::cli::output::{eprint, print};
 use crate::cli::rows::{Rows, visible};
+use crate::cli::store;
 use crate::client::Client;
-use crate::clock::Clock;
-use crate::config::{Config, StoreConfig};
+use crate::config::Config;
 use crate::session::{EndReason, HandlePrefix, Selection, Sessions, StoreError};
-use crate::store;
 use crate::user_name::UserName;
 
 /// A command on sessions.
@@ -67,7 +65,7 @@ impl fmt::Display for SessionsCommand {
 
 impl SessionsCommand {
     pub(crate) async fn run(&self, config: &Config) -> Result<ExitCode, String> {
-        let sessions = open(config)?;
+        let (_, sessions) = store::open(config).await?;
         let outcome = match self {
             Self::List(args) => list(&sessions, args).await,
             Self::End(EndArgs { all: true, .. }) => end_all(&sessions).await,
@@ -81,19 +79,6 @@ impl SessionsCommand {
         sessions.close().await;
         outcome
     }
-}
-
-fn open(config: &Config) -> Result<Sessions, String> {
-    let clock = Clock::start();
-    let (store, timeout) = match &config.store {
-        // A command waits for the disk however long that takes.
-        StoreConfig::Embedded(path) => (embedded_store::open(config, path, clock.clone())?, None),
-        StoreConfig::Redis(_) => (
-            store::open(config, clock.clone())?.sessions,
-            Some(config.redis_timeout),
-        ),
-    };
-    Ok(store::sessions(config, store, timeout, clock))
 }
 
 /// The names that a typed one may stand for; first the one that signs in here. Another program may have created sessions

@@ -109,6 +109,9 @@ pub enum StoreConfig {
     Redis(RedisConfig),
 }
 
+/// The socket in the embedded store's folder, by which commands reach the server.
+pub(crate) const CONTROL_SOCKET: &str = "control.sock";
+
 /// Where the embedded store keeps its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -21,6 +21,7 @@ const PARTS: &[&[&str]] = &[
     &["store/redis/sessions", "store/embedded/changes"],
     &["store/redis", "store/embedded"],
     &["store"],
+    &["control"],
     &["cli", "web/site"],
     &["web/request", "web/observe"],
     &["web/answers"],
@@ -371,6 +372,7 @@ fn the_domain_knows_neither_store_nor_web() {
 #[test]
 fn the_store_knows_no_web() {
     assert_free_of("src/store", &["rocket", "http::", "cookie"]);
+    assert_free_of("src/control", &["rocket", "redis::", "redb", "http::"]);
 }
 
 #[test]

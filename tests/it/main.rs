@@ -18,6 +18,7 @@ mod commands;
 mod concurrency;
 mod config;
 mod connections;
+mod control;
 mod cookies;
 mod cross_origin;
 mod cross_site;

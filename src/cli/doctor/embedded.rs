@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
+use crate::cli::doctor::finding::{Finding, failure, note, ok, problem, warning};
 use crate::cli::doctor::self_test;
+use crate::cli::store::embedded as embedded_store;
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
+use crate::control::RemoteStore;
+use crate::session::SessionStore;
 use crate::store;
 use crate::store::configured;
 use crate::store::embedded::{FileState, exposed, inspect};
@@ -16,7 +19,11 @@ pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     let file = inspect(path);
     let mut findings = check(path, &file);
     if let FileState::There { .. } = file {
-        findings.extend(open(config, path).await);
+        findings.extend(match embedded_store::running_server(path).await {
+            Ok(Some(server)) => ask(path, &server).await,
+            Ok(None) => open(config, path).await,
+            Err(problem) => vec![failure(SUBJECT, &format!("{problem}."), "")],
+        });
         findings.extend(exposed(path).iter().map(|problem| {
             warning(
                 SUBJECT,
@@ -59,13 +66,36 @@ fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {
     }
 }
 
+/// Asks the server that has it open.
+async fn ask(path: &StorePath, server: &RemoteStore) -> Vec<Finding> {
+    vec![match server.check().await {
+        Ok(()) => ok(
+            SUBJECT,
+            format!(
+                "The store in {path} is in use by a running Innkeeper, which can use it and takes commands."
+            ),
+        ),
+        Err(error) => failure(
+            SUBJECT,
+            &format!(
+                "The store in {path} is in use by a running Innkeeper, which cannot use it: {}.",
+                problem(&error)
+            ),
+            "Its log says more.",
+        ),
+    }]
+}
+
 /// Opens the store as a launch does.
 async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
     let clock = Clock::start();
     match configured::embedded::open_store(config, path, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
-            format!("The store in {path} is in use by a running Innkeeper, so it was not opened."),
+            format!(
+                "The store in {path} is in use by another process that takes no commands (an application with Innkeeper's \
+                 stage, say), so it was not opened."
+            ),
         )],
         Err(error) => vec![failure(
             SUBJECT,

@@ -38,6 +38,15 @@ impl Stores {
         }
     }
 
+    /// What an operator's commands need: whoever runs them is not counted.
+    pub(crate) fn for_commands<S: SessionStore + KeepsAccounts>(store: S, clock: Clock) -> Self {
+        let store = Arc::new(store);
+        Self {
+            accounts: accounts::of(Arc::clone(&store)),
+            ..Self::with_sessions(store, clock)
+        }
+    }
+
     /// An application's own store of sessions; what a sign-in counts is kept in memory.
     pub(crate) fn with_sessions(sessions: Arc<dyn SessionStore>, clock: Clock) -> Self {
         Self {

@@ -32,6 +32,7 @@ pub(crate) struct Assembly {
     site: Site,
     /// Whether the application has brought its own store.
     own_store: bool,
+    stores: Stores,
     sessions: Sessions,
     verifier: Verifier,
     /// `None` where users have none: sign-in is open, or the application's own check decides.
@@ -93,11 +94,12 @@ impl Assembly {
                 .authenticator(),
         };
         Ok(Self {
-            verifier: Verifier::new(authenticator, stores.sign_in),
+            verifier: Verifier::new(authenticator, Arc::clone(&stores.sign_in)),
             accounts,
             config,
             site,
             own_store,
+            stores,
             sessions,
             metrics,
         })
@@ -112,6 +114,7 @@ impl Assembly {
             config,
             site,
             own_store,
+            stores,
             sessions,
             verifier,
             accounts,
@@ -139,6 +142,7 @@ impl Assembly {
             rocket = server.attach_to(rocket);
         }
         let rocket = rocket
+            .manage(stores)
             .manage(sessions)
             .manage(verifier)
             .manage(RecentLimit(config.recent_sign_in))

@@ -12,8 +12,10 @@ use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 use tokio::runtime::{self, Runtime};
 
-use crate::config::{self, Config, EnvFile, LogFormat};
+use crate::config::{self, CONTROL_SOCKET, Config, EnvFile, LogFormat, StoreConfig, StorePath};
+use crate::control::ControlServer;
 use crate::session::Sessions;
+use crate::store::Stores;
 use crate::web::observe::Log;
 use crate::web::site::Plan;
 use crate::web::stage::assemble::Assembly;
@@ -87,11 +89,14 @@ fn start(
 fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
     let sessions = rocket.state::<Sessions>().cloned();
     let threads = runtime(rocket.figment())?;
+    let control = threads.block_on(async { control(&rocket) });
     let served = threads.block_on(async {
         let served = launch(rocket).await;
         let is_lost = sessions.as_ref().is_some_and(Sessions::is_lost);
         served.map(|()| is_lost)
     });
+    // While the store is still this process's: another one's socket must not be removed.
+    drop(control);
     threads.shutdown_timeout(Duration::from_millis(500));
     // Drops the store last, and on this thread: the runtime abandons its threads, even one that is closing the store.
     drop(sessions);
@@ -101,6 +106,26 @@ fn run(rocket: Rocket<Build>) -> Result<ExitCode, String> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Listens for the operator's commands, where the store is a file that only this process can open. Without that the program
+/// serves all the same.
+fn control(rocket: &Rocket<Build>) -> Option<ControlServer> {
+    let config = Config::from(rocket.figment()).ok()?;
+    let (StoreConfig::Embedded(StorePath::Folder(folder)), Some(stores)) =
+        (config.store, rocket.state::<Stores>().cloned())
+    else {
+        return None;
+    };
+    ControlServer::start(&folder, stores)
+        .inspect_err(|error| {
+            tracing::warn!(
+                "commands cannot reach this server, so it must be stopped to run one: the socket {CONTROL_SOCKET} in {} \
+                 cannot be made ({error})",
+                folder.display()
+            );
+        })
+        .ok()
 }
 
 fn runtime(figment: &Figment) -> Result<Runtime, String> {

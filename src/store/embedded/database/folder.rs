@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::config::StorePath;
+use crate::config::{CONTROL_SOCKET, StorePath};
 
 pub(crate) const FILE_NAME: &str = "sessions.redb";
 /// The copy that `Database::compact` writes, until it is renamed.
@@ -58,7 +58,10 @@ pub(crate) fn sync(folder: &Path) -> io::Result<()> {
 fn has_only_store_files(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if name != FILE_NAME && name != COMPACTED_FILE_NAME {
+        let is_ours = [FILE_NAME, COMPACTED_FILE_NAME, CONTROL_SOCKET]
+            .iter()
+            .any(|ours| name == *ours);
+        if !is_ours {
             return Ok(false);
         }
     }

@@ -1,0 +1,78 @@
+//! Calls an account store's methods for a command.
+
+use super::wire::{AccountReply, AccountRequest, Name};
+use crate::control::output::Output;
+use crate::control::wire::Reply;
+use crate::session::StoreError;
+use crate::store::Stores;
+
+/// Does what is asked.
+pub(in crate::control) async fn answer(
+    request: &AccountRequest,
+    stores: &Stores,
+    output: &Output,
+) -> Result<(), StoreError> {
+    let Some(store) = &stores.accounts else {
+        return Err(StoreError::Failed("it keeps no accounts".to_owned()));
+    };
+    use AccountRequest as Ask;
+    let reply = |reply| output.push(&Reply::Account(reply));
+    let done = |done| reply(AccountReply::Done(done));
+    match request {
+        Ask::Account { user } => {
+            if let Some(account) = store.account(&user.0).await? {
+                let user = user.clone();
+                reply(AccountReply::Account { user, account });
+            }
+        }
+        Ask::Add { user, account } => done(store.add(&user.0, account).await?),
+        Ask::BeginChange { user, change } => {
+            done(store.begin_change(&user.0, &change.0).await?);
+        }
+        Ask::CancelChange { user, change } => store.cancel_change(&user.0, &change.0).await?,
+        Ask::SetPassword {
+            user,
+            change,
+            password,
+            changed,
+        } => {
+            let set = store.set_password(&user.0, &change.0, password, *changed);
+            reply(AccountReply::SetPassword(set.await?));
+        }
+        Ask::Rehash { user, old, new } => store.rehash(&user.0, old, new).await?,
+        Ask::SetDisabled { user, disabled } => {
+            done(store.set_disabled(&user.0, *disabled).await?);
+        }
+        Ask::Remove { user } => done(store.remove(&user.0).await?),
+        Ask::List => {
+            let mut found = |user, account| {
+                let user = Name(user);
+                reply(AccountReply::Account { user, account });
+            };
+            store.list(&mut found).await?;
+        }
+        Ask::Invite {
+            token,
+            invitation,
+            ttl,
+        } => {
+            let invitation = invitation.read().ok_or_else(unknown)?;
+            store.invite(&token.0, &invitation, *ttl).await?;
+        }
+        Ask::Invitation { token } => {
+            if let Some(found) = store.invitation(&token.0).await? {
+                reply(AccountReply::Invitation((&found).into()));
+            }
+        }
+        Ask::TakeInvitation { token } => {
+            if let Some(taken) = store.take_invitation(&token.0).await? {
+                reply(AccountReply::Invitation((&taken).into()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unknown() -> StoreError {
+    StoreError::Failed("an invitation is for something that is not known here".to_owned())
+}
