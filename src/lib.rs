@@ -99,7 +99,10 @@ mod user_name;
 mod web;
 
 #[cfg(feature = "password")]
-pub use account::{Account, AccountStore, Invitation, Purpose, SetPassword};
+pub use account::{
+    Account, AccountError, AccountStore, Accounts, Changed, Hasher, INVITATION_TTL, Invitation,
+    Level, PasswordPolicy, PasswordProblem, Purpose, SetPassword, Strength,
+};
 #[cfg(feature = "program")]
 pub use cli::Arguments;
 pub use client::Client;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+use crate::clock::unix_time;
 use crate::session::StoreError;
-use crate::sign_in::Digest;
+use crate::sign_in::{Digest, Verified};
 use crate::user_name::UserName;
 
 /// Keeps accounts, where the sessions are kept. An account has no time to live.
@@ -93,6 +94,19 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
         found: &mut (dyn FnMut(UserName, Account) + Send),
     ) -> Result<(), StoreError>;
 
+    /// Whether there is no account at all.
+    ///
+    /// Default: by [`list`](Self::list), which is slow where there are many.
+    ///
+    /// # Errors
+    ///
+    /// There may be accounts.
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut found = false;
+        self.list(&mut |_, _| found = true).await?;
+        Ok(!found)
+    }
+
     /// Keeps an invitation for `ttl`: `token` is the digest of its secret.
     ///
     /// # Errors
@@ -160,6 +174,17 @@ impl Account {
             is_changing: false,
         }
     }
+
+    /// Its user, whose password was right for it in this state.
+    pub(crate) fn verified(&self, user: &UserName) -> Verified {
+        Verified::new(user.clone()).with_stamp(self.stamp())
+    }
+
+    /// A mark of this account in this state: it changes with the password, and no other account of the same name has it.
+    pub(crate) fn stamp(&self) -> String {
+        let micros = |timestamp| unix_time(timestamp).as_micros();
+        format!("{}-{}", micros(self.created), micros(self.changed))
+    }
 }
 
 /// The outcome of completing a change of password.
@@ -181,13 +206,29 @@ pub struct Invitation {
     pub purpose: Purpose,
     /// The account that it names; `None`: its owner chooses a name, too, which only the first account's link allows.
     pub user: Option<UserName>,
+    /// The state of the account that it is for: it is worth nothing once the password has been changed, nor for a later account
+    /// of the same name.
+    pub stamp: Option<String>,
 }
 
 impl Invitation {
     /// One that names its account.
     #[must_use]
     pub fn new(purpose: Purpose, user: Option<UserName>) -> Self {
-        Self { purpose, user }
+        Self {
+            purpose,
+            user,
+            stamp: None,
+        }
+    }
+
+    /// For an account in this state.
+    #[must_use]
+    pub fn with_stamp(self, stamp: impl Into<String>) -> Self {
+        Self {
+            stamp: Some(stamp.into()),
+            ..self
+        }
     }
 }
 
@@ -197,7 +238,7 @@ impl Invitation {
 pub enum Purpose {
     /// To make the first account of all; worth nothing once there is one.
     FirstAccount,
-    /// To make an account.
+    /// To choose the first password of an account that an operator has made.
     NewAccount,
     /// To choose a new password for an account that exists.
     Reset,

@@ -44,16 +44,30 @@ pub enum EndReason {
     OverLimit,
     /// An operator ended it, by `innkeeper sessions end`.
     ByOperator,
+    /// Its user's password was changed.
+    PasswordChanged,
+    /// An operator disabled its user's account.
+    #[serde(rename = "account_disabled")]
+    Disabled,
+    /// An operator removed its user's account.
+    #[serde(rename = "account_removed")]
+    Removed,
 }
 
 impl EndReason {
     /// The reasons that the server counts; an operator's command is a process of its own.
-    pub(crate) const COUNTED: [Self; 4] = [
+    pub(crate) const COUNTED: [Self; 5] = [
         Self::SignedOut,
         Self::Ended,
         Self::Replaced,
         Self::OverLimit,
+        Self::PasswordChanged,
     ];
+
+    /// Whether an operator ended it, whose command has no log.
+    pub(crate) fn is_by_operator(self) -> bool {
+        matches!(self, Self::ByOperator | Self::Disabled | Self::Removed)
+    }
 
     /// Its name, as it is stored and counted.
     #[must_use]
@@ -64,6 +78,9 @@ impl EndReason {
             Self::Replaced => "signed_in_again",
             Self::OverLimit => "too_many",
             Self::ByOperator => "by_operator",
+            Self::PasswordChanged => "password_changed",
+            Self::Disabled => "account_disabled",
+            Self::Removed => "account_removed",
         }
     }
 }

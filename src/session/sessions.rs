@@ -110,7 +110,8 @@ impl Sessions {
         }
     }
 
-    async fn until_deadline<T>(
+    /// Bounds a call of the store that keeps the sessions, also for what else is kept there.
+    pub(crate) async fn until_deadline<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
@@ -292,7 +293,7 @@ impl Sessions {
     /// Ends some of a user's sessions, and returns those that were alive.
     ///
     /// The handle of another user's session selects none.
-    /// `by` is the client that asked for it; an operator ([`EndReason::ByOperator`]) has none.
+    /// `by` is the client that asked for it; an operator has none.
     ///
     /// # Errors
     ///
@@ -305,7 +306,7 @@ impl Sessions {
         by: &Client,
     ) -> Result<EndOutcome, StoreError> {
         let mut why = EndedSession::new(reason, self.clock.now(), by);
-        if reason == EndReason::ByOperator {
+        if reason.is_by_operator() {
             why = why.with_user(user);
         }
         self.until_deadline(self.store.delete_of_user(user, selection, &why))

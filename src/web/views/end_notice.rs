@@ -56,5 +56,10 @@ fn sentence(ended: &EndedSession, since: Duration) -> String {
             format!("It was your oldest, and made room for a sign-in from {device}, {when}.")
         }
         EndReason::ByOperator => format!("An administrator ended your session, {when}."),
+        EndReason::PasswordChanged => {
+            format!("Your password was changed from {device}, {when}.")
+        }
+        EndReason::Disabled => format!("An administrator disabled your account, {when}."),
+        EndReason::Removed => format!("An administrator removed your account, {when}."),
     }
 }

@@ -7,9 +7,9 @@ use rocket::http::{ContentType, Method, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route, async_trait};
-use sha2::{Digest, Sha256};
 
 use crate::config::{Accent, Shades};
+use crate::sign_in::Digest;
 
 /// The contents of a file in `static/`, compiled in.
 macro_rules! compiled_in {
@@ -90,7 +90,7 @@ impl StaticFile {
     fn new(content_type: ContentType, text: Cow<'static, str>) -> Self {
         Self {
             content_type,
-            tag: format!("\"{:x}\"", Sha256::digest(text.as_bytes())),
+            tag: format!("\"{}\"", Digest::of(&text)),
             text: text.into(),
         }
     }
