@@ -68,6 +68,18 @@ pub struct Attempts {
     pub window: Duration,
 }
 
+impl Attempts {
+    /// At most `limit` pass within `window`.
+    #[must_use]
+    pub fn new(counter: Digest, limit: u32, window: Duration) -> Self {
+        Self {
+            counter,
+            limit,
+            window,
+        }
+    }
+}
+
 /// The outcome of counting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {

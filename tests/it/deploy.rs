@@ -11,7 +11,9 @@ use tempfile::TempDir;
 
 use crate::support::nginx;
 use crate::support::program::{Program, signal};
-use crate::support::redis::{FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer};
+use crate::support::redis::{
+    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, SIGN_IN_RIGHTS,
+};
 use crate::support::scrape::Scrape;
 use crate::support::{eventually, free_port, http};
 
@@ -244,7 +246,7 @@ fn the_user_of_compose_has_the_rights_of_the_guide() {
         .unwrap();
     let (_, rights) = line.split_once(" ~").unwrap();
     let given: BTreeSet<_> = format!("~{rights}").split(' ').map(str::to_owned).collect();
-    let all = format!("{LEAST_RIGHTS} {FURTHER_RIGHTS} {OPERATORS_RIGHTS}");
+    let all = format!("{LEAST_RIGHTS} {SIGN_IN_RIGHTS} {FURTHER_RIGHTS} {OPERATORS_RIGHTS}");
     let mut suffice: BTreeSet<_> = all.split_whitespace().map(str::to_owned).collect();
     // A single server asks for neither.
     for right in ["+cluster|slots", "+asking", "+role"] {

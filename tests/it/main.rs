@@ -12,6 +12,7 @@
 #[macro_use]
 mod support;
 
+mod account_stores;
 mod application;
 mod browser;
 mod commands;
@@ -57,6 +58,7 @@ mod rights;
 mod secret_files;
 mod sessions;
 mod shutdown;
+mod sign_in_stores;
 mod silent_nodes;
 mod store_contract;
 mod tabs;

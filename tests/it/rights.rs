@@ -4,7 +4,7 @@ use crate::operator::{doctor, doctor_of, end, handles};
 use crate::support::cluster::Cluster;
 use crate::support::program::Program;
 use crate::support::redis::{
-    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, guide_line,
+    FURTHER_RIGHTS, LEAST_RIGHTS, OPERATORS_RIGHTS, RedisServer, SIGN_IN_RIGHTS, guide_line,
 };
 use crate::support::sentinel::Sentinels;
 use crate::support::{eventually, http};
@@ -57,6 +57,10 @@ fn the_tests_have_the_rights_of_the_guide() {
     assert_eq!(
         guide_line("Sessions"),
         format!("ACL SETUSER innkeeper on >least {LEAST_RIGHTS}")
+    );
+    assert_eq!(
+        guide_line("Passwords"),
+        format!("ACL SETUSER innkeeper {SIGN_IN_RIGHTS} +scan")
     );
     assert_eq!(
         operators,

@@ -136,7 +136,7 @@ impl AccountStore for EmbeddedStore {
         ttl: Duration,
     ) -> Result<(), StoreError> {
         let token = *token.as_bytes();
-        let record = InvitationRecord::new(invitation);
+        let record = InvitationRecord::new(invitation).to_bytes()?;
         let until = unix_millis(self.clock.now() + ttl);
         let invite = self.commit(Effect::Grows, move |tables| {
             tables.invite(&token, until, &record)
@@ -167,7 +167,8 @@ impl AccountStore for EmbeddedStore {
         let token = *token.as_bytes();
         let take = self.commit(Effect::Grows, move |tables| tables.take_invitation(&token));
         let taken = take.await?;
-        Ok(taken.and_then(|record| record.invitation()))
+        let record = taken.map(|bytes| InvitationRecord::from_bytes(&bytes));
+        Ok(record.transpose()?.and_then(|record| record.invitation()))
     }
 }
 

@@ -88,3 +88,63 @@ impl EmbeddedStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use redb::ReadableTableMetadata;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::StorePath;
+    use crate::session::Lifetimes;
+    use crate::sign_in::Token;
+    use crate::store::embedded::database::schema::INVITATIONS;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[tokio::test]
+    async fn what_has_expired_is_swept_from_the_file() {
+        // The sweep runs as often as sessions can expire.
+        let lifetimes = Lifetimes {
+            idle: Duration::from_secs(1),
+            absolute: None,
+        };
+        let clock = Clock::start();
+        let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, clock.clone()).unwrap();
+        let amy = UserName::parse("amy").unwrap();
+        let lasting = Token::generate().digest();
+        store
+            .remember_device(&lasting, &amy, 9 * DAY)
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            let token = Token::generate().digest();
+            store.remember_device(&token, &amy, DAY).await.unwrap();
+            let (key, until) = (*token.as_bytes(), unix_millis(clock.now() + DAY));
+            let invite = store.commit(Effect::Grows, move |tables| {
+                tables.invite(&key, until, b"{}")
+            });
+            invite.await.unwrap();
+        }
+        let rows = || {
+            let count = store.database.read(|snapshot| {
+                let reading = &snapshot.transaction;
+                let [devices, invitations] = [KNOWN_DEVICES, INVITATIONS]
+                    .map(|table| reading.open_table(table).unwrap().len().unwrap());
+                Ok((devices, invitations))
+            });
+            count.unwrap()
+        };
+        assert_eq!(rows(), (4, 3));
+        clock.advance(2 * DAY);
+        let begun = Instant::now();
+        while rows() != (1, 0) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", rows());
+            sleep(Duration::from_millis(20)).await;
+        }
+        assert!(store.knows_device(&lasting, &amy).await.unwrap());
+    }
+}

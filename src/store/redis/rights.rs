@@ -6,16 +6,19 @@ use deadpool_redis::redis::{Cmd, Value, cmd};
 use futures_util::future::try_join_all;
 
 use crate::session::{SessionId, StoreError};
+use crate::sign_in::Token;
 use crate::store::redis::connection::RedisClient;
 use crate::store::redis::connection::error::{NO_COMMAND, NO_KEY};
 use crate::store::redis::connection::nodes::Node;
-use crate::store::redis::keys::{ended_key, list_key, session_key};
+use crate::store::redis::keys::{attempts_key, ended_key, known_device_key, list_key, session_key};
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// Requests.
     Sessions,
+    /// Accounts with passwords, and the throttle.
+    Passwords,
     /// The count of active sessions.
     Metrics,
     /// The operator's commands that look at all sessions.
@@ -74,7 +77,7 @@ pub(crate) async fn denied(
 }
 
 /// In the order in which the guide (redis.md) names the rights. No session has this id, and no probe makes one:
-/// `HSET` lacks a value, `SETEX` has no time, and `ZADD XX` adds nothing.
+/// `HSET` lacks a value, `SETEX` has no time, `INCRBY` no number, and `ZADD XX` adds nothing.
 fn probes() -> Vec<Probe> {
     let unused = SessionId::generate();
     let keyless = |need, name: &'static str, arguments: &[&str]| Probe {
@@ -93,6 +96,15 @@ fn probes() -> Vec<Probe> {
     let session = on_key("session", session_key(&unused));
     let list = on_key("user_sessions", list_key(&unused.to_string()));
     let ended = on_key("ended_session", ended_key(&unused));
+    let nobody = Token::generate().digest();
+    let attempts = on_key("attempts", attempts_key(&nobody));
+    let device = on_key("known_device", known_device_key(&nobody));
+    let invitation = on_key("invitation", format!("invitation:{nobody}"));
+    let account = on_key("account", format!("account:{nobody}"));
+    let passwords = |probe: Probe| Probe {
+        need: Need::Passwords,
+        ..probe
+    };
     vec![
         session("hgetall", &[]),
         session("hget", &["user"]),
@@ -114,6 +126,12 @@ fn probes() -> Vec<Probe> {
         list("zcard", &[]),
         keyless(Need::Sessions, "eval", &["return 0", "0"]),
         keyless(Need::Sessions, "time", &[]),
+        passwords(account("hgetall", &[])),
+        passwords(invitation("hgetall", &[])),
+        passwords(attempts("get", &[])),
+        passwords(attempts("incrby", &["x"])),
+        passwords(device("zremrangebyrank", &["0", "0"])),
+        keyless(Need::Passwords, "scan", &["0", "COUNT", "1"]),
         keyless(Need::Metrics, "dbsize", &[]),
         keyless(Need::Metrics, "randomkey", &[]),
         keyless(Need::Operator, "scan", &["0", "COUNT", "1"]),

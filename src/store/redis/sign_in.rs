@@ -21,8 +21,7 @@ const MAX_USERS_OF_DEVICE: usize = 100;
 impl SignInStore for RedisStore {
     async fn count(&self, attempts: &Attempts) -> Result<Counted, StoreError> {
         let mut count = eval(COUNT, &[&attempts_key(&attempts.counter)]);
-        let window = u64::try_from(attempts.window.as_millis()).unwrap_or(u64::MAX);
-        count.arg(attempts.limit).arg(window.max(1));
+        count.arg(attempts.limit).arg(seconds(attempts.window));
         let left: i64 = self
             .client
             .with_timeout(self.client.query_one(count))
@@ -83,18 +82,18 @@ const COUNT: &str = r"
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local left = redis.call('PTTL', KEYS[1])
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= limit then
-  if left == -1 then redis.call('PEXPIRE', KEYS[1], window) end
-  if left < 0 then left = window end
+  if left == -1 then redis.call('EXPIRE', KEYS[1], window) end
+  if left < 0 then left = window * 1000 end
   return left
 end
-redis.call('INCR', KEYS[1])
-if left < 0 then redis.call('PEXPIRE', KEYS[1], window) end
+redis.call('INCRBY', KEYS[1], 1)
+if left < 0 then redis.call('EXPIRE', KEYS[1], window) end
 return -1
 ";
 
-/// Takes an attempt back. `DECR` leaves the key's expiry as it is.
+/// Takes an attempt back. `INCRBY` leaves the key's expiry as it is.
 const UNCOUNT: &str = r"
-if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('INCRBY', KEYS[1], -1) end
 ";
 
 /// Remembers a user by the time until which the browser is known, and forgets those beyond the limit, the oldest first.

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod http;
+pub(crate) mod kept;
 pub(crate) mod nginx;
 pub(crate) mod program;
 pub(crate) mod proxy;

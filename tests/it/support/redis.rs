@@ -22,6 +22,10 @@ pub(crate) const LEAST_RIGHTS: &str = "~session:* ~user_sessions:* ~ended_sessio
     +hgetall +hget +hset +hdel +hexists +hkeys +expire +pttl +exists +del +get +setex \
     +zadd +zrem +zrange +zrevrange +zscore +zcard +eval +time";
 
+/// What passwords need besides, `+scan` aside, by which all accounts are found.
+pub(crate) const SIGN_IN_RIGHTS: &str = "~account:* ~invitation:* ~attempts:* ~known_device:* \
+    +incrby +zremrangebyrank";
+
 /// What a cluster, Sentinels and the count of live sessions need besides.
 pub(crate) const FURTHER_RIGHTS: &str = "+cluster|slots +asking +role +dbsize +randomkey";
 
@@ -171,7 +175,7 @@ impl Drop for RedisServer {
 }
 
 fn spawn(port: u16, folder: &Path, arguments: &[String]) -> Child {
-    let user = format!("innkeeper on >least {LEAST_RIGHTS} {FURTHER_RIGHTS}");
+    let user = format!("innkeeper on >least {LEAST_RIGHTS} {SIGN_IN_RIGHTS} {FURTHER_RIGHTS}");
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
         .arg(folder)

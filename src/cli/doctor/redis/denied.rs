@@ -5,14 +5,16 @@ use crate::store::redis::{Denied, Need};
 
 const SUBJECT: &str = "rights";
 
-pub(super) fn check(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding> {
+/// `passwords`, `metrics`: whether they are on.
+pub(super) fn check(denied: &[Denied], user: &str, passwords: bool, metrics: bool) -> Vec<Finding> {
     type NewFinding = fn(&'static str, &str, &str) -> Finding;
-    let needs: [(Need, &str, NewFinding); 3] = [
+    let needs: [(Need, &str, NewFinding); 4] = [
         (
             Need::Sessions,
             "Signing in, staying signed in and signing out",
             failure,
         ),
+        (Need::Passwords, "Signing in with passwords", failure),
         (
             Need::Operator,
             "`innkeeper sessions`, which scans all keys,",
@@ -20,9 +22,11 @@ pub(super) fn check(denied: &[Denied], user: &str, metrics: bool) -> Vec<Finding
         ),
         (Need::Metrics, "The metrics' count of sessions", warning),
     ];
-    let needed = needs
-        .into_iter()
-        .filter(|(need, ..)| metrics || *need != Need::Metrics);
+    let needed = needs.into_iter().filter(|(need, ..)| match need {
+        Need::Passwords => passwords,
+        Need::Metrics => metrics,
+        Need::Sessions | Need::Operator => true,
+    });
     needed
         .filter_map(|(need, what, finding)| {
             let lacking: Vec<_> = denied.iter().filter(|one| one.need == need).collect();
@@ -65,22 +69,27 @@ mod tests {
             denied(Need::Sessions, "~ended_session:*"),
             denied(Need::Operator, "+scan"),
             denied(Need::Metrics, "+dbsize"),
+            denied(Need::Passwords, "~account:*"),
         ];
-        let levels = |metrics| {
-            let findings = check(&all, "inn", metrics);
+        let levels = |passwords, metrics| {
+            let findings = check(&all, "inn", passwords, metrics);
             findings.iter().map(|one| one.level).collect::<Vec<_>>()
         };
-        assert_eq!(levels(false), [Level::Failure, Level::Warning]);
+        assert_eq!(levels(false, false), [Level::Failure, Level::Warning]);
         assert_eq!(
-            levels(true),
+            levels(false, true),
             [Level::Failure, Level::Warning, Level::Warning]
         );
-        let findings = check(&all, "inn", false);
+        assert_eq!(
+            levels(true, false),
+            [Level::Failure, Level::Failure, Level::Warning]
+        );
+        let findings = check(&all, "inn", false, false);
         let text = &findings.first().unwrap().text;
         assert!(
             text.ends_with("Grant it: `ACL SETUSER inn +del ~ended_session:*`."),
             "{text}"
         );
-        assert!(check(&[], "inn", true).is_empty());
+        assert!(check(&[], "inn", true, true).is_empty());
     }
 }

@@ -43,6 +43,7 @@ pub(super) async fn run(
         by: endpoint.kind,
         user: &endpoint.user,
         request_timeout,
+        passwords: false,
         metrics: config.metrics.is_some(),
     };
     let servers = inspection.servers.iter();

@@ -17,6 +17,8 @@ pub(super) struct Usage<'a> {
     pub(super) user: &'a str,
     /// How long a request waits for Redis.
     pub(super) request_timeout: Duration,
+    /// Whether users sign in with passwords.
+    pub(super) passwords: bool,
     /// Whether metrics are served.
     pub(super) metrics: bool,
 }
@@ -42,7 +44,12 @@ pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
         }
         Err(refusal) => findings.push(unknown("Its clock (`TIME`)", "+time", refusal)),
     }
-    findings.extend(denied::check(&server.denied, usage.user, usage.metrics));
+    findings.extend(denied::check(
+        &server.denied,
+        usage.user,
+        usage.passwords,
+        usage.metrics,
+    ));
     match &server.cluster {
         Some(Ok(info)) => findings.extend(check_cluster(info)),
         Some(Err(refusal)) => findings.push(unknown(
@@ -218,6 +225,7 @@ mod tests {
             by,
             user: "innkeeper",
             request_timeout: Duration::from_secs(1),
+            passwords: false,
             metrics: false,
         }
     }

@@ -1,12 +1,12 @@
-//! Changes to accounts and invitations. A change that fails with [`StoreError::Unreadable`] has changed nothing.
+//! Changes to accounts. A change that fails with [`StoreError::Unreadable`] has changed nothing.
 
 use redb::ReadableTable;
 
 use super::Tables;
-use super::account_record::{AccountRecord, InvitationRecord};
+use super::account_record::AccountRecord;
 use crate::account::{Account, SetPassword};
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{ACCOUNTS, INVITATIONS, Key, failed, unix_millis};
+use crate::store::embedded::database::schema::{ACCOUNTS, Key, failed, unix_millis};
 
 impl Tables<'_> {
     /// `false`: the name is taken by another account.
@@ -63,35 +63,5 @@ impl Tables<'_> {
         let mut table = self.transaction.open_table(ACCOUNTS).map_err(failed)?;
         let removed = table.remove(user).map_err(failed)?;
         Ok(removed.is_some())
-    }
-
-    pub(crate) fn invite(
-        &mut self,
-        token: &Key,
-        until: u64,
-        record: &InvitationRecord,
-    ) -> Result<(), StoreError> {
-        let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
-        let bytes = record.to_bytes()?;
-        table
-            .insert(token, (until, bytes.as_slice()))
-            .map(drop)
-            .map_err(failed)
-    }
-
-    /// Removes the invitation, and returns it if it has not expired.
-    pub(crate) fn take_invitation(
-        &mut self,
-        token: &Key,
-    ) -> Result<Option<InvitationRecord>, StoreError> {
-        let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
-        let Some(row) = table.remove(token).map_err(failed)? else {
-            return Ok(None);
-        };
-        let (until, bytes) = row.value();
-        let is_valid = unix_millis(self.now) < until;
-        is_valid
-            .then(|| InvitationRecord::from_bytes(bytes))
-            .transpose()
     }
 }

@@ -1,10 +1,32 @@
-//! The sweep of invitations.
+//! Changes to invitations, whose rows are JSON.
 
 use super::Tables;
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{INVITATIONS, Key, failed};
+use crate::store::embedded::database::schema::{INVITATIONS, Key, failed, unix_millis};
 
 impl Tables<'_> {
+    pub(crate) fn invite(
+        &mut self,
+        token: &Key,
+        until: u64,
+        invitation: &[u8],
+    ) -> Result<(), StoreError> {
+        let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
+        let inserted = table.insert(token, (until, invitation));
+        inserted.map(drop).map_err(failed)
+    }
+
+    /// Removes the invitation, and returns it if it has not expired.
+    pub(crate) fn take_invitation(&mut self, token: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
+        let row = table.remove(token).map_err(failed)?;
+        let now = unix_millis(self.now);
+        Ok(row.and_then(|row| {
+            let (until, invitation) = row.value();
+            (now < until).then(|| invitation.to_vec())
+        }))
+    }
+
     pub(crate) fn remove_invitations(&mut self, keys: &[Key]) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
         for key in keys {

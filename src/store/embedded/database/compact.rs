@@ -167,4 +167,43 @@ mod tests {
         let given_up = copy_table(&reading, &writing, &file, SESSIONS);
         assert!(given_up.is_err());
     }
+
+    #[test]
+    fn a_copy_has_every_table_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = OpenFile::open(&folder.path().join(FILE_NAME), 1 << 20).unwrap();
+        let writing = old.database.begin_write().unwrap();
+        for table in [SESSIONS, ENDED, INVITATIONS, KNOWN_DEVICES] {
+            let mut table = writing.open_table(table).unwrap();
+            table.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
+        }
+        let mut accounts = writing.open_table(ACCOUNTS).unwrap();
+        accounts.insert("amy", b"{}".as_slice()).unwrap();
+        let mut users = writing.open_table(USERS).unwrap();
+        users.insert(("amy", 1, &[1; 32]), ()).unwrap();
+        drop((accounts, users));
+        writing.commit().unwrap();
+
+        let reading = old.database.begin_read().unwrap();
+        let new = create(&folder.path().join(COMPACTED_FILE_NAME), 1 << 20).unwrap();
+        copy(&reading, &new).unwrap();
+        let copied = new.database.begin_read().unwrap();
+        let rows = |transaction: &ReadTransaction| -> Vec<_> {
+            let mut rows: Vec<_> = transaction
+                .list_tables()
+                .unwrap()
+                .map(|table| {
+                    let name = redb::TableHandle::name(&table).to_owned();
+                    let table = transaction.open_untyped_table(table).unwrap();
+                    (name, table.len().unwrap())
+                })
+                .collect();
+            rows.sort();
+            rows
+        };
+        let before = rows(&reading);
+        assert!(before.iter().all(|(_, rows)| *rows == 1), "{before:?}");
+        assert_eq!(before, rows(&copied));
+        assert!(live_bytes(&copied).unwrap() > Some(0));
+    }
 }

@@ -78,3 +78,36 @@ impl OpenFile {
         written.map_err(|error| StoreError::Failed(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::{ReadableDatabase, ReadableTable};
+
+    use super::super::schema::{ACCOUNTS, ENDED, INVITATIONS, KNOWN_DEVICES, SESSIONS, USERS};
+    use super::*;
+
+    #[test]
+    fn an_older_versions_file_gets_the_new_tables_and_keeps_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let old = Builder::new().create(&path).unwrap();
+        let writing = old.begin_write().unwrap();
+        let mut sessions = writing.open_table(SESSIONS).unwrap();
+        sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
+        drop(sessions);
+        writing.open_table(USERS).unwrap();
+        writing.open_table(ENDED).unwrap();
+        writing.commit().unwrap();
+        drop(old);
+
+        for _ in 0..2 {
+            let file = OpenFile::open(&path, 1 << 20).unwrap();
+            let reading = file.database.begin_read().unwrap();
+            reading.open_table(ACCOUNTS).unwrap();
+            reading.open_table(INVITATIONS).unwrap();
+            reading.open_table(KNOWN_DEVICES).unwrap();
+            let sessions = reading.open_table(SESSIONS).unwrap();
+            assert!(sessions.get(&[1; 32]).unwrap().is_some());
+        }
+    }
+}

@@ -4,9 +4,9 @@
 /// type.
 pub(super) const ADD: &str = r"
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  local there = redis.pcall('HMGET', KEYS[1], 'created', 'password')
-  if there[1] == ARGV[1] and (there[2] or '') == ARGV[3] then return 1 end
-  return 0
+  if redis.pcall('HGET', KEYS[1], 'created') ~= ARGV[1] then return 0 end
+  if (redis.call('HGET', KEYS[1], 'password') or '') ~= ARGV[3] then return 0 end
+  return 1
 end
 redis.call('HSET', KEYS[1], 'created', ARGV[1], 'changed', ARGV[2])
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'password', ARGV[3]) end
