@@ -13,7 +13,7 @@ use crate::cli::doctor::redis::denied::grant;
 use crate::cli::doctor::redis::server::Usage;
 use crate::cli::doctor::self_test;
 use crate::clock::Clock;
-use crate::config::{Config, RedisConfig};
+use crate::config::{Config, RedisConfig, SignInMode};
 use crate::session::StoreError;
 use crate::store;
 use crate::store::configured;
@@ -43,7 +43,7 @@ pub(super) async fn run(
         by: endpoint.kind,
         user: &endpoint.user,
         request_timeout,
-        passwords: false,
+        passwords: config.sign_in == SignInMode::Password,
         metrics: config.metrics.is_some(),
     };
     let servers = inspection.servers.iter();
