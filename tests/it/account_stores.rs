@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use innkeeper::{Account, AccountStore, Digest, Invitation, Purpose, SetPassword, Token, UserName};
+use innkeeper::{Account, Digest, Invitation, Purpose, SetPassword, Token, UserName};
 
-use crate::support::kept::{Keeps, Place, Time, lasting_keys, new_user, open_redis};
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::kept::{Keeps, Place, Time, lasting_keys, new_user, open_redis, with_fault};
+use crate::support::proxy::Fault;
 use crate::support::redis::{OPERATORS_RIGHTS, RedisServer};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -391,51 +391,42 @@ async fn accounts_and_invitations_survive_a_restart() {
 async fn what_is_sent_twice_is_done_once() {
     let redis = RedisServer::start();
     redis.allow(OPERATORS_RIGHTS);
-    let proxy = Proxy::to(&redis.url());
-    let store: Arc<dyn Keeps> = Arc::new(open_redis(&proxy.url()));
-    assert_eq!(store.account(&new_user("nobody")).await.unwrap(), None);
+    let store: Arc<dyn Keeps> = Arc::new(open_redis(&redis.url()));
     for fault in [Fault::Cut, Fault::LoseReply] {
-        let faulty = || {
-            assert!(proxy.is_done());
-            proxy.plan(0, &[fault]);
-        };
+        /// Calls a method of a store whose request has this fault.
+        macro_rules! faulty {
+            ($method:ident($($argument:expr),*)) => {{
+                let (proxy, faulty) = with_fault(&redis, fault).await;
+                let outcome = faulty.$method($($argument),*).await.unwrap();
+                assert!(proxy.is_done());
+                outcome
+            }};
+        }
         let user = new_user("amy");
         let account = new_account("hash");
-        faulty();
-        assert!(store.add(&user, &account).await.unwrap());
-        faulty();
-        assert_eq!(store.account(&user).await.unwrap(), Some(account));
+        assert!(faulty!(add(&user, &account)));
+        assert_eq!(faulty!(account(&user)), Some(account));
         let change = new_digest();
-        faulty();
+        assert!(faulty!(begin_change(&user, &change)));
+        let set = faulty!(set_password(&user, &change, "new", moment(9)));
+        assert_eq!(set, SetPassword::Done);
+        faulty!(rehash(&user, "new", "newer"));
+        let password = read(&*store, &user).await.password;
+        assert_eq!(password.as_deref(), Some("newer"));
         assert!(store.begin_change(&user, &change).await.unwrap());
-        faulty();
-        let set = store.set_password(&user, &change, "new", moment(9)).await;
-        assert_eq!(set.unwrap(), SetPassword::Done);
-        faulty();
-        store.rehash(&user, "new", "newer").await.unwrap();
-        assert_eq!(
-            read(&*store, &user).await.password.as_deref(),
-            Some("newer")
-        );
-        assert!(store.begin_change(&user, &change).await.unwrap());
-        faulty();
-        store.cancel_change(&user, &change).await.unwrap();
+        faulty!(cancel_change(&user, &change));
         assert!(!read(&*store, &user).await.is_changing);
-        faulty();
-        assert!(store.set_disabled(&user, true).await.unwrap());
+        assert!(faulty!(set_disabled(&user, true)));
+        assert!(read(&*store, &user).await.disabled);
         let token = new_digest();
         let invitation = Invitation::new(Purpose::Reset, Some(user.clone()));
-        faulty();
-        store.invite(&token, &invitation, DAY).await.unwrap();
-        faulty();
-        let taken = store.take_invitation(&token).await.unwrap();
-        assert_eq!(taken, Some(invitation));
+        faulty!(invite(&token, &invitation, DAY));
+        assert_eq!(faulty!(invitation(&token)), Some(invitation.clone()));
+        assert_eq!(faulty!(take_invitation(&token)), Some(invitation));
         assert_eq!(store.take_invitation(&token).await.unwrap(), None);
-        faulty();
-        let removed = store.remove(&user).await.unwrap();
-        assert_eq!(removed, fault == Fault::Cut);
+        // Nobody knows who removed it.
+        assert_eq!(faulty!(remove(&user)), fault == Fault::Cut);
         assert_eq!(store.account(&user).await.unwrap(), None);
-        assert!(proxy.is_done());
     }
     assert_eq!(lasting_keys(&redis), [""; 0]);
 }

@@ -99,7 +99,8 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('INCRBY', KEY
 /// Remembers a user by the time until which the browser is known, and forgets those beyond the limit, the oldest first.
 const REMEMBER: &str = r"
 local time = redis.call('TIME')
-redis.call('ZADD', KEYS[1], time[1] + ARGV[2], ARGV[1])
+local known_until = time[1] + time[2] / 1000000 + ARGV[2]
+redis.call('ZADD', KEYS[1], string.format('%.6f', known_until), ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 ";

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::cluster::Cluster;
 use super::eventually;
+use super::proxy::{Fault, Proxy};
 use super::redis::{OPERATORS_RIGHTS, RedisServer};
 
 pub(crate) trait Keeps: AccountStore + SignInStore {}
@@ -160,6 +161,16 @@ pub(crate) fn open_redis(url: &str) -> RedisStore {
     // A test that loses replies counts requests.
     options.connections = 1;
     RedisStore::open(&address, &options, LIFETIMES, Clock::start()).unwrap()
+}
+
+/// A store behind a proxy that does this to its next request. Its connection is made, and has had no trouble yet: after a
+/// fault the store looks whether its connections still answer, which would be the next request.
+pub(crate) async fn with_fault(redis: &RedisServer, fault: Fault) -> (Proxy, Arc<dyn Keeps>) {
+    let proxy = Proxy::to(&redis.url());
+    let store = open_redis(&proxy.url());
+    assert_eq!(store.account(&new_user("nobody")).await.unwrap(), None);
+    proxy.plan(0, &[fault]);
+    (proxy, Arc::new(store))
 }
 
 /// A name that nobody has.
