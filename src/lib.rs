@@ -100,8 +100,8 @@ mod web;
 
 #[cfg(feature = "password")]
 pub use account::{
-    Account, AccountError, AccountStore, Accounts, Changed, Hasher, INVITATION_TTL, Invitation,
-    Level, PasswordPolicy, PasswordProblem, Purpose, SetPassword, Strength,
+    Account, AccountError, AccountStore, Accounts, Changed, Hasher, INVITATION_TTL, ImportProblem,
+    Invitation, Level, PasswordPolicy, PasswordProblem, Purpose, SetPassword, Strength,
 };
 #[cfg(feature = "program")]
 pub use cli::Arguments;

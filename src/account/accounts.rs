@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::hashing::{Busy, Check, Hasher, StoredHash};
-use super::password::Prepared;
+use super::hashing::Hasher;
 use super::{
     Account, AccountError, AccountStore, PasswordPolicy, PasswordProblem, SetPassword, Strength,
 };
 use crate::client::Client;
-use crate::clock::unix_time;
+use crate::clock::{from_unix_micros, unix_micros};
 use crate::session::{EndReason, Selection, SessionHandle, Sessions, StoreError};
 use crate::sign_in::{Digest, Password, Token, Verified};
 use crate::user_name::UserName;
@@ -25,7 +24,7 @@ pub struct Accounts {
     pub(super) store: Arc<dyn AccountStore>,
     /// Also bounds the calls of `store`, which keeps its records where the sessions are.
     pub(super) sessions: Sessions,
-    hasher: Hasher,
+    pub(super) hasher: Hasher,
     policy: PasswordPolicy,
 }
 
@@ -40,7 +39,9 @@ pub struct Changed {
 }
 
 impl Accounts {
-    pub(crate) fn new(
+    /// Binds a store to the sessions that are kept with it.
+    #[must_use]
+    pub fn new(
         store: Arc<dyn AccountStore>,
         sessions: Sessions,
         hasher: Hasher,
@@ -224,37 +225,8 @@ impl Accounts {
         Ok(self.hasher.hash(prepared).await?)
     }
 
-    /// Verifies a password against an account, or against none, in the same time.
-    pub(super) async fn verify(
-        &self,
-        user: &UserName,
-        account: Option<&Account>,
-        password: &Password,
-    ) -> Result<Check, Busy> {
-        let text = account.and_then(|account| account.password.as_deref());
-        let stored = text.and_then(|text| {
-            let read = StoredHash::parse(text);
-            // The name is an account's, so it may be logged.
-            let told =
-                |error: &_| tracing::error!(%user, %error, "an account's stored hash is unusable");
-            read.inspect_err(told).ok()
-        });
-        self.hasher
-            .verify(stored, Prepared::new(password).ok())
-            .await
-    }
-
-    /// Replaces an imported hash. Without success the next sign-in tries again.
-    pub(super) async fn rehash(&self, user: &UserName, old: &str, new: &str) {
-        let rehash = self.store.rehash(user, old, new);
-        if let Err(error) = self.sessions.until_deadline(rehash).await {
-            tracing::warn!(%user, %error, "an imported password was not hashed anew");
-        }
-    }
-
     /// To the microsecond, as it is stored.
     pub(super) fn now(&self) -> SystemTime {
-        let now = unix_time(self.sessions.clock().now());
-        SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(0))
+        from_unix_micros(unix_micros(self.sessions.clock().now()))
     }
 }

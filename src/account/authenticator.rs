@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::Accounts;
-use super::hashing::Check;
-use crate::sign_in::{Authenticator, AuthenticatorError, Credentials, Verified};
+use super::hashing::{Busy, Check, HashProblem, StoredHash};
+use super::password::Prepared;
+use super::{Account, Accounts};
+use crate::sign_in::{Authenticator, AuthenticatorError, Credentials, Password, Verified};
 use crate::user_name::UserName;
 
 /// Checks passwords against the accounts.
@@ -18,6 +19,34 @@ impl Accounts {
     #[must_use]
     pub fn authenticator(&self) -> Arc<dyn Authenticator> {
         Arc::new(PasswordAuthenticator(self.clone()))
+    }
+
+    /// Verifies a password against an account, or against none, in the same time.
+    async fn verify(
+        &self,
+        user: &UserName,
+        account: Option<&Account>,
+        password: &Password,
+    ) -> Result<Check, Busy> {
+        let text = account.and_then(|account| account.password.as_deref());
+        let stored = text.and_then(|text| {
+            // The name is an account's, so it may be logged.
+            let told = |problem: &HashProblem| {
+                let error = problem.text();
+                tracing::error!(%user, error, "an account's stored hash is unusable");
+            };
+            StoredHash::parse(text).inspect_err(told).ok()
+        });
+        let prepared = Prepared::new(password).ok();
+        self.hasher.verify(stored, prepared).await
+    }
+
+    /// Replaces an imported hash. Without success the next sign-in tries again.
+    async fn rehash(&self, user: &UserName, old: &str, new: &str) {
+        let rehash = self.store.rehash(user, old, new);
+        if let Err(error) = self.sessions.until_deadline(rehash).await {
+            tracing::warn!(%user, %error, "an imported password was not hashed anew");
+        }
     }
 }
 

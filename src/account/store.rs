@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use crate::clock::unix_time;
+use crate::clock::unix_micros;
 use crate::session::StoreError;
 use crate::sign_in::{Digest, Verified};
 use crate::user_name::UserName;
@@ -182,8 +182,11 @@ impl Account {
 
     /// A mark of this account in this state: it changes with the password, and no other account of the same name has it.
     pub(crate) fn stamp(&self) -> String {
-        let micros = |timestamp| unix_time(timestamp).as_micros();
-        format!("{}-{}", micros(self.created), micros(self.changed))
+        format!(
+            "{}-{}",
+            unix_micros(self.created),
+            unix_micros(self.changed)
+        )
     }
 }
 

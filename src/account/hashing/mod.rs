@@ -14,7 +14,7 @@ use super::password::Prepared;
 use queue::{Blocks, Job, Queue};
 use stored::{Argon2Hash, OWN};
 
-pub(super) use stored::StoredHash;
+pub(super) use stored::{HashProblem, StoredHash};
 
 /// So many passwords are being hashed that this one would have waited for more than a second, or the machine gave no salt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

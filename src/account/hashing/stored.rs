@@ -33,18 +33,27 @@ pub(in crate::account) struct Argon2Hash {
 }
 
 /// Why a stored hash cannot be verified. It does not quote it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::account) enum HashProblem {
-    #[error("this is neither an argon2 hash in PHC format nor a bcrypt hash ($2a$, $2b$ or $2y$)")]
     Unknown,
-    #[error("the hash is damaged")]
     Damaged,
-    #[error(
-        "verifying this argon2 hash costs too much: at most 256 MiB, and 1 GiB times passes in all"
-    )]
     Argon2Cost,
-    #[error("verifying this bcrypt hash costs too much: at most 14")]
     BcryptCost,
+}
+
+impl HashProblem {
+    pub(in crate::account) fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => {
+                "the hash is neither argon2 in PHC format nor bcrypt ($2a$, $2b$ or $2y$)"
+            }
+            Self::Damaged => "the hash is damaged",
+            Self::Argon2Cost => {
+                "to verify the argon2 hash would cost more than 256 MiB, or 1 GiB in all passes"
+            }
+            Self::BcryptCost => "to verify the bcrypt hash would cost more than 14",
+        }
+    }
 }
 
 impl StoredHash {

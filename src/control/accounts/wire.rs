@@ -97,6 +97,7 @@ enum SetPasswordOnWire {
 pub(in crate::control) struct InvitationOnWire {
     purpose: String,
     user: Option<Name>,
+    stamp: Option<String>,
 }
 
 impl From<&Invitation> for InvitationOnWire {
@@ -104,6 +105,7 @@ impl From<&Invitation> for InvitationOnWire {
         Self {
             purpose: invitation.purpose.as_str().to_owned(),
             user: invitation.user.clone().map(Name),
+            stamp: invitation.stamp.clone(),
         }
     }
 }
@@ -112,7 +114,11 @@ impl InvitationOnWire {
     /// `None`: it is for something that this version does not know.
     pub(super) fn read(&self) -> Option<Invitation> {
         let user = self.user.as_ref().map(|user| user.0.clone());
-        Some(Invitation::new(Purpose::parse(&self.purpose)?, user))
+        let invitation = Invitation::new(Purpose::parse(&self.purpose)?, user);
+        Some(Invitation {
+            stamp: self.stamp.clone(),
+            ..invitation
+        })
     }
 }
 

@@ -122,6 +122,8 @@ pub(crate) struct InvitationRecord {
     purpose: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<String>,
 }
 
 impl InvitationRecord {
@@ -129,6 +131,7 @@ impl InvitationRecord {
         Self {
             purpose: invitation.purpose.as_str().to_owned(),
             user: invitation.user.as_ref().map(ToString::to_string),
+            stamp: invitation.stamp.clone(),
         }
     }
 
@@ -144,7 +147,10 @@ impl InvitationRecord {
     pub(crate) fn invitation(&self) -> Option<Invitation> {
         let purpose = Purpose::parse(&self.purpose)?;
         let user = self.user.as_deref().map(UserName::parse).transpose().ok()?;
-        Some(Invitation::new(purpose, user))
+        Some(Invitation {
+            stamp: self.stamp.clone(),
+            ..Invitation::new(purpose, user)
+        })
     }
 }
 

@@ -111,7 +111,8 @@ impl AccountStore for RedisStore {
         invite
             .arg(seconds(ttl))
             .arg(invitation.purpose.as_str())
-            .arg(invitation.user.as_ref().map(UserName::as_str));
+            .arg(invitation.user.as_ref().map_or("", UserName::as_str))
+            .arg(invitation.stamp.as_deref().unwrap_or_default());
         self.ask(invite).await
     }
 

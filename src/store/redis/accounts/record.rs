@@ -59,7 +59,7 @@ pub(super) fn invitation_of(
     answer: Value,
     taker: Option<&str>,
 ) -> Result<Option<Invitation>, StoreError> {
-    let Some(fields) = fields(vec![answer])? else {
+    let Some(mut fields) = fields(vec![answer])? else {
         return Ok(None);
     };
     if fields.get("_taken").map(String::as_str) != taker {
@@ -70,9 +70,11 @@ pub(super) fn invitation_of(
         .get("user")
         .map(|name| UserName::parse(name))
         .transpose();
-    Ok(purpose
-        .zip(user.ok())
-        .map(|(purpose, user)| Invitation::new(purpose, user)))
+    let stamp = fields.remove("stamp");
+    Ok(purpose.zip(user.ok()).map(|(purpose, user)| Invitation {
+        stamp,
+        ..Invitation::new(purpose, user)
+    }))
 }
 
 /// `None` for a key of another type.

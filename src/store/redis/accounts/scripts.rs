@@ -60,9 +60,12 @@ if redis.call('HEXISTS', KEYS[1], 'created') == 0 then return 0 end
 return redis.call('DEL', KEYS[1])
 ";
 
+/// Deletes first: one that was taken, and is given back, can be taken again.
 pub(super) const INVITE: &str = r"
+redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'purpose', ARGV[2])
-if ARGV[3] then redis.call('HSET', KEYS[1], 'user', ARGV[3]) end
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'user', ARGV[3]) end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'stamp', ARGV[4]) end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 ";
 
