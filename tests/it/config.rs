@@ -29,6 +29,10 @@ fn with_nothing_configured_sessions_are_kept_in_a_private_file() {
     for file in fs::read_dir(&data).unwrap() {
         let file = file.unwrap();
         assert_eq!(mode(&file.path()), 0o600);
+        // The socket for commands.
+        if !file.file_type().unwrap().is_file() {
+            continue;
+        }
         let bytes = fs::read(file.path()).unwrap();
         let found = bytes
             .windows(id.len())
@@ -85,7 +89,7 @@ fn the_env_file_speaks_to_rocket_too() {
         ".env",
         "ROCKET_ADDRESS=127.0.0.2\nINNKEEPER_STORE_PATH=:memory:\n",
     )]);
-    let said = Program::refusal(folder.path(), &[("INNKEEPER_SIGN_IN", "password")]);
+    let said = Program::refusal(folder.path(), &[("INNKEEPER_SIGN_IN", "secret")]);
     assert!(said.contains("sign_in"), "{said}");
     let folder = folder_with(&[(".env", "ROCKET_ADDRESS=0.0.0.0\n")]);
     let said = Program::refusal(folder.path(), &[]);

@@ -15,8 +15,8 @@ use super::detail::Detail;
 use super::page::{HtmlPage, Page};
 use super::refusal::Refusal;
 use super::refusal::Refusal::{
-    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge,
-    UnsupportedMediaType, WrongHost,
+    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge, TooManyAttempts,
+    UnsupportedMediaType, WrongHost, WrongPassword,
 };
 use super::see_other::SeeOther;
 
@@ -81,6 +81,8 @@ refusals! {
     /// A page that needs no session.
     PublicResponses: AmbiguousCookie, down();
     SignOutResponses: AmbiguousCookie, CrossSite, down();
+    /// A body with a password that is checked.
+    PasswordResponses: WrongPassword, TooManyAttempts { retry_after: 0 };
     SignInResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, down();
     /// A safe method that needs a session.
     ReadResponses: NoSession, SessionEnded, AmbiguousCookie, down();
@@ -146,7 +148,13 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
     if refusals.contains(&&SessionEnded) {
         response = response.header("Set-Cookie", cookie());
     }
-    if refusals.contains(&&down()) {
+    let says_when = |refusal: &&Refusal| {
+        matches!(
+            refusal,
+            Refusal::StoreDown(_) | Refusal::TooManyAttempts { .. }
+        )
+    };
+    if refusals.iter().any(|refusal| says_when(refusal)) {
         response = response.header("Retry-After", header(Type::Integer, "Seconds"));
     }
     response

@@ -14,8 +14,8 @@ pub(crate) use catcher::methods_of_path;
 pub use detail::ValidationError;
 pub(crate) use detail::{Detail, HTTPValidationError};
 pub(crate) use documented::{
-    EndOneResponses, EndResponses, PublicResponses, ReadResponses, Responses, SignInResponses,
-    SignOutResponses, json_or_html, without_sign_in_page, wrong_host,
+    EndOneResponses, EndResponses, PasswordResponses, PublicResponses, ReadResponses, Responses,
+    SignInResponses, SignOutResponses, json_or_html, without_sign_in_page, wrong_host,
 };
 pub(crate) use headers::SecurityHeaders;
 pub(crate) use page::{HtmlPage, Page, answer, html};

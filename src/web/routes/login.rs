@@ -9,15 +9,15 @@ use rocket::response::{self, Responder, Response};
 use rocket::{Request, async_trait, get, post};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
+use utoipa::openapi::{Object, ObjectBuilder, OpenApi, RefOr, Schema, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::session::Sessions;
 use crate::sign_in::{Password, Verifier};
 use crate::user_name::{NameError, UserName};
 use crate::web::answers::{
-    HTTPValidationError, HtmlPage, PublicResponses, Refusal, Responses, SeeOther, SignInResponses,
-    ValidationError, answer, html, json_or_html,
+    HTTPValidationError, HtmlPage, PasswordResponses, PublicResponses, Refusal, Responses,
+    SeeOther, SignInResponses, ValidationError, answer, html, json_or_html,
 };
 use crate::web::guards::{Body, CurrentSession, EndLookup, SignIn};
 use crate::web::request::{Format, NextPath, SessionCookie};
@@ -317,7 +317,7 @@ fn credentials_in(body: &mut Body, needs_password: bool) -> Result<(UserName, Pa
         (LoginRequest = "application/json"),
         (FormBody = "application/x-www-form-urlencoded"),
     )),
-    responses(SignInResponses, InvalidForm, SeeOther<LoggedIn>),
+    responses(SignInResponses, PasswordResponses, InvalidForm, SeeOther<LoggedIn>),
     security((), ("session" = []))
 )]
 #[post("/login", data = "<form>")]
@@ -348,6 +348,23 @@ pub(crate) async fn submit(
             session_id: id.to_string(),
         },
     })
+}
+
+/// Takes what only a sign-in with a password has out of the document.
+pub(crate) fn without_password(document: &mut OpenApi) {
+    let schemas = document.components.iter_mut();
+    for (_, schema) in schemas.flat_map(|components| &mut components.schemas) {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            object.properties.remove("password");
+        }
+    }
+    let login = document.paths.paths.iter_mut();
+    let login = login.filter(|(path, _)| path.ends_with("/login/"));
+    for submit in login.filter_map(|(_, item)| item.post.as_mut()) {
+        for status in PasswordResponses::responses().keys() {
+            submit.responses.responses.remove(status);
+        }
+    }
 }
 
 fn user_name(body: &Body) -> Result<UserName, Refusal> {

@@ -19,9 +19,9 @@ use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin, SessionCookie};
 use crate::web::routes;
 use crate::web::routes::docs::Document;
 use crate::web::site::{Part, Plan, Site};
-use crate::web::stage::Brought;
 use crate::web::stage::accounts::AccountsOfSite;
 use crate::web::stage::announcement::announcement;
+use crate::web::stage::brought::Brought;
 use crate::web::stage::metrics::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
 use crate::web::stage::{defaults, openapi};
@@ -127,7 +127,13 @@ impl Assembly {
         let cookie = SessionCookie {
             secure: origin.secure,
         };
-        let document = openapi::describe(&site, cookie.name(), public_url, hosts);
+        let document = openapi::describe(
+            &site,
+            verifier.needs_password(),
+            cookie.name(),
+            public_url,
+            hosts,
+        );
         let access_log = AccessLog {
             writes: site.has(Part::RequestLog),
         };

@@ -3,6 +3,7 @@
 mod accounts;
 mod announcement;
 mod assemble;
+mod brought;
 mod defaults;
 #[cfg(feature = "program")]
 mod lost_store;
@@ -23,6 +24,7 @@ use rocket::fairing::{self, Fairing, Info, Kind};
 use rocket::{Build, Rocket, async_trait};
 
 use self::assemble::Assembly;
+use self::brought::Brought;
 use super::site::{Part, Plan, Site};
 use crate::session::SessionStore;
 use crate::sign_in::Authenticator;
@@ -76,13 +78,6 @@ pub struct Stage {
     templates: bool,
     plan: Plan,
     brought: Brought,
-}
-
-/// What the application has brought in place of ours.
-#[derive(Clone, Debug, Default)]
-struct Brought {
-    store: Option<Arc<dyn SessionStore>>,
-    authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Stage {

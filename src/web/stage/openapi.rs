@@ -68,8 +68,11 @@ struct Health;
 struct Docs;
 
 /// The document of this server: its parts, its cookie's name and its origin.
+///
+/// `needs_password`: whether a sign-in asks for a password.
 pub(crate) fn describe(
     site: &Site,
+    needs_password: bool,
     cookie: &'static str,
     public_url: Option<&PublicUrl>,
     hosts: Hosts,
@@ -101,6 +104,9 @@ pub(crate) fn describe(
                 "Set by signing in; `HttpOnly`, so that only the browser itself sends it.",
             ))),
         );
+    if !needs_password {
+        login::without_password(&mut document);
+    }
     for (operation, changes) in operations(&mut document) {
         complete(operation);
         let responses = &mut operation.responses.responses;

@@ -19,7 +19,8 @@ use crate::store::Stores;
 use crate::web::observe::Log;
 use crate::web::site::Plan;
 use crate::web::stage::assemble::Assembly;
-use crate::web::stage::{Brought, defaults, lost_store, shutdown, template_folder};
+use crate::web::stage::brought::Brought;
+use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 
 /// The whole application, as `cargo run` serves it.
 ///

@@ -9,14 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::end_lookup::EndLookup;
-use super::same_origin::SameOrigin;
-use super::sessions::{self, needs_stage};
 use crate::client::Client;
 use crate::session::{
     ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, Selection, Session,
     SessionHandle, SessionId, Sessions, StoreError,
 };
 use crate::web::answers::Refusal;
+use crate::web::guards::same_origin::SameOrigin;
+use crate::web::guards::sessions::{self, needs_stage};
 use crate::web::observe::{Audit, RequestRecord};
 use crate::web::request::{CookieState, SessionCookie};
 
@@ -159,7 +159,7 @@ impl CurrentSession {
     }
 
     /// Ends some of the user's sessions, and returns those that were active. They are logged and counted. The answer keeps
-    /// the session cookie: to end this session alone and remove the cookie, use [`SignOut`](super::SignOut).
+    /// the session cookie: to end this session alone and remove the cookie, use [`SignOut`](crate::web::SignOut).
     ///
     /// Of [`Selection::All`] this session ends last, and only if nothing has failed before: otherwise others may be active,
     /// and the user can try again.

@@ -7,8 +7,8 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
 use super::current_session::CurrentSession;
-use super::sessions::needs_stage;
 use crate::web::answers::Refusal;
+use crate::web::guards::sessions::needs_stage;
 
 /// Proof that this session's user has proved who he is within `recent_sign_in_secs`, by signing in or on the page `/confirm/`:
 /// a request guard for what a stranger at an unlocked screen must not do.

@@ -6,9 +6,9 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
 use super::current_session::{Expiry, resolve};
-use super::sessions::needs_stage;
 use crate::session::{ActiveSession, Session};
 use crate::web::answers::Refusal;
+use crate::web::guards::sessions::needs_stage;
 
 /// The session of this request, without sliding its expiry: a request guard.
 ///
