@@ -387,6 +387,19 @@ impl Sessions {
         self.until_deadline(write).await
     }
 
+    /// Writes one of Innkeeper's own fields into each of a user's sessions but this one, as far as that is possible, and
+    /// returns how many have it.
+    pub(crate) async fn write_others(
+        &self,
+        user: &str,
+        except: &SessionId,
+        name: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let write = self.store.write_others(user, except, name, value);
+        self.until_deadline(write).await
+    }
+
     /// The clock that they are measured by, which a test moves ahead.
     #[must_use]
     pub fn clock(&self) -> &Clock {

@@ -205,6 +205,26 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<WriteOutcome, StoreError>;
 
+    /// Writes one of Innkeeper's own fields into each of a user's live sessions but this one, and returns how many have it.
+    /// Makes none, and slides none. Best effort: a session that is created meanwhile, or is in a part of the store that does not
+    /// answer, may lack it.
+    ///
+    /// It is by this that a user's other sessions are told of a new sign-in. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// None, some or all of them have it.
+    async fn write_others(
+        &self,
+        user: &str,
+        except: &SessionId,
+        field: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let _ = (user, except, field, value);
+        Ok(0)
+    }
+
     /// Checks that sessions can be read at this moment; for readiness.
     ///
     /// # Errors

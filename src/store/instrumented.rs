@@ -20,7 +20,7 @@ pub(crate) const LATENCY_BUCKETS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
 
-const OPERATIONS: [&str; 9] = [
+const OPERATIONS: [&str; 10] = [
     "create",
     "touch",
     "peek",
@@ -29,6 +29,7 @@ const OPERATIONS: [&str; 9] = [
     "delete_of_user",
     "ended",
     "write",
+    "write_others",
     "check",
 ];
 
@@ -203,6 +204,17 @@ impl SessionStore for InstrumentedStore {
     ) -> Result<WriteOutcome, StoreError> {
         let write = self.store.write(id, field, value, limit);
         self.measure("write", write).await
+    }
+
+    async fn write_others(
+        &self,
+        user: &str,
+        except: &SessionId,
+        field: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let write = self.store.write_others(user, except, field, value);
+        self.measure("write_others", write).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -266,6 +266,21 @@ impl SessionStore for EmbeddedStore {
         write.await
     }
 
+    async fn write_others(
+        &self,
+        user: &str,
+        except: &SessionId,
+        field: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let (user, except) = (user.to_owned(), except.digest());
+        let (field, value) = (field.to_owned(), value.to_owned());
+        let write = self.writer.commit(Effect::Grows, move |tables| {
+            tables.write_others(&user, &except, &field, &value)
+        });
+        write.await
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.writer.check()?;
         self.database

@@ -97,7 +97,8 @@ contract! { $
         writes_of_different_fields_at_once_all_last,
         an_ended_session_takes_no_field,
         a_session_has_only_so_many_fields,
-        own_fields_are_kept_apart;
+        own_fields_are_kept_apart,
+        an_own_field_for_others_reaches_them_alone;
 }
 
 /// All clauses, for a test harness of your own; [`store_contract!`](crate::store_contract) writes a `#[test]` for each.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::subject::{Opener, Outcome, ensure, ensure_eq};
+use super::subject::{Opener, Outcome, Reason, ensure, ensure_eq};
 use crate::session::{SessionId, WriteOutcome};
 
 pub(super) async fn fields_are_written_one_by_one(opener: Opener) -> Outcome {
@@ -151,6 +151,42 @@ pub(super) async fn own_fields_are_kept_apart(opener: Opener) -> Outcome {
         listed.map(|(_, active)| active.session.own.len()),
         Some(1),
         "`list` shows other fields of Innkeeper's own than were written"
+    );
+    Ok(())
+}
+
+pub(super) async fn an_own_field_for_others_reaches_them_alone(opener: Opener) -> Outcome {
+    let (subject, writer) = opener.open_with_one().await?;
+    let (other, third) = (subject.sign_in("a").await?, subject.sign_in("a").await?);
+    let (ended, stranger) = (subject.sign_in("a").await?, subject.sign_in("b").await?);
+    subject.sign_out(&ended).await?;
+    let write = subject.store.write_others("a", &writer, "_notice", "1 x");
+    let written = write.await?;
+    // The default writes none.
+    ensure!(
+        written == 0 || written == 2,
+        "`write_others` says that {written} of two other sessions have the field"
+    );
+    let has = async |id: &SessionId| -> Result<bool, Reason> {
+        let own = subject.session(id).await?.own;
+        Ok(own.get("_notice").is_some_and(|value| value == "1 x"))
+    };
+    for id in [&other, &third] {
+        ensure_eq!(
+            has(id).await?,
+            written == 2,
+            "`write_others` says that {written} of two other sessions have the field, and one of them differs"
+        );
+    }
+    for id in [&writer, &stranger] {
+        ensure!(
+            !has(id).await?,
+            "`write_others` wrote to the session that it was to leave out, or to another user's"
+        );
+    }
+    ensure!(
+        !subject.is_alive(&ended).await?,
+        "`write_others` brought a session back"
     );
     Ok(())
 }

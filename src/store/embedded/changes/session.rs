@@ -130,6 +130,28 @@ impl Tables<'_> {
         Ok(WriteOutcome::Written)
     }
 
+    /// Writes a field into a user's sessions but one, and returns how many have it. A record that cannot be read is left.
+    pub(crate) fn write_others(
+        &mut self,
+        user: &str,
+        except: &Key,
+        field: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let mut written = 0;
+        for key in keys_of(&self.users, user)? {
+            if key == *except {
+                continue;
+            }
+            match self.write_field(&key, field, Some(value), usize::MAX) {
+                Ok(outcome) => written += usize::from(outcome == WriteOutcome::Written),
+                Err(StoreError::Unreadable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
     /// Moves a session's time of creation back to now, if it lies in the future.
     pub(crate) fn cap_created(&mut self, key: &Key) -> Result<(), StoreError> {
         let Some((expires_at, mut record)) = self.row(key)? else {

@@ -81,7 +81,7 @@ impl OpenFile {
 
 #[cfg(test)]
 mod tests {
-    use redb::{ReadableDatabase, ReadableTable};
+    use redb::ReadableDatabase;
 
     use super::super::schema::{ACCOUNTS, ENDED, INVITATIONS, KNOWN_DEVICES, SESSIONS, USERS};
     use super::*;

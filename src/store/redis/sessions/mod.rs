@@ -286,6 +286,26 @@ impl SessionStore for RedisStore {
         })
     }
 
+    async fn write_others(
+        &self,
+        user: &str,
+        except: &SessionId,
+        field: &str,
+        value: &str,
+    ) -> Result<usize, StoreError> {
+        let ids = self.listed(user).await?;
+        let others = ids.iter().filter(|id| *id != except);
+        let writes = others.map(|id| {
+            let mut write = eval(WRITE, &[&session_key(id)]);
+            write.arg(field).arg(0).arg(value);
+            vec![write]
+        });
+        let answers = self.query_each(writes.collect()).await?;
+        let written = answers.into_iter().filter_map(|answer| answer.ok());
+        let written = written.filter(|answer| matches!(answer.as_slice(), [Value::Int(1)]));
+        Ok(written.count())
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.client.check().await
     }
