@@ -286,9 +286,9 @@ fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
             &["INNKEEPER_OPEN_TO_THE_WORLD"],
         ),
         (
-            "sign_in = \"password\"",
+            "sign_in = \"secret\"",
             &[],
-            &["`sign_in`", "password", "Rocket.toml"],
+            &["`sign_in`", "secret", "Rocket.toml"],
         ),
         ("store_path = 5", &[], &["`store_path`", "Rocket.toml"]),
         (

@@ -21,6 +21,7 @@ examples! {
     basket: "../../examples/basket.rs",
     own_flow: "../../examples/own_flow.rs",
     own_pages: "../../examples/own_pages.rs",
+    own_users: "../../examples/own_users.rs",
     roles: "../../examples/roles.rs",
 }
 
@@ -247,4 +248,44 @@ fn own_pages_wear_an_own_layout_and_so_do_ours() {
     }
     assert_eq!(location(&submit(&client, "/leave", "")), "/enter");
     assert_eq!(location(&browse(&client, "/")), "/enter?next=/");
+}
+
+fn sign_in_as<'c>(client: &'c Client, name: &str, password: &str) -> LocalResponse<'c> {
+    client
+        .post("/login/")
+        .header(ContentType::JSON)
+        .body(json!({ "username": name, "password": password }).to_string())
+        .dispatch()
+}
+
+#[test]
+fn an_applications_own_users_sign_in_on_our_pages() {
+    let client = client(own_users::rocket());
+    assert!(text(&client, "/login/").contains("type=\"password\""));
+    for (name, password) in [("amy", "wrong"), ("nobody", "barrels of apple cider")] {
+        assert_eq!(
+            sign_in_as(&client, name, password).status(),
+            Status::Unauthorized
+        );
+    }
+    let signed_in = sign_in_as(&client, "Amy", "barrels of apple cider");
+    assert_eq!(signed_in.status(), Status::Ok);
+    let cellar = client.get("/cellar").dispatch().into_string();
+    assert_eq!(cellar.as_deref(), Some("amy looks at the barrels"));
+}
+
+#[test]
+fn all_spellings_of_an_applications_user_have_ten_guesses_together() {
+    let client = client(own_users::rocket());
+    for name in ["amy", "Amy", "AMY", "aMY", "amY"].repeat(2) {
+        let answer = sign_in_as(&client, name, "wrong");
+        assert_eq!(answer.status(), Status::Unauthorized);
+    }
+    let answer = sign_in_as(&client, "AmY", "barrels of apple cider");
+    assert_eq!(answer.status(), Status::TooManyRequests);
+    let seconds = answer.headers().get_one("Retry-After").unwrap();
+    assert!(
+        (1..=900).contains(&seconds.parse::<u64>().unwrap()),
+        "{seconds}"
+    );
 }

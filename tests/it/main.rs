@@ -63,5 +63,6 @@ mod silent_nodes;
 mod store_contract;
 mod tabs;
 mod testing;
+mod throttle;
 mod tls;
 mod tutorial;

@@ -15,8 +15,8 @@ use super::detail::Detail;
 use super::page::{HtmlPage, Page};
 use super::refusal::Refusal;
 use super::refusal::Refusal::{
-    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, TooLarge, TooManyAttempts,
-    UnsupportedMediaType, WrongHost, WrongPassword,
+    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, StoreDown, TooLarge,
+    TooManyAttempts, UnsupportedMediaType, WrongHost, WrongPassword,
 };
 use super::see_other::SeeOther;
 
@@ -67,7 +67,7 @@ macro_rules! refusals {
 
 /// Without an error text: that is for the log, and no answer has it.
 fn down() -> Refusal {
-    Refusal::StoreDown(Arc::from(""))
+    StoreDown(Arc::from(""))
 }
 
 fn not_all() -> Refusal {
@@ -148,12 +148,7 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
     if refusals.contains(&&SessionEnded) {
         response = response.header("Set-Cookie", cookie());
     }
-    let says_when = |refusal: &&Refusal| {
-        matches!(
-            refusal,
-            Refusal::StoreDown(_) | Refusal::TooManyAttempts { .. }
-        )
-    };
+    let says_when = |refusal: &&Refusal| matches!(refusal, StoreDown(_) | TooManyAttempts { .. });
     if refusals.iter().any(|refusal| says_when(refusal)) {
         response = response.header("Retry-After", header(Type::Integer, "Seconds"));
     }

@@ -16,6 +16,7 @@ pub(crate) mod served;
 mod app;
 
 pub(crate) use app::{Answer, Backend, TestApp, TestClient, configured};
+pub(crate) use redis::RedisServer;
 
 /// Stamps each case for every store.
 macro_rules! on_every_store {
