@@ -1,5 +1,7 @@
 //! The commands of the program.
 
+#[cfg(feature = "password")]
+mod accounts;
 mod doctor;
 mod generated;
 mod healthcheck;
@@ -9,6 +11,8 @@ mod sessions;
 mod settings;
 mod store;
 mod table;
+#[cfg(not(feature = "password"))]
+mod without_accounts;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,12 +24,16 @@ use clap_complete::Shell;
 use rocket::figment::Figment;
 use tokio::runtime;
 
+#[cfg(feature = "password")]
+use self::accounts::AccountsCommand;
 use self::doctor::DoctorArgs;
 use self::generated::ManArgs;
 use self::healthcheck::HealthcheckArgs;
 use self::output::eprint;
 use self::sessions::SessionsCommand;
 use self::settings::SettingsArgs;
+#[cfg(not(feature = "password"))]
+use self::without_accounts::AccountsCommand;
 use crate::clock::Clock;
 use crate::config::{self, Config, EnvFile, StoreConfig, in_force};
 use crate::store::configured;
@@ -67,6 +75,9 @@ enum Command {
     /// Lists and ends users' sessions
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Makes, lists, disables and removes users' accounts
+    #[command(subcommand, hide = AccountsCommand::IS_MISSING)]
+    Accounts(AccountsCommand),
     /// Asks the running server on this machine whether it lives, for containers
     ///
     /// Asks at `address` and `port` of the settings (at loopback, if the server listens on all addresses). A supervisor
@@ -94,6 +105,7 @@ impl fmt::Display for Command {
             Self::Doctor(_) => f.write_str("doctor"),
             Self::Settings(_) => f.write_str("settings"),
             Self::Sessions(command) => write!(f, "sessions {command}"),
+            Self::Accounts(command) => write!(f, "accounts {command}"),
             Self::Healthcheck(_) => f.write_str("healthcheck"),
             Self::Completions { .. } => f.write_str("completions"),
             Self::Man(_) => f.write_str("man"),
@@ -136,6 +148,10 @@ impl Command {
                 let (read, _) = Read::of_command(config_file)?;
                 block_on(command.run(&read.config))
             }
+            Self::Accounts(command) => {
+                let (read, _) = Read::of_command(config_file)?;
+                block_on(command.run(&read.config, &read.figment))
+            }
             Self::Healthcheck(args) => {
                 config::read_env_file()?;
                 // Not Innkeeper's own settings: a mistake that was made since its start does not make the server ill.
@@ -155,6 +171,7 @@ impl Command {
             Self::Doctor(_)
             | Self::Settings(_)
             | Self::Sessions(_)
+            | Self::Accounts(_)
             | Self::Completions { .. }
             | Self::Man(_) => 2,
         }

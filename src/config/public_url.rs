@@ -1,5 +1,7 @@
 //! The settings that name origins (RFC 6454): `public_url` and `trusted_origins`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use url::Url;
 
 use super::host::is_loopback;
@@ -50,6 +52,24 @@ impl PublicUrl {
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
+}
+
+/// The site in a link that is printed: `public_url`, or else where the server listens, at loopback if that is everywhere.
+pub(crate) fn site_url(
+    public_url: Option<&PublicUrl>,
+    has_tls: bool,
+    listens: SocketAddr,
+) -> String {
+    if let Some(url) = public_url {
+        return url.origin().to_owned();
+    }
+    let scheme = if has_tls { "https" } else { "http" };
+    let ip = match listens.ip() {
+        IpAddr::V4(all) if all.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(all) if all.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, listens.port()))
 }
 
 /// An origin whose pages may call Innkeeper with the visitor's cookie: scheme, host and port, as a browser writes them in

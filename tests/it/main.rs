@@ -13,6 +13,7 @@
 mod support;
 
 mod account_stores;
+mod accounts_commands;
 mod application;
 mod browser;
 mod commands;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cli::doctor::accounts;
 use crate::cli::doctor::finding::{Finding, failure, note, ok, problem, warning};
 use crate::cli::doctor::self_test;
 use crate::cli::store::embedded as embedded_store;
@@ -20,7 +21,7 @@ pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     let mut findings = check(path, &file);
     if let FileState::There { .. } = file {
         findings.extend(match embedded_store::running_server(path).await {
-            Ok(Some(server)) => ask(path, &server).await,
+            Ok(Some(server)) => ask(config, path, &server).await,
             Ok(None) => open(config, path).await,
             Err(problem) => vec![failure(SUBJECT, &format!("{problem}."), "")],
         });
@@ -67,8 +68,8 @@ fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {
 }
 
 /// Asks the server that has it open.
-async fn ask(path: &StorePath, server: &RemoteStore) -> Vec<Finding> {
-    vec![match server.check().await {
+async fn ask(config: &Config, path: &StorePath, server: &RemoteStore) -> Vec<Finding> {
+    let store = match server.check().await {
         Ok(()) => ok(
             SUBJECT,
             format!(
@@ -83,7 +84,9 @@ async fn ask(path: &StorePath, server: &RemoteStore) -> Vec<Finding> {
             ),
             "Its log says more.",
         ),
-    }]
+    };
+    let accounts = accounts::check(config, server).await;
+    [store].into_iter().chain(accounts).collect()
 }
 
 /// Opens the store as a launch does.
@@ -103,14 +106,16 @@ async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
             &format!("{error}."),
         )],
         Ok(store) => {
-            let sessions = store::sessions(config, Arc::new(store), None, clock);
-            vec![
-                ok(
-                    SUBJECT,
-                    format!("Sessions are kept in {path}, for one process."),
-                ),
-                self_test::run(&sessions).await,
-            ]
+            let store = Arc::new(store);
+            let accounts = accounts::check(config, &*store).await;
+            let sessions = store::sessions(config, store, None, clock);
+            let kept = ok(
+                SUBJECT,
+                format!("Sessions are kept in {path}, for one process."),
+            );
+            let mut findings = vec![kept, self_test::run(&sessions).await];
+            findings.extend(accounts);
+            findings
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 
-use crate::cli::doctor::finding::{Finding, note, ok, warning};
-use crate::config::{Config, PublicUrl};
+use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
+use crate::config::{Config, PublicUrl, SignInMode};
 
 /// The settings that decide this, and the process's limit of open files.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub(super) struct Exposure<'a> {
     address: IpAddr,
     public_url: Option<&'a PublicUrl>,
     open_to_the_world: bool,
+    sign_in: SignInMode,
+    sign_up: bool,
+    /// Whether Rocket itself serves by TLS.
+    has_tls: bool,
     /// Whether Rocket's `ip_header` is set.
     has_ip_header: bool,
     /// The files with secrets, each with its permissions.
@@ -32,6 +36,9 @@ impl<'a> Exposure<'a> {
             address: rocket.address,
             public_url: config.public_url.as_ref(),
             open_to_the_world: config.open_to_the_world,
+            sign_in: config.sign_in,
+            sign_up: config.sign_up,
+            has_tls: rocket.tls_enabled(),
             has_ip_header: rocket.ip_header.is_some(),
             secrets: config
                 .secret_files
@@ -50,7 +57,11 @@ fn permissions(path: &Path) -> Option<(&Path, u32)> {
 
 pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
     let for_others = exposure.public_url.filter(|url| !url.is_loopback());
-    let mut findings = vec![cookie(exposure), sign_in(exposure, for_others)];
+    let sign_in = match exposure.sign_in {
+        SignInMode::Open => open_sign_in(exposure, for_others),
+        SignInMode::Password => password_sign_in(exposure),
+    };
+    let mut findings = vec![cookie(exposure), sign_in];
     if for_others.is_some() && !exposure.has_ip_header {
         findings.push(note(
             "addresses",
@@ -126,7 +137,36 @@ fn cookie(exposure: &Exposure<'_>) -> Finding {
     }
 }
 
-fn sign_in(exposure: &Exposure<'_>, for_others: Option<&PublicUrl>) -> Finding {
+fn password_sign_in(exposure: &Exposure<'_>) -> Finding {
+    const SUBJECT: &str = "sign-in";
+    let in_clear_text = match exposure.public_url {
+        Some(url) => (!url.is_secure() && !url.is_loopback())
+            .then(|| format!("`public_url` is {}", url.origin())),
+        None => (!exposure.has_tls && !exposure.address.is_loopback()).then(|| {
+            format!(
+                "`public_url` is not set and `address` is {}",
+                exposure.address
+            )
+        }),
+    };
+    match in_clear_text {
+        Some(because) => failure(
+            SUBJECT,
+            &format!("Anybody on the network can read the passwords: {because}."),
+            "Serve the site by https, and set `public_url` to its https:// address.",
+        ),
+        None if exposure.sign_up => note(
+            SUBJECT,
+            "Users have passwords, and anybody may make an account (`sign_up`).",
+        ),
+        None => ok(
+            SUBJECT,
+            "Users have passwords, and an account is made by invitation or by the operator's command only.",
+        ),
+    }
+}
+
+fn open_sign_in(exposure: &Exposure<'_>, for_others: Option<&PublicUrl>) -> Finding {
     const SUBJECT: &str = "sign-in";
     const CHANGE: &str = "Let only people whom you trust reach it, for example through a proxy that authenticates them.";
     let because = if exposure.open_to_the_world {
@@ -182,6 +222,9 @@ mod tests {
             address: address.parse().unwrap(),
             public_url: url.as_ref(),
             open_to_the_world,
+            sign_in: SignInMode::Open,
+            sign_up: false,
+            has_tls: false,
             has_ip_header,
             secrets: Vec::new(),
             files: None,
@@ -209,6 +252,41 @@ mod tests {
             let found = levels(address, url, open_to_the_world, has_ip_header);
             let mut expected = vec![("cookie", cookie), ("sign-in", sign_in)];
             expected.extend(addresses.map(|level| ("addresses", level)));
+            assert_eq!(found, expected, "{address} {url:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_go_by_https() {
+        use Level::{Failure, Note, Ok};
+        let level = |address: &str, url: Option<&str>, has_tls, sign_up| {
+            let url = url.map(|url| PublicUrl::parse(url).unwrap());
+            let found = password_sign_in(&Exposure {
+                address: address.parse().unwrap(),
+                public_url: url.as_ref(),
+                open_to_the_world: false,
+                sign_in: SignInMode::Password,
+                sign_up,
+                has_tls,
+                has_ip_header: true,
+                secrets: Vec::new(),
+                files: None,
+            });
+            found.level
+        };
+        let (here, everywhere) = ("127.0.0.1", "0.0.0.0");
+        for (address, url, has_tls, sign_up, expected) in [
+            (here, None, false, false, Ok),
+            (here, None, false, true, Note),
+            (here, Some("http://localhost:8000"), false, false, Ok),
+            (here, Some("https://inn.example"), false, false, Ok),
+            (here, Some("http://inn.example"), false, false, Failure),
+            (everywhere, Some("http://inn.example"), false, true, Failure),
+            (everywhere, Some("https://inn.example"), false, false, Ok),
+            (everywhere, None, false, false, Failure),
+            (everywhere, None, true, false, Ok),
+        ] {
+            let found = level(address, url, has_tls, sign_up);
             assert_eq!(found, expected, "{address} {url:?}");
         }
     }

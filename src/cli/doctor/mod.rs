@@ -1,6 +1,8 @@
 //! Checks settings and store, and says what to change before production. Each file first collects facts, then a pure
 //! function checks them.
 
+#[cfg(feature = "password")]
+mod accounts;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod exposure;
@@ -8,6 +10,8 @@ mod finding;
 #[cfg(feature = "redis")]
 mod redis;
 mod self_test;
+#[cfg(not(feature = "password"))]
+mod without_accounts;
 #[cfg(not(feature = "embedded"))]
 mod without_embedded;
 #[cfg(not(feature = "redis"))]
@@ -20,6 +24,8 @@ use clap::Args;
 
 use self::exposure::Exposure;
 use self::finding::{Finding, failure, json, status, text, warning};
+#[cfg(not(feature = "password"))]
+use self::without_accounts as accounts;
 #[cfg(not(feature = "embedded"))]
 use self::without_embedded as embedded;
 #[cfg(not(feature = "redis"))]

@@ -51,6 +51,7 @@ pub(in crate::control) async fn answer(
             };
             store.list(&mut found).await?;
         }
+        Ask::IsEmpty => done(store.is_empty().await?),
         Ask::Invite {
             token,
             invitation,

@@ -143,6 +143,10 @@ impl AccountStore for RemoteStore {
         .await
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.was_done(AccountRequest::IsEmpty).await
+    }
+
     async fn invite(
         &self,
         token: &Digest,

@@ -47,6 +47,7 @@ pub(in crate::control) enum AccountRequest {
         user: Name,
     },
     List,
+    IsEmpty,
     Invite {
         token: Sha256,
         invitation: InvitationOnWire,

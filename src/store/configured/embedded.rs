@@ -1,15 +1,28 @@
 //! The embedded store, as the settings say.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
 pub(crate) use crate::store::embedded::exposed;
 use crate::store::embedded::{EmbeddedLimits, EmbeddedStore, OpenError};
 use crate::store::stores::Stores;
 
+/// How long a server waits for the file: an operator's command may have it for a moment, or the server before this one.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Opens it for the server.
 pub(crate) fn open(config: &Config, path: &StorePath, clock: Clock) -> Result<Stores, String> {
-    let store = open_store(config, path, clock).map_err(|error| error.to_string())?;
-    Ok(Stores::new(store))
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match open_store(config, path, clock.clone()) {
+            Err(error) if error.is_in_use() && Instant::now() < give_up => thread::sleep(PAUSE),
+            outcome => return outcome.map(Stores::new).map_err(|error| error.to_string()),
+        }
+    }
 }
 
 /// Opens it with the configured limits.

@@ -16,6 +16,16 @@ pub(crate) fn place(redis: &RedisConfig) -> String {
     endpoint.map_or_else(|_| "Redis".to_owned(), |endpoint| endpoint.describe())
 }
 
+/// Why accounts could vanish from it, as [`RedisStore::risks_for_accounts`] says.
+pub(crate) async fn risks_for_accounts(
+    config: &Config,
+    redis: &RedisConfig,
+) -> Result<Vec<&'static str>, String> {
+    let store = open_store(config, redis, Clock::start())?;
+    let risks = store.risks_for_accounts().await;
+    risks.map_err(|error| error.reason())
+}
+
 /// Opens it; an error names the setting that is wrong.
 pub(crate) fn open_store(
     config: &Config,

@@ -50,6 +50,13 @@ impl Info {
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
     }
+
+    /// Whether it deletes keys when its memory is full.
+    pub(crate) fn evicts(&self) -> bool {
+        let is_limited = self.number("maxmemory").is_some_and(|limit| limit > 0);
+        let policy = self.text("maxmemory_policy");
+        is_limited && policy.is_some_and(|policy| policy != "noeviction")
+    }
 }
 
 /// How far apart the server's clock and ours are, and how long a round trip takes.
@@ -77,6 +84,38 @@ impl RedisStore {
             servers.push(self.report(&node).await?);
         }
         Ok(Inspection { servers })
+    }
+
+    /// Why accounts could vanish, as sentences without a full stop; what a server does not tell is left out.
+    ///
+    /// # Errors
+    ///
+    /// One of the servers cannot be reached.
+    pub(crate) async fn risks_for_accounts(&self) -> Result<Vec<&'static str>, StoreError> {
+        let client = &self.client;
+        let get_save = cmd("CONFIG").arg("GET").arg("save").clone();
+        let mut risks = Vec::new();
+        for node in client.with_timeout(client.nodes()).await? {
+            let info: Result<String, _> = client.try_query_node(&node, &cmd("INFO")).await?;
+            let Ok(info) = info.map(|text| Info::parse(&text)) else {
+                continue;
+            };
+            if info.evicts() {
+                risks.push(
+                    "Redis evicts keys when its memory is full: set `maxmemory-policy noeviction`",
+                );
+            }
+            let save: Result<HashMap<String, String>, _> =
+                client.try_query_node(&node, &get_save).await?;
+            let keeps_no_snapshots =
+                save.is_ok_and(|save| save.get("save").is_some_and(String::is_empty));
+            if info.number("aof_enabled") == Some(0) && keeps_no_snapshots {
+                risks.push("Redis keeps nothing on disk, so its restart loses all accounts: set `appendonly yes`");
+            }
+        }
+        risks.sort_unstable();
+        risks.dedup();
+        Ok(risks)
     }
 
     async fn report(&self, node: &Node) -> Result<ServerReport, StoreError> {

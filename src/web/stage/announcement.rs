@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use rocket::fairing::AdHoc;
 
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, SignInMode, StoreConfig};
 use crate::session::{Sessions, StoreError};
 use crate::store;
-use crate::store::configured::embedded;
+use crate::store::configured::{embedded, redis};
 
 /// `own_store`: whether the application has brought its own.
 pub(crate) fn announcement(config: &Config, own_store: bool) -> AdHoc {
@@ -18,6 +18,8 @@ pub(crate) fn announcement(config: &Config, own_store: bool) -> AdHoc {
     };
     let choice = (!own_store).then(|| config.store.clone());
     let warning = config.warning();
+    let keeps_accounts = !own_store && config.sign_in == SignInMode::Password;
+    let settings = config.clone();
     AdHoc::on_liftoff("Innkeeper is ready", move |rocket| {
         Box::pin(async move {
             let config = rocket.config();
@@ -38,6 +40,9 @@ pub(crate) fn announcement(config: &Config, own_store: bool) -> AdHoc {
                     }
                 }
                 Some(StoreConfig::Redis(_)) | None => {
+                    if keeps_accounts {
+                        tokio::spawn(warn_of_risks(settings));
+                    }
                     if let Some(sessions) = rocket.state::<Sessions>().cloned() {
                         // The launch does not wait for it: Innkeeper may start before its store does.
                         tokio::spawn(async move { check_store(&sessions, &place).await });
@@ -63,5 +68,18 @@ async fn check_store(sessions: &Sessions, place: &str) {
                 "{place} cannot be used yet, and what needs a session is answered with 503: {problem}"
             );
         }
+    }
+}
+
+/// Accounts must not vanish. Where Redis cannot be reached, [`check_store`] says so.
+async fn warn_of_risks(config: Config) {
+    let StoreConfig::Redis(address) = &config.store else {
+        return;
+    };
+    for risk in redis::risks_for_accounts(&config, address)
+        .await
+        .unwrap_or_default()
+    {
+        tracing::warn!("accounts can vanish: {risk}");
     }
 }

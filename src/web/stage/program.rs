@@ -18,6 +18,7 @@ use crate::session::Sessions;
 use crate::store::Stores;
 use crate::web::observe::Log;
 use crate::web::site::Plan;
+use crate::web::stage::accounts::announce_first_account;
 use crate::web::stage::assemble::Assembly;
 use crate::web::stage::brought::Brought;
 use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
@@ -43,6 +44,7 @@ fn configured(config_file: Option<&Path>) -> Result<Rocket<Build>, String> {
     let assembly = Assembly::open(rocket.figment(), &Plan::default(), Brought::default())?;
     let rocket = defaults::with_shutdown_times(rocket, assembly.config())
         .attach(lost_store::shutdown_when_lost())
+        .attach(announce_first_account())
         // Every answer is ours, so Rocket's default headers would all be replaced.
         .attach(Shield::new())
         .attach(template_folder::engine(replaced_pages));

@@ -1,19 +1,32 @@
 //! Checks what a Redis server keeps when its memory is full, and when it is restarted.
 
-use crate::cli::doctor::finding::{Finding, note, ok, warning};
+use crate::cli::doctor::finding::{Finding, failure, note, ok, warning};
 use crate::cli::doctor::redis::denied::grant;
 use crate::store::redis::Info;
 
-pub(super) fn eviction(info: &Info) -> Vec<Finding> {
+/// `accounts`: whether it keeps some, which must not vanish.
+pub(super) fn eviction(info: &Info, accounts: bool) -> Vec<Finding> {
     const SUBJECT: &str = "eviction";
     let mut findings = Vec::new();
-    let limited = info.number("maxmemory").is_some_and(|limit| limit > 0);
     match info.text("maxmemory_policy") {
         Some("noeviction") => findings.push(ok(
             SUBJECT,
             "When its memory is full it refuses sign-ins and keeps the sessions that it has (`maxmemory-policy noeviction`).",
         )),
-        Some(policy) if limited => findings.push(warning(
+        Some(policy) if accounts && info.evicts() => findings.push(failure(
+            SUBJECT,
+            &if policy.starts_with("allkeys") {
+                format!("When its memory is full it evicts accounts, which are then gone (`maxmemory-policy {policy}`).")
+            } else {
+                // Accounts have no time to live, and these policies evict only what has one.
+                format!(
+                    "When its memory is full it evicts sessions, and the counts of failed sign-ins, so that passwords can be \
+                     guessed without limit (`maxmemory-policy {policy}`)."
+                )
+            },
+            "Set `maxmemory-policy noeviction`.",
+        )),
+        Some(policy) if info.evicts() => findings.push(warning(
             SUBJECT,
             &format!("When its memory is full it evicts sessions, and their users are signed out (`maxmemory-policy {policy}`)."),
             "Set `maxmemory-policy noeviction`.",
@@ -73,7 +86,12 @@ fn bytes(number: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
-pub(super) fn persistence(info: &Info, save: Result<&str, &String>, user: &str) -> Option<Finding> {
+pub(super) fn persistence(
+    info: &Info,
+    save: Result<&str, &String>,
+    user: &str,
+    accounts: bool,
+) -> Option<Finding> {
     const SUBJECT: &str = "persistence";
     const CHANGE: &str = "Set `appendonly yes`, or keep nothing at all (`save \"\"`).";
     if info.number("aof_enabled")? == 1 {
@@ -83,6 +101,17 @@ pub(super) fn persistence(info: &Info, save: Result<&str, &String>, user: &str) 
         ));
     }
     Some(match save {
+        Ok("") if accounts => failure(
+            SUBJECT,
+            "It keeps nothing on disk: a restart loses all accounts.",
+            "Set `appendonly yes`.",
+        ),
+        Ok(_) if accounts => warning(
+            SUBJECT,
+            "It keeps only snapshots: a crash loses accounts and brings back old passwords and sessions that were signed out \
+             since the last one.",
+            "Set `appendonly yes`.",
+        ),
         Ok("") => note(
             SUBJECT,
             "It keeps nothing on disk: a restart signs everybody out. To keep sessions, set `appendonly yes`.",

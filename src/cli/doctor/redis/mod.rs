@@ -8,6 +8,7 @@ mod transport;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::doctor::accounts;
 use crate::cli::doctor::finding::{Finding, Level, failure, problem};
 use crate::cli::doctor::redis::denied::grant;
 use crate::cli::doctor::redis::server::Usage;
@@ -45,6 +46,7 @@ pub(super) async fn run(
         request_timeout,
         passwords: config.sign_in == SignInMode::Password,
         metrics: config.metrics.is_some(),
+        accounts: config.sign_in == SignInMode::Password,
     };
     let servers = inspection.servers.iter();
     let of_each = servers.map(|one| (one.name.as_deref(), server::check(one, usage)));
@@ -54,8 +56,11 @@ pub(super) async fn run(
         .iter()
         .all(|finding| finding.level < Level::Failure)
     {
-        let sessions = store::sessions(config, Arc::new(store), Some(config.redis_timeout), clock);
+        let store = Arc::new(store);
+        let accounts = accounts::check(config, &*store).await;
+        let sessions = store::sessions(config, store, Some(config.redis_timeout), clock);
         findings.push(self_test::run(&sessions).await);
+        findings.extend(accounts);
     }
     Ok(findings)
 }

@@ -21,6 +21,8 @@ pub(super) struct Usage<'a> {
     pub(super) passwords: bool,
     /// Whether metrics are served.
     pub(super) metrics: bool,
+    /// Whether users have accounts, which must not vanish.
+    pub(super) accounts: bool,
 }
 
 pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
@@ -63,13 +65,15 @@ pub(super) fn check(server: &ServerReport, usage: Usage<'_>) -> Vec<Finding> {
 }
 
 fn check_info(info: &Info, save: Result<&str, &String>, usage: Usage<'_>) -> Vec<Finding> {
-    let Usage { by, user, .. } = usage;
+    let Usage {
+        by, user, accounts, ..
+    } = usage;
     let mut findings = vec![version(info, by)];
     findings.extend(role(info));
     findings.extend(wrong_kind(info, by));
-    findings.extend(eviction(info));
+    findings.extend(eviction(info, accounts));
     findings.extend(memory(info));
-    findings.extend(persistence(info, save, user));
+    findings.extend(persistence(info, save, user, accounts));
     findings.extend(replicas(info, by));
     findings
 }
@@ -227,6 +231,7 @@ mod tests {
             request_timeout: Duration::from_secs(1),
             passwords: false,
             metrics: false,
+            accounts: false,
         }
     }
 
@@ -286,6 +291,41 @@ mod tests {
         ] {
             let changed = format!("aof_enabled:{aof_enabled}");
             let found = troubles(&server(&changed, save), Server);
+            assert_eq!(found, expected, "{changed} {save:?}");
+        }
+    }
+
+    #[test]
+    fn accounts_must_not_vanish() {
+        use Level::{Failure, Note, Warning};
+        let with_accounts = Usage {
+            accounts: true,
+            ..usage(ServerKind::Server)
+        };
+        for (changed, save, expected) in [
+            ("", Ok(""), &[][..]),
+            (
+                "maxmemory_policy:allkeys-lru",
+                Ok(""),
+                &[("eviction", Failure)],
+            ),
+            (
+                "maxmemory_policy:volatile-ttl",
+                Ok(""),
+                &[("eviction", Failure)],
+            ),
+            (
+                "maxmemory_policy:allkeys-lru maxmemory:0",
+                Ok(""),
+                &[("eviction", Note), ("memory", Note)],
+            ),
+            ("aof_enabled:0", Ok(""), &[("persistence", Failure)]),
+            ("aof_enabled:0", Ok("3600 1"), &[("persistence", Warning)]),
+            ("aof_enabled:0", Err("NOPERM"), &[("persistence", Warning)]),
+        ] {
+            let findings = check(&server(changed, save), with_accounts).into_iter();
+            let troubles = findings.filter(|finding| finding.level > Level::Ok);
+            let found: Vec<_> = troubles.map(|one| (one.subject, one.level)).collect();
             assert_eq!(found, expected, "{changed} {save:?}");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rocket::fairing::AdHoc;
 use rocket::{Build, Rocket};
 
 use crate::config::Config;
@@ -29,4 +30,9 @@ impl AccountsOfSite {
     pub(crate) fn manage(self, _: Rocket<Build>) -> Rocket<Build> {
         match self {}
     }
+}
+
+/// There are no accounts.
+pub(crate) fn announce_first_account() -> AdHoc {
+    AdHoc::on_liftoff("No account", |_| Box::pin(async {}))
 }
