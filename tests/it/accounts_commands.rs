@@ -512,7 +512,96 @@ fn the_server_may_start_and_stop_while_commands_run() {
 }
 
 #[test]
+fn accounts_move_from_the_embedded_store_to_redis_and_back() {
+    let [embedded, redis] = Place::both();
+    let server = embedded.start();
+    embedded.add("amy");
+    embedded.add("zo\u{eb}");
+    embedded
+        .run(&["accounts", "disable", "zo\u{eb}"], "")
+        .assert_says(0, &[]);
+    embedded
+        .run(&["accounts", "add", "bob", "--invite"], "")
+        .assert_says(0, &[]);
+    let exported = embedded.run(&["accounts", "export"], "");
+    exported.assert_says(0, &[]);
+    assert_eq!(
+        (exported.out.lines().count(), exported.problem.as_str()),
+        (3, "")
+    );
+    exported.assert_hides(PASSWORD);
+
+    redis
+        .run(&["accounts", "import", "-"], &exported.out)
+        .assert_says(0, &["Imported 3 accounts."]);
+    assert_eq!(redis.list(), embedded.list());
+    let there = redis.start();
+    assert_eq!(sign_in(there.port(), "amy", PASSWORD).0, 200);
+    assert_eq!(sign_in(there.port(), "zo\u{eb}", PASSWORD).0, 401);
+    // Again is no harm, and what is there is left.
+    redis
+        .run(&["accounts", "import", "-"], &exported.out)
+        .assert_says(0, &[]);
+    redis
+        .run(&["accounts", "remove", "amy"], "")
+        .assert_says(0, &[]);
+    redis
+        .run(&["accounts", "add", "amy", "--password-stdin"], OTHER)
+        .assert_says(0, &[]);
+    let said = redis.run(&["accounts", "import", "-"], &exported.out);
+    said.assert_says(1, &["exists already", "Imported 2 accounts."]);
+    assert_eq!(sign_in(there.port(), "amy", OTHER).0, 200);
+
+    let back = redis.run(&["accounts", "export"], "");
+    embedded
+        .run(&["accounts", "remove", "amy"], "")
+        .assert_says(0, &[]);
+    embedded
+        .run(&["accounts", "import", "-"], &back.out)
+        .assert_says(0, &["Imported"]);
+    assert_eq!(sign_in(server.port(), "amy", OTHER).0, 200);
+}
+
+#[test]
+fn a_file_of_htpasswd_is_imported_and_no_bad_line_is_quoted() {
+    let place = Place::embedded();
+    let server = place.start();
+    let file = place.path().join("htpasswd");
+    // "correct horse battery staple", by bcrypt with cost 4.
+    let hash = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG";
+    let lines = [
+        "# users",
+        "",
+        &format!("amy:{hash}"),
+        "bob:in clear text",
+        "a line of something else",
+        "\u{202e}:$2y$04$abc",
+        &format!("cleo:{hash}"),
+    ];
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let said = place.run(&["accounts", "import", file.to_str().unwrap()], "");
+    said.assert_says(2, &["Imported 2 accounts.", "line 4", "line 5", "line 6"]);
+    for secret in ["clear text", "something else", hash] {
+        said.assert_hides(secret);
+    }
+    assert_eq!(sign_in(server.port(), "cleo", PASSWORD).0, 200);
+    assert_eq!(sign_in(server.port(), "amy", OTHER).0, 401);
+
+    place
+        .run(&["accounts", "import", "none"], "")
+        .assert_says(2, &["none cannot be read"]);
+    place
+        .run(&["accounts", "import", "-"], "\u{0}")
+        .assert_says(2, &["line 1"]);
+}
+
+#[test]
 fn help_names_the_commands() {
     let said = operate(&[], &["accounts", "--help"], "");
-    said.assert_says(0, &["add", "list", "disable", "enable", "remove", "reset"]);
+    said.assert_says(
+        0,
+        &[
+            "add", "list", "disable", "enable", "remove", "reset", "import", "export",
+        ],
+    );
 }

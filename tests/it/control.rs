@@ -6,9 +6,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use innkeeper::{Client, Clock, EmbeddedStore, Lifetimes, Sessions, StorePath, UserName};
 use serde_json::{Value, json};
 
 use crate::support::program::{Output, Program};
@@ -237,6 +239,87 @@ fn clients_that_say_nothing_keep_the_others_waiting_for_a_moment_only() {
     });
     listed.assert_says(0, &["amy"]);
     drop(silent);
+}
+
+fn memory_of(program: &Program) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Makes sessions by the library, many at a time: each commit is synced.
+fn fill(folder: &Path, number: usize) {
+    let lifetimes = Lifetimes {
+        idle: Duration::from_secs(900),
+        absolute: None,
+    };
+    let path = StorePath::Folder(folder.join("data"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let clock = Clock::start();
+        let store = EmbeddedStore::open(&path, lifetimes, clock.clone()).unwrap();
+        let sessions = Sessions::new(Arc::new(store), lifetimes, 100, None, clock);
+        for batch in 0..number / 1000 {
+            let mut begun = tokio::task::JoinSet::new();
+            for one in 0..1000 {
+                let sessions = sessions.clone();
+                begun.spawn(async move {
+                    let user = UserName::parse(&format!("user {batch}-{one}")).unwrap();
+                    sessions
+                        .start(&user, Client::default(), None)
+                        .await
+                        .map(drop)
+                });
+            }
+            begun.join_all().await.into_iter().for_each(Result::unwrap);
+        }
+        sessions.close().await;
+    });
+}
+
+#[test]
+fn a_long_list_is_sent_as_fast_as_it_is_read_and_costs_no_memory() {
+    const NUMBER: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), NUMBER);
+    let program = Program::start_in(folder.path(), &[]);
+    let id = http::log_in(program.port(), "amy");
+    // What is read stays in the store's cache.
+    let said = Program::operate(
+        folder.path(),
+        &["sessions", "list", "--json", "--limit", "100000"],
+        &[],
+    );
+    let rows: Vec<Value> = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(rows.len(), NUMBER + 1);
+
+    let before = memory_of(&program);
+    let ask = || {
+        let mut server = UnixStream::connect(socket(folder.path())).unwrap();
+        server
+            .write_all(request(&json!("list_all")).as_bytes())
+            .unwrap();
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+        server
+    };
+    let mut slow: Vec<_> = (0..8).map(|_| ask()).collect();
+    // They have all that the server is ready to send them, and read no more of it.
+    for _ in 0..20 {
+        assert_eq!(http::profile_status(program.port(), &id), 200);
+    }
+    let more = memory_of(&program).saturating_sub(before);
+    let mut rest = String::new();
+    slow[0].read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("\"done\"\n"), "{}", rest.len());
+    let all = u64::try_from(rest.len()).unwrap() * 8 / 1024;
+    assert!(more < all / 3, "{more} KiB more for lists of {all} KiB");
 }
 
 #[test]

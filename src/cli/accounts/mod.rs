@@ -2,6 +2,7 @@
 
 mod link;
 mod list;
+mod transfer;
 mod typed;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use rocket::figment::Figment;
 
 use self::link::Links;
 use self::list::ListArgs;
+use self::transfer::ImportArgs;
 use crate::account::{AccountError, Accounts, Hasher, PasswordPolicy};
 use crate::cli::output::{eprint, print};
 use crate::cli::rows::visible;
@@ -42,6 +44,13 @@ pub(crate) enum AccountsCommand {
     ///
     /// Until then the old one is valid.
     Reset(NameArgs),
+    /// Makes accounts from a file; those that exist are left as they are
+    ///
+    /// Exit status: 0 all are there, 1 some names are taken by other accounts, 2 some lines were refused, or it could not be
+    /// done. It can be done again.
+    Import(ImportArgs),
+    /// Prints all accounts as lines of JSON, with the hashes of their passwords, for `accounts import`
+    Export,
 }
 
 /// Which account is made, and how its password comes to be.
@@ -78,6 +87,8 @@ impl fmt::Display for AccountsCommand {
             Self::Enable(_) => "enable",
             Self::Remove(_) => "remove",
             Self::Reset(_) => "reset",
+            Self::Import(_) => "import",
+            Self::Export => "export",
         })
     }
 }
@@ -120,6 +131,16 @@ impl AccountsCommand {
                     })
                 })
                 .await
+            }
+            Self::Import(args) => {
+                let text = args.read()?;
+                with_accounts(config, async |accounts| {
+                    transfer::import(&accounts, &text).await
+                })
+                .await
+            }
+            Self::Export => {
+                with_accounts(config, async |accounts| transfer::export(&accounts).await).await
             }
         }
     }

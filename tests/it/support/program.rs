@@ -142,6 +142,11 @@ impl Program {
         self.port
     }
 
+    /// Of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The port at which the metrics are, where they are served.
     pub(crate) fn metrics_port(&self) -> u16 {
         eventually("the metrics to be served", || {
