@@ -218,6 +218,7 @@ async fn all_accounts_are_listed_and_nothing_else(place: &Place) {
         assert!(place.one.remove(&user).await.unwrap());
     }
     assert_eq!(listed(&*place.one).await, []);
+    assert!(place.one.is_empty().await.unwrap());
     let adds: Vec<_> = (0..1200)
         .map(|number| {
             let store = Arc::clone(&place.one);
@@ -261,6 +262,7 @@ async fn all_accounts_are_listed_and_nothing_else(place: &Place) {
             assert!(!place.one.add(&user, &new_account("x")).await.unwrap());
         }
     }
+    assert!(!place.two.is_empty().await.unwrap());
     let found = listed(&*place.two).await;
     assert_eq!(found.len(), users.len());
     assert_eq!(found, users);

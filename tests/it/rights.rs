@@ -182,6 +182,59 @@ fn every_right_that_sessions_need_is_missed_by_name() {
     }
 }
 
+#[test]
+fn every_right_that_passwords_need_is_missed_by_name() {
+    let redis = RedisServer::start();
+    redis.allow(OPERATORS_RIGHTS);
+    let url = redis.url();
+    let with = |sign_in| doctor(&[("REDIS_URL", &url), ("INNKEEPER_SIGN_IN", sign_in)]);
+    assert!(!with("password").out.contains("ACL SETUSER"));
+    let needed = format!("{SIGN_IN_RIGHTS} +scan");
+    for command in needed
+        .split_whitespace()
+        .filter(|right| right.starts_with('+'))
+    {
+        redis.allow(&command.replace('+', "-"));
+        with("password").assert_says(
+            2,
+            &[
+                "with passwords",
+                &format!("`ACL SETUSER innkeeper {command}`"),
+            ],
+        );
+        assert!(!with("open").out.contains("with passwords"));
+        redis.allow(command);
+    }
+    let keys: Vec<_> = [LEAST_RIGHTS, SIGN_IN_RIGHTS]
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .filter(|right| right.starts_with('~'))
+        .collect();
+    for missing in SIGN_IN_RIGHTS
+        .split_whitespace()
+        .filter(|right| right.starts_with('~'))
+    {
+        let others: Vec<_> = keys
+            .iter()
+            .copied()
+            .filter(|right| *right != missing)
+            .collect();
+        redis.allow(&format!("resetkeys {}", others.join(" ")));
+        with("password").assert_says(
+            2,
+            &[
+                "with passwords",
+                &format!("`ACL SETUSER innkeeper {missing}`"),
+            ],
+        );
+    }
+    // Nothing was made by asking.
+    redis.allow("resetkeys allkeys");
+    for key in redis.keys() {
+        assert!(key.starts_with("ended_session:"), "{key}");
+    }
+}
+
 /// What the log says of Redis at the launch.
 fn told_at_launch(url: &str) -> String {
     let program = Program::start(&[("REDIS_URL", url)]);

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use redb::ReadableTableMetadata;
 use tokio::task::yield_now;
 
 use crate::account::{Account, AccountStore, Invitation, SetPassword};
@@ -19,6 +20,7 @@ use crate::user_name::UserName;
 /// How many accounts are read at a time, where all are.
 const PAGE_SIZE: usize = 1000;
 
+/// Calls set no deadline of their own: [`Accounts`](crate::account::Accounts) does, but for an operator's.
 #[async_trait]
 impl AccountStore for EmbeddedStore {
     async fn account(&self, user: &UserName) -> Result<Option<Account>, StoreError> {
@@ -33,7 +35,7 @@ impl AccountStore for EmbeddedStore {
 
     async fn add(&self, user: &UserName, account: &Account) -> Result<bool, StoreError> {
         let (user, account) = (user.clone(), account.clone());
-        let add = self.commit(Effect::Grows, move |tables| {
+        let add = self.writer.commit(Effect::Grows, move |tables| {
             tables.add_account(user.as_str(), &account)
         });
         add.await
@@ -41,7 +43,7 @@ impl AccountStore for EmbeddedStore {
 
     async fn begin_change(&self, user: &UserName, change: &Digest) -> Result<bool, StoreError> {
         let (user, by) = (user.clone(), *change.as_bytes());
-        let begin = self.commit(Effect::Grows, move |tables| {
+        let begin = self.writer.commit(Effect::Grows, move |tables| {
             let begun = tables.change_account(user.as_str(), |record, now| {
                 record.begin_change(by, now);
                 ((), true)
@@ -53,7 +55,7 @@ impl AccountStore for EmbeddedStore {
 
     async fn cancel_change(&self, user: &UserName, change: &Digest) -> Result<(), StoreError> {
         let (user, by) = (user.clone(), *change.as_bytes());
-        let cancel = self.commit(Effect::Shrinks, move |tables| {
+        let cancel = self.writer.commit(Effect::Shrinks, move |tables| {
             let cancelled =
                 tables.change_account(user.as_str(), |record, _| ((), record.cancel_change(&by)));
             cancelled.map(drop)
@@ -70,7 +72,7 @@ impl AccountStore for EmbeddedStore {
     ) -> Result<SetPassword, StoreError> {
         let (user, by) = (user.clone(), *change.as_bytes());
         let (password, changed) = (password.to_owned(), unix_micros(changed));
-        let set = self.commit(Effect::Grows, move |tables| {
+        let set = self.writer.commit(Effect::Grows, move |tables| {
             tables.set_password(user.as_str(), &by, &password, changed)
         });
         set.await
@@ -78,7 +80,7 @@ impl AccountStore for EmbeddedStore {
 
     async fn rehash(&self, user: &UserName, old: &str, new: &str) -> Result<(), StoreError> {
         let (user, old, new) = (user.clone(), old.to_owned(), new.to_owned());
-        let rehash = self.commit(Effect::Grows, move |tables| {
+        let rehash = self.writer.commit(Effect::Grows, move |tables| {
             let rehashed =
                 tables.change_account(user.as_str(), |record, _| ((), record.rehash(&old, &new)));
             rehashed.map(drop)
@@ -89,7 +91,7 @@ impl AccountStore for EmbeddedStore {
     /// Needs no room: an account can be disabled while the disk is full.
     async fn set_disabled(&self, user: &UserName, disabled: bool) -> Result<bool, StoreError> {
         let user = user.clone();
-        let set = self.commit(Effect::Shrinks, move |tables| {
+        let set = self.writer.commit(Effect::Shrinks, move |tables| {
             let set = tables.change_account(user.as_str(), |record, _| {
                 record.set_disabled(disabled);
                 ((), true)
@@ -101,7 +103,7 @@ impl AccountStore for EmbeddedStore {
 
     async fn remove(&self, user: &UserName) -> Result<bool, StoreError> {
         let user = user.clone();
-        let remove = self.commit(Effect::Shrinks, move |tables| {
+        let remove = self.writer.commit(Effect::Shrinks, move |tables| {
             tables.remove_account(user.as_str())
         });
         remove.await
@@ -129,6 +131,13 @@ impl AccountStore for EmbeddedStore {
         outcome
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.database.read(|snapshot| {
+            let accounts = snapshot.transaction.open_table(ACCOUNTS).map_err(failed)?;
+            accounts.is_empty().map_err(failed)
+        })
+    }
+
     async fn invite(
         &self,
         token: &Digest,
@@ -138,7 +147,7 @@ impl AccountStore for EmbeddedStore {
         let token = *token.as_bytes();
         let record = InvitationRecord::new(invitation).to_bytes()?;
         let until = unix_millis(self.clock.now() + ttl);
-        let invite = self.commit(Effect::Grows, move |tables| {
+        let invite = self.writer.commit(Effect::Grows, move |tables| {
             tables.invite(&token, until, &record)
         });
         invite.await
@@ -165,7 +174,9 @@ impl AccountStore for EmbeddedStore {
     /// Not while the disk is full, when nothing could be done with it.
     async fn take_invitation(&self, token: &Digest) -> Result<Option<Invitation>, StoreError> {
         let token = *token.as_bytes();
-        let take = self.commit(Effect::Grows, move |tables| tables.take_invitation(&token));
+        let take = self
+            .writer
+            .commit(Effect::Grows, move |tables| tables.take_invitation(&token));
         let taken = take.await?;
         let record = taken.map(|bytes| InvitationRecord::from_bytes(&bytes));
         Ok(record.transpose()?.and_then(|record| record.invitation()))

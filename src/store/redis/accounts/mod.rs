@@ -4,6 +4,7 @@ mod record;
 mod scan;
 mod scripts;
 
+use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -98,7 +99,22 @@ impl AccountStore for RedisStore {
         &self,
         found: &mut (dyn FnMut(UserName, Account) + Send),
     ) -> Result<(), StoreError> {
-        self.scan_accounts(found).await
+        let mut all = |user, account| {
+            found(user, account);
+            ControlFlow::Continue(())
+        };
+        self.scan_accounts(&mut all).await
+    }
+
+    /// Looks no further than to the first account.
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        let mut first = |_, _| {
+            is_empty = false;
+            ControlFlow::Break(())
+        };
+        self.scan_accounts(&mut first).await?;
+        Ok(is_empty)
     }
 
     async fn invite(

@@ -1,5 +1,7 @@
 //! Finds all accounts, for an operator.
 
+use std::ops::ControlFlow;
+
 use deadpool_redis::redis::{Cmd, cmd};
 
 use super::record::account_of;
@@ -13,17 +15,19 @@ use crate::store::redis::sessions::store::RedisStore;
 use crate::user_name::UserName;
 
 impl RedisStore {
-    /// Each step has as long as a request. A server that does not answer does not hide the accounts on the others; then this
-    /// fails at the end.
+    /// Goes on until `found` breaks it off. Each step has as long as a request. A server that does not answer does not hide the
+    /// accounts on the others; then this fails at the end.
     pub(super) async fn scan_accounts(
         &self,
-        found: &mut (dyn FnMut(UserName, Account) + Send),
+        found: &mut (dyn FnMut(UserName, Account) -> ControlFlow<()> + Send),
     ) -> Result<(), StoreError> {
         let nodes = self.client.with_timeout(self.client.nodes()).await?;
         let mut outcome = Ok(());
         for node in nodes {
-            if let Err(error) = self.scan_node(&node, found).await {
-                outcome = Err(error);
+            match self.scan_node(&node, found).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Err(error) => outcome = Err(error),
             }
         }
         outcome
@@ -32,8 +36,8 @@ impl RedisStore {
     async fn scan_node(
         &self,
         node: &Node,
-        found: &mut (dyn FnMut(UserName, Account) + Send),
-    ) -> Result<(), StoreError> {
+        found: &mut (dyn FnMut(UserName, Account) -> ControlFlow<()> + Send),
+    ) -> Result<ControlFlow<()>, StoreError> {
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("SCAN");
@@ -45,10 +49,12 @@ impl RedisStore {
             if !keys.is_empty() {
                 let time: Time = self.client.query_node(node, &cmd("TIME")).await?;
                 let read = self.read_accounts(&keys, time, found);
-                self.client.with_timeout(read).await?;
+                if self.client.with_timeout(read).await?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
             if next == 0 {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             cursor = next;
         }
@@ -58,8 +64,8 @@ impl RedisStore {
         &self,
         keys: &[Vec<u8>],
         time: Time,
-        found: &mut (dyn FnMut(UserName, Account) + Send),
-    ) -> Result<(), StoreError> {
+        found: &mut (dyn FnMut(UserName, Account) -> ControlFlow<()> + Send),
+    ) -> Result<ControlFlow<()>, StoreError> {
         let users: Vec<_> = keys
             .iter()
             .filter_map(|key| parse_account_key(key))
@@ -69,10 +75,12 @@ impl RedisStore {
             .map(|user| vec![Cmd::hgetall(account_key(user))]);
         let answers = self.query_each(get.collect()).await?;
         for (user, answers) in users.into_iter().zip(answers) {
-            if let Some(account) = account_of(answers?, time)? {
-                found(user, account);
+            if let Some(account) = account_of(answers?, time)?
+                && found(user, account).is_break()
+            {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
