@@ -12,14 +12,23 @@ for (const time of document.querySelectorAll("time[data-local-time]")) {
   time.textContent = localTime(time.dateTime);
 }
 
+// A screen reader reads a status aloud when it changes, and not because it is there.
+for (const done of document.querySelectorAll("[data-notice]")) {
+  setTimeout(() => done.replaceChildren(done.textContent), 200);
+}
+
 // A page out of the back/forward cache may show a session that has ended.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
+// The header's part that says who is signed in.
+const removeVisitor = () => document.querySelector("[data-visitor]")?.remove();
+
 // A hidden page sends no request: it is loaded again when it is shown.
 const reload = () => {
   if (!document.hidden) return location.reload();
+  removeVisitor();
   document.querySelector("main")?.replaceChildren();
   document.addEventListener("visibilitychange", () => location.reload());
 };
@@ -163,7 +172,7 @@ if (warning) {
     // Somebody has signed in again.
     if (moved) return reload();
     if (!ok) return;
-    const notice = body.querySelector("main .notice:not([data-known])");
+    const notice = body.querySelector("main .notice:not([data-known], [data-notice])");
     if (reason && notice) {
       notice.textContent = reason;
       notice.dataset.known = "";
@@ -186,6 +195,7 @@ if (warning) {
     const next = form?.elements.next ?? document.createElement("input");
     Object.assign(next, { type: "hidden", name: "next", value: location.pathname + location.search });
     form?.prepend(next);
+    removeVisitor();
     here.replaceWith(main);
     document.title = page.title;
   };
@@ -194,6 +204,7 @@ if (warning) {
   const conceal = (text) => {
     reason = text;
     const notice = Object.assign(document.createElement("p"), { className: "notice", textContent: text });
+    removeVisitor();
     document.querySelector("main")?.replaceChildren(notice);
     if (session) poller.schedule(untilNext());
     else reload();

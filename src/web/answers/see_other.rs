@@ -6,7 +6,7 @@ use rocket::response::{self, Responder, Response};
 use serde::Serialize;
 
 use super::page::json;
-use crate::web::request::{Format, SessionCookie};
+use crate::web::request::{Format, Notice, SessionCookie};
 
 /// After a change: a redirect for people, 200 and a body for programs.
 pub(crate) struct SeeOther<B> {
@@ -14,12 +14,21 @@ pub(crate) struct SeeOther<B> {
     pub(crate) body: B,
     /// Whether the request's own session is over, and its cookie is removed.
     pub(crate) removes_cookie: bool,
+    /// What the page at `location` says has been done.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl<'r, B: Serialize> Responder<'r, 'static> for SeeOther<B> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = match Format::of(request) {
-            Format::Html => see_other(&self.location),
+            Format::Html => {
+                let mut response = see_other(&self.location);
+                let notice = self.notice.and_then(|notice| notice.cookie(request));
+                if let Some(cookie) = notice {
+                    response.adjoin_header(cookie);
+                }
+                response
+            }
             Format::Json => json(Status::Ok, &self.body)?,
         };
         if self.removes_cookie

@@ -29,6 +29,8 @@ pub(crate) struct RequestRecord {
     /// Whether the answer is Innkeeper's, and not the application's.
     own: AtomicBool,
     session_looked_up: AtomicBool,
+    /// Whether the session of [`user`](Self::user) is active.
+    signed_in: AtomicBool,
     /// Whether a supervisor or a load balancer asks whether this instance works.
     probe: AtomicBool,
 }
@@ -58,6 +60,7 @@ impl RequestRecord {
             refused: AtomicBool::new(false),
             own: AtomicBool::new(false),
             session_looked_up: AtomicBool::new(false),
+            signed_in: AtomicBool::new(false),
             probe: AtomicBool::new(false),
         }
     }
@@ -99,6 +102,19 @@ impl RequestRecord {
     /// Why the request could not be served, for the operator. The first one stays.
     pub(crate) fn set_error(&self, error: Arc<str>) {
         self.error.get_or_init(|| error);
+    }
+
+    /// The user, and that the session is active.
+    pub(crate) fn set_signed_in(&self, name: &str, id: &SessionId) {
+        self.set_user(name, id);
+        self.signed_in.store(true, Ordering::Relaxed);
+    }
+
+    /// The name of the user who is signed in, as far as this request has looked.
+    pub(crate) fn signed_in(&self) -> Option<&str> {
+        let signed_in = self.signed_in.load(Ordering::Relaxed);
+        let user = self.user().filter(|_| signed_in);
+        user.map(|user| user.name.as_str())
     }
 
     pub(crate) fn is_own(&self) -> bool {

@@ -343,6 +343,7 @@ pub(crate) async fn submit(
     Ok(SeeOther {
         location: after_sign_in(next.as_ref(), site),
         removes_cookie: false,
+        notice: None,
         body: LoggedIn {
             message: "Logged in successfully",
             session_id: id.to_string(),

@@ -85,6 +85,8 @@ pub(crate) async fn submit(
             format!("{confirmation}?without_cookie=1")
         },
         removes_cookie: false,
+        // The page says it.
+        notice: None,
         body: LoggedOut {
             message: "Logged out successfully",
         },

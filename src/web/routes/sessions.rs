@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandle};
 use crate::web::answers::{EndOneResponses, EndResponses, Page, ReadResponses, Refusal, SeeOther};
 use crate::web::guards::CurrentSession;
-use crate::web::request::{Format, describe};
+use crate::web::request::{Format, Notice, describe};
 use crate::web::site::Site;
 use crate::web::views::{Countdown, Timestamp, ago};
 
@@ -173,11 +173,17 @@ async fn end_several(
         return Err(Refusal::NotAllEnded { ended, error });
     }
     let is_own = selection == Selection::All;
-    Ok(see_other(site, is_own, EndedSeveral { message, ended }))
+    let notice = if is_own {
+        Notice::AllEnded { count: ended }
+    } else {
+        Notice::OthersEnded { count: ended }
+    };
+    let body = EndedSeveral { message, ended };
+    Ok(see_other(site, is_own, Some(notice), body))
 }
 
 /// `is_own`: whether the request's own session has ended.
-fn see_other<B>(site: &Site, is_own: bool, body: B) -> SeeOther<B> {
+fn see_other<B>(site: &Site, is_own: bool, notice: Option<Notice>, body: B) -> SeeOther<B> {
     let location = if is_own {
         site.after_sign_out()
     } else {
@@ -186,6 +192,7 @@ fn see_other<B>(site: &Site, is_own: bool, body: B) -> SeeOther<B> {
     SeeOther {
         location: location.to_owned(),
         removes_cookie: is_own,
+        notice,
         body,
     }
 }
@@ -202,12 +209,20 @@ fn see_other<B>(site: &Site, is_own: bool, body: B) -> SeeOther<B> {
 pub(crate) async fn end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
+    format: Format,
     site: &Site,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
     let current = current?;
     // The same answer to a malformed handle, an unknown one and another user's: it reveals nothing.
     let handle = SessionHandle::parse(handle).ok_or(Refusal::NoSuchSession)?;
     let is_own = handle == current.handle();
+    // After one's own, the next page says it by itself.
+    let notice = if is_own || format == Format::Json {
+        None
+    } else {
+        let device = device_of_listed(current, handle).await;
+        Some(Notice::Ended { device })
+    };
     let EndOutcome { ended, failure } = current.end(Selection::One(handle)).await?;
     if let Some(failure) = failure {
         return Err(failure.into());
@@ -216,7 +231,15 @@ pub(crate) async fn end_one(
         return Err(Refusal::NoSuchSession);
     }
     let message = "Session ended";
-    Ok(see_other(site, is_own, EndedOne { message }))
+    Ok(see_other(site, is_own, notice, EndedOne { message }))
+}
+
+/// `None` also where the list cannot be had: the session is to end all the same.
+async fn device_of_listed(current: &CurrentSession, handle: SessionHandle) -> Option<String> {
+    let listing = current.list().await.ok()?;
+    let mut listed = listing.sessions.into_iter();
+    let listed = listed.find(|listed| listed.handle == handle)?;
+    describe(listed.session.client.user_agent.as_deref())
 }
 
 /// Ends the user's other sessions.
@@ -257,9 +280,10 @@ pub(crate) async fn end_all(current: Result<&CurrentSession, Refusal>, site: &Si
 pub(crate) async fn submit_end_one(
     handle: &str,
     current: Result<&CurrentSession, Refusal>,
+    format: Format,
     site: &Site,
 ) -> Result<SeeOther<EndedOne>, Refusal> {
-    end_one(handle, current, site).await
+    end_one(handle, current, format, site).await
 }
 
 /// Ends the user's other sessions, for a form.

@@ -1,6 +1,6 @@
 //! An Innkeeper inside the test's own process, and its visitors.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rocket::http::{Header, Method, Status};
@@ -98,6 +98,8 @@ pub(crate) struct TestClient {
     app: TestApp,
     accept: &'static str,
     cookie: Option<(String, String)>,
+    /// The cookies that are no session's.
+    others: BTreeMap<String, String>,
 }
 
 impl TestClient {
@@ -106,6 +108,7 @@ impl TestClient {
             app,
             accept,
             cookie: None,
+            others: BTreeMap::new(),
         }
     }
 
@@ -167,8 +170,13 @@ impl TestClient {
         if !given("Accept") {
             request.add_header(Header::new("Accept", self.accept));
         }
-        if let Some((name, value)) = self.cookie.as_ref().filter(|_| !given("Cookie")) {
-            request.add_header(Header::new("Cookie", format!("{name}={value}")));
+        let session = self.cookie.iter().map(|(name, value)| (name, value));
+        let cookies = session.chain(&self.others);
+        let cookies: Vec<_> = cookies
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() && !given("Cookie") {
+            request.add_header(Header::new("Cookie", cookies.join("; ")));
         }
         for (name, value) in headers {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
@@ -191,10 +199,13 @@ impl TestClient {
         for header in answer.all("Set-Cookie") {
             let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
             let (name, value) = pair.split_once('=').expect("a cookie is name=value");
-            if attributes.contains("Max-Age=0") {
-                self.cookie = None;
+            let removed = attributes.contains("Max-Age=0");
+            let kept = (!removed).then(|| (name.to_owned(), value.to_owned()));
+            if name.ends_with("session_id") {
+                self.cookie = kept;
             } else {
-                self.cookie = Some((name.to_owned(), value.to_owned()));
+                self.others.remove(name);
+                self.others.extend(kept);
             }
         }
     }

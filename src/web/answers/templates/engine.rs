@@ -6,6 +6,8 @@ use rocket::response::{self, Responder};
 use rocket_dyn_templates::{Engines, Template, tera};
 use serde::Serialize;
 
+use crate::web::observe::RequestRecord;
+use crate::web::request::Notice;
 use crate::web::site::Site;
 
 macro_rules! compiled_in {
@@ -18,11 +20,13 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 11] = compiled_in![
+const TEMPLATES: [(&str, &str); 13] = compiled_in![
     "layout",
     "partials/assets",
     "partials/sign_out",
     "partials/countdown",
+    "partials/visitor",
+    "partials/notice",
     "docs",
     "error",
     "login",
@@ -68,8 +72,29 @@ pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
 struct Context<'r, V> {
     /// `None` in an application without our stage.
     site: Option<&'r Site>,
+    /// Who is signed in, where the request has looked for a session and found it.
+    visitor: Option<Visitor<'r>>,
+    /// What has just been done.
+    notice: Option<String>,
     #[serde(flatten)]
     view: V,
+}
+
+/// For the template `partials/visitor`.
+#[derive(Serialize)]
+struct Visitor<'r> {
+    user: &'r str,
+    /// The path of the page, as [`Site`] writes it: with a slash at its end.
+    path: String,
+}
+
+impl<'r> Visitor<'r> {
+    fn of(request: &'r Request<'_>) -> Option<Self> {
+        let user = RequestRecord::of(request).signed_in()?;
+        let path = request.uri().path().as_str().trim_end_matches('/');
+        let path = format!("{path}/");
+        Some(Self { user, path })
+    }
 }
 
 pub(crate) fn render(
@@ -79,10 +104,25 @@ pub(crate) fn render(
     view: impl Serialize,
 ) -> response::Result<'static> {
     let site = request.rocket().state();
-    let context = Context { site, view };
+    let visitor = Visitor::of(request);
+    // An error's page does not show it: the next page does.
+    let sent = (status.code < 400).then(|| Notice::of(request)).flatten();
+    let context = Context {
+        site,
+        visitor,
+        notice: sent
+            .as_ref()
+            .and_then(|notice| notice.as_ref().map(Notice::sentence)),
+        view,
+    };
     let page = Template::render(format!("innkeeper/{template}"), context);
     let mut response = page.respond_to(request)?;
     response.set_status(status);
     response.set_header(ContentType::HTML);
+    if sent.is_some()
+        && let Some(removal) = Notice::removal(request)
+    {
+        response.adjoin_header(removal);
+    }
     Ok(response)
 }

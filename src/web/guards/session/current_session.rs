@@ -270,7 +270,7 @@ pub(crate) async fn resolve<'r>(
         EndLookup::look_up(request, sessions, &id).await;
         return Err(Refusal::SessionEnded);
     };
-    record.set_user(&active.session.user, &id);
+    record.set_signed_in(&active.session.user, &id);
     Ok((id, active, sessions))
 }
 

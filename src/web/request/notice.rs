@@ -1,0 +1,175 @@
+//! The cookie that carries a line of confirmation to the page after a change.
+
+use percent_encoding::percent_decode_str;
+use rocket::Request;
+use rocket::http::{Cookie, SameSite};
+use rocket::time::Duration;
+
+use super::cookie::{SessionCookie, values};
+use super::user_agent::describe;
+
+/// What has been done, for the page to which a redirect leads. That page shows it once.
+///
+/// It travels in a cookie and not in the address, which anybody could write. The cookie holds a code and what the sentence
+/// counts or names, and nothing in it is shown that is not of these forms: another program of the same host can write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// One of the user's other sessions was ended; the device as [`describe`] says it, if that is known.
+    Ended { device: Option<String> },
+    /// All other sessions were ended.
+    OthersEnded { count: usize },
+    /// All sessions were ended.
+    AllEnded { count: usize },
+}
+
+/// The most bytes of a cookie that are looked at.
+const MAX_BYTES: usize = 128;
+
+const MAX_AGE: Duration = Duration::minutes(1);
+
+impl Notice {
+    /// What the request's cookie says, if it has one: `Some(None)` where that means nothing.
+    pub(crate) fn of(request: &Request<'_>) -> Option<Option<Self>> {
+        let name = name(SessionCookie::of(request)?.secure);
+        let value = values(request, name).next()?;
+        let text = (value.len() <= MAX_BYTES).then(|| percent_decode_str(value).decode_utf8());
+        let parsed = text.and_then(Result::ok);
+        Some(parsed.and_then(|text| Self::parse(&text)))
+    }
+
+    /// `None` without our stage.
+    pub(crate) fn cookie(&self, request: &Request<'_>) -> Option<Cookie<'static>> {
+        let mut cookie = build(request, self.to_text())?;
+        cookie.set_max_age(MAX_AGE);
+        Some(cookie)
+    }
+
+    /// Removes the cookie.
+    pub(crate) fn removal(request: &Request<'_>) -> Option<Cookie<'static>> {
+        let mut cookie = build(request, String::new())?;
+        cookie.make_removal();
+        Some(cookie)
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Ended { device } => format!("ended {}", device.as_deref().unwrap_or_default()),
+            Self::OthersEnded { count } => format!("others_ended {count}"),
+            Self::AllEnded { count } => format!("all_ended {count}"),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (code, detail) = text.split_once(' ')?;
+        let count = detail.parse();
+        Some(match code {
+            "ended" => Self::Ended {
+                device: described(detail)?,
+            },
+            "others_ended" => Self::OthersEnded { count: count.ok()? },
+            "all_ended" => Self::AllEnded { count: count.ok()? },
+            _ => return None,
+        })
+    }
+
+    /// A sentence for the user.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::Ended {
+                device: Some(device),
+            } => format!("Ended: {device}"),
+            Self::Ended { device: None } => "The session was ended".to_owned(),
+            Self::OthersEnded { count } => sessions(*count, "other "),
+            Self::AllEnded { count } => sessions(*count, ""),
+        }
+    }
+}
+
+/// `2 other sessions were signed out`.
+fn sessions(count: usize, which: &str) -> String {
+    match count {
+        0 => format!("There was no {which}session to sign out"),
+        1 => format!("1 {which}session was signed out"),
+        _ => format!("{count} {which}sessions were signed out"),
+    }
+}
+
+/// The empty text is a device that is not known; any other must be what [`describe`] says.
+fn described(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let device = describe(Some(text)).filter(|device| device == text);
+    device.map(Some)
+}
+
+fn name(secure: bool) -> &'static str {
+    if secure { "__Host-notice" } else { "notice" }
+}
+
+/// `None` without our stage.
+fn build(request: &Request<'_>, value: String) -> Option<Cookie<'static>> {
+    let secure = SessionCookie::of(request)?.secure;
+    let cookie = Cookie::build((name(secure), value));
+    Some(
+        cookie
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .path("/")
+            .secure(secure)
+            .build(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Notice;
+
+    #[test]
+    fn a_notice_comes_back_as_it_was() {
+        for (notice, sentence) in [
+            (
+                Notice::Ended {
+                    device: Some("Firefox on Linux".to_owned()),
+                },
+                "Ended: Firefox on Linux",
+            ),
+            (Notice::Ended { device: None }, "The session was ended"),
+            (
+                Notice::OthersEnded { count: 0 },
+                "There was no other session to sign out",
+            ),
+            (
+                Notice::OthersEnded { count: 1 },
+                "1 other session was signed out",
+            ),
+            (
+                Notice::OthersEnded { count: 2 },
+                "2 other sessions were signed out",
+            ),
+            (Notice::AllEnded { count: 3 }, "3 sessions were signed out"),
+        ] {
+            assert_eq!(notice.sentence(), sentence);
+            assert_eq!(Notice::parse(&notice.to_text()), Some(notice));
+        }
+    }
+
+    #[test]
+    fn no_text_of_somebody_elses_choice_is_shown() {
+        for text in [
+            "",
+            "ended",
+            "ended Call +1-800",
+            "ended Firefox on Linux. Call +1-800",
+            "ended Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "ended <b>",
+            "others_ended",
+            "others_ended many",
+            "others_ended -1",
+            "others_ended 99999999999999999999999",
+            "call +1-800",
+        ] {
+            assert_eq!(Notice::parse(text), None, "{text}");
+        }
+    }
+}
