@@ -45,6 +45,7 @@ mod metrics;
 mod misspelt;
 mod monitoring;
 mod negotiation;
+mod notices;
 mod openapi;
 mod operator;
 mod outage;

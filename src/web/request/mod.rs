@@ -19,4 +19,4 @@ pub(crate) use method_override::NoMethodOverride;
 pub use next::NextPath;
 pub(crate) use notice::Notice;
 pub(crate) use origin::{PublicOrigin, is_for_own_host, is_same_origin, trusted_origin};
-pub(crate) use user_agent::describe;
+pub(crate) use user_agent::{DeviceKind, describe};

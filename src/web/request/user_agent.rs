@@ -1,5 +1,7 @@
 //! What a `User-Agent` header says, in words.
 
+use serde::Serialize;
+
 /// A mark in a browser's header, and the browser's name. The first match counts: most headers name other browsers too.
 const BROWSERS: [(&str, &str); 19] = [
     ("Edg/", "Edge"),
@@ -61,6 +63,34 @@ const PROGRAMS: [&str; 22] = [
     "Wget",
 ];
 
+/// What kind of device a `User-Agent` comes from, for a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeviceKind {
+    Phone,
+    Tablet,
+    Computer,
+    Program,
+    Unknown,
+}
+
+impl DeviceKind {
+    /// Read from what [`describe`] says, because no more than that is kept of a long header. Few people browse with an Android
+    /// tablet: Android is a phone.
+    pub(crate) fn of(agent: Option<&str>) -> Self {
+        let Some(words) = describe(agent) else {
+            return Self::Unknown;
+        };
+        match words.split_once(" on ").map(|(_, system)| system) {
+            Some("iPhone" | "Android") => Self::Phone,
+            Some("iPad") => Self::Tablet,
+            Some(UNKNOWN_SYSTEM) => Self::Unknown,
+            Some(_) => Self::Computer,
+            None => Self::Program,
+        }
+    }
+}
+
 const UNKNOWN_BROWSER: &str = "Unknown browser";
 const UNKNOWN_SYSTEM: &str = "an unknown system";
 
@@ -99,7 +129,27 @@ fn is_description(agent: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::describe;
+    use super::{DeviceKind, describe};
+
+    #[test]
+    fn a_device_has_a_kind_also_by_its_description() {
+        for (agent, kind) in [
+            ("Safari on iPhone", DeviceKind::Phone),
+            ("Chrome on Android", DeviceKind::Phone),
+            ("Safari on iPad", DeviceKind::Tablet),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+                DeviceKind::Computer,
+            ),
+            ("Edge on Windows", DeviceKind::Computer),
+            ("Mozilla/5.0 (X) Chrome/1", DeviceKind::Unknown),
+            ("curl/8.5.0", DeviceKind::Program),
+            ("weird", DeviceKind::Unknown),
+        ] {
+            assert_eq!(DeviceKind::of(Some(agent)), kind, "{agent}");
+        }
+        assert_eq!(DeviceKind::of(None), DeviceKind::Unknown);
+    }
 
     #[test]
     fn a_description_is_its_own_description() {

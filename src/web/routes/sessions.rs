@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandle};
 use crate::web::answers::{EndOneResponses, EndResponses, Page, ReadResponses, Refusal, SeeOther};
 use crate::web::guards::CurrentSession;
-use crate::web::request::{Format, Notice, describe};
+use crate::web::request::{DeviceKind, Format, Notice, describe};
 use crate::web::site::Site;
 use crate::web::views::{Countdown, Timestamp, ago};
 
@@ -68,6 +68,7 @@ pub(crate) struct View {
 struct Row {
     handle: String,
     current: bool,
+    kind: DeviceKind,
     device: String,
     ip: Option<String>,
     since: Option<Timestamp>,
@@ -131,6 +132,7 @@ impl Row {
         Self {
             handle: listed.handle.to_string(),
             current: listed.handle == own,
+            kind: DeviceKind::of(client.user_agent.as_deref()),
             device: device_of(client),
             ip: client.ip.clone(),
             since: listed.session.created_at.map(Timestamp::from),

@@ -15,7 +15,7 @@ pub(crate) mod served;
 
 mod app;
 
-pub(crate) use app::{Answer, Backend, TestApp, TestClient, configured};
+pub(crate) use app::{Answer, Backend, FORM, TestApp, TestClient, configured};
 pub(crate) use redis::RedisServer;
 
 /// Stamps each case for every store.

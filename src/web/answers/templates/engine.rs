@@ -20,13 +20,14 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 13] = compiled_in![
+const TEMPLATES: [(&str, &str); 14] = compiled_in![
     "layout",
     "partials/assets",
     "partials/sign_out",
     "partials/countdown",
     "partials/visitor",
     "partials/notice",
+    "partials/device",
     "docs",
     "error",
     "login",
