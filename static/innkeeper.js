@@ -17,6 +17,27 @@ for (const done of document.querySelectorAll("[data-notice]")) {
   setTimeout(() => done.replaceChildren(done.textContent), 200);
 }
 
+// A password can be looked at while it is typed. The button comes from here, because without script it would do nothing.
+const addShowButtons = () => {
+  for (const input of document.querySelectorAll(".password > input:only-child")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: "Show" });
+    button.setAttribute("aria-label", `Show ${document.querySelector(`label[for="${input.id}"]`).textContent.toLowerCase()}`);
+    button.setAttribute("aria-controls", input.id);
+    const show = (shown) => {
+      input.type = shown ? "text" : "password";
+      button.setAttribute("aria-pressed", shown);
+    };
+    show(false);
+    button.addEventListener("click", () => show(input.type === "password"));
+    // The field keeps the focus, and the place where one was typing.
+    button.addEventListener("mousedown", (event) => event.preventDefault());
+    // Browsers may remember what stands in a field of text.
+    input.form.addEventListener("submit", () => show(false));
+    input.after(button);
+  }
+};
+addShowButtons();
+
 // A page out of the back/forward cache may show a session that has ended.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
@@ -197,6 +218,7 @@ if (warning) {
     form?.prepend(next);
     removeVisitor();
     here.replaceWith(main);
+    addShowButtons();
     document.title = page.title;
   };
 

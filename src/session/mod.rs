@@ -10,6 +10,7 @@ mod lifetimes;
 mod sessions;
 mod store;
 
+pub(crate) use active::PROVED;
 pub use active::{ActiveSession, Session};
 pub use ended::{EndReason, EndedSession};
 pub use error::{FieldError, StoreError};

@@ -15,7 +15,8 @@ use super::detail::Detail;
 use super::page::{HtmlPage, Page};
 use super::refusal::Refusal;
 use super::refusal::Refusal::{
-    AmbiguousCookie, CrossSite, NoSession, NoSuchSession, SessionEnded, StoreDown, TooLarge,
+    AmbiguousCookie, CrossSite, NoSession, NoSuchInvitation, NoSuchSession, SessionEnded, StoreDown,
+    TooLarge,
     TooManyAttempts, UnsupportedMediaType, WrongHost, WrongPassword,
 };
 use super::see_other::SeeOther;
@@ -87,6 +88,10 @@ refusals! {
     /// A safe method that needs a session.
     ReadResponses: NoSession, SessionEnded, AmbiguousCookie, down();
     EndResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
+    /// A password of somebody who is signed in.
+    ConfirmResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, UnsupportedMediaType, TooLarge, TooManyAttempts { retry_after: 0 }, down(), not_all();
+    InvitationResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, NoSuchInvitation, down(), not_all();
+    SignUpResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, TooManyAttempts { retry_after: 0 }, down();
     EndOneResponses: NoSession, CrossSite, SessionEnded, NoSuchSession, AmbiguousCookie, down();
 }
 

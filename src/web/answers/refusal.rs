@@ -82,13 +82,15 @@ pub enum Refusal {
     },
     /// The session's user proved who he is too long ago for this: 403, or for a page a redirect to where he can do so again.
     NeedsRecentSignIn,
+    /// The link by which somebody was to choose a password was used, has expired, or was never valid: 404.
+    NoSuchInvitation,
     /// The application asked for something impossible, a field that is too large, say: 500. The reason is for the operator.
     Internal(Arc<str>),
 }
 
 impl Refusal {
     /// All values of [`reason`](Self::reason).
-    pub(crate) const REASONS: [&str; 15] = [
+    pub(crate) const REASONS: [&str; 16] = [
         "no_session",
         "session_ended",
         "ambiguous_cookie",
@@ -103,6 +105,7 @@ impl Refusal {
         "wrong_password",
         "too_many_attempts",
         "needs_recent_sign_in",
+        "no_such_invitation",
         "internal",
     ];
 
@@ -123,6 +126,7 @@ impl Refusal {
             Self::WrongPassword => "wrong_password",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::NeedsRecentSignIn => "needs_recent_sign_in",
+            Self::NoSuchInvitation => "no_such_invitation",
             Self::Internal(_) => "internal",
         }
     }
@@ -156,7 +160,7 @@ impl Refusal {
             Self::NoSession | Self::CrossSite | Self::NeedsRecentSignIn => Status::Forbidden,
             Self::WrongPassword => Status::Unauthorized,
             Self::TooManyAttempts { .. } => Status::TooManyRequests,
-            Self::SessionEnded | Self::NoSuchSession => Status::NotFound,
+            Self::SessionEnded | Self::NoSuchSession | Self::NoSuchInvitation => Status::NotFound,
             Self::AmbiguousCookie => Status::BadRequest,
             Self::WrongHost => Status::MisdirectedRequest,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
@@ -186,6 +190,7 @@ impl Refusal {
             Self::WrongPassword => "User name or password is wrong",
             Self::TooManyAttempts { .. } => "Too many attempts, please try again later",
             Self::NeedsRecentSignIn => "Please confirm your password",
+            Self::NoSuchInvitation => "This link is not valid any more",
             Self::Internal(_) => "Internal Server Error",
             Self::StoreDown(_) => "Sessions are unavailable at the moment, please try again",
             Self::NotAllEnded { .. } => {
@@ -235,6 +240,11 @@ impl Refusal {
             Self::SessionEnded => page.with_title("Your session has ended", "Please sign in again."),
             Self::WrongPassword => page.with_title("Please try again", "User name or password is wrong."),
             Self::TooManyAttempts { retry_after } => page.with_title("Too many attempts", &too_many_attempts(*retry_after)),
+            Self::NoSuchInvitation => page.with_title(
+                "This link is not valid any more",
+                "It works once and for a day, and a newer one takes its place. If you have chosen your password with it, sign in. \
+                 If not, ask the people who run this site for a new link.",
+            ),
             Self::NeedsRecentSignIn => page.with_title("Please sign in again", "For this you must have signed in a moment ago."),
             Self::Internal(_)
             | Self::WrongHost
@@ -312,6 +322,7 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::NoSuchSession
             | Self::NeedsRecentSignIn
+            | Self::NoSuchInvitation
             | Self::Internal(_) => {}
         }
     }
@@ -324,12 +335,17 @@ impl Refusal {
     /// The page to sign in on, if this refusal leads there.
     fn sign_in_page<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
         // Also where there are no pages of ours: the sign-in page is the application's.
-        if !self.sends_to_sign_in() || Format::preferred(request) == Format::Json {
+        let confirms = *self == Self::NeedsRecentSignIn;
+        let leads_on = confirms || self.sends_to_sign_in();
+        if !leads_on || Format::preferred(request) == Format::Json {
             return None;
         }
         let site = request.rocket().state::<Site>()?;
-        let confirm = site.confirm().filter(|_| *self == Self::NeedsRecentSignIn);
-        let page = confirm.or_else(|| site.sign_in())?;
+        let page = if confirms {
+            site.confirm()?
+        } else {
+            site.sign_in()?
+        };
         // A sign-in page of the application's that asks for a session itself would lead to itself.
         let path = |path: &'r str| path.trim_end_matches('/');
         (path(request.uri().path().as_str()) != path(page)).then_some(page)

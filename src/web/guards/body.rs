@@ -1,10 +1,11 @@
 //! The fields of a request's body, JSON or a form.
 
+use std::convert::Infallible;
 use std::fmt;
 
-use rocket::Request;
-use rocket::data::{Data, ToByteUnit};
+use rocket::data::{Data, FromData, Outcome, ToByteUnit};
 use rocket::http::ContentType;
+use rocket::{Request, async_trait};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -17,6 +18,25 @@ const LIMIT_KIB: u64 = 8;
 /// A body's fields.
 pub(crate) struct Body(Map<String, Value>);
 
+/// A request's body, for a handler that says itself which field it needs: a data guard.
+pub(crate) struct Posted(Result<Body, Refusal>);
+
+impl Posted {
+    /// `required`: the field that an error of the whole body is reported for.
+    pub(crate) fn into_body(self, required: &'static str) -> Result<Body, Refusal> {
+        self.0.map_err(|refusal| naming(refusal, required))
+    }
+}
+
+#[async_trait]
+impl<'r> FromData<'r> for Posted {
+    type Error = Infallible;
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        Outcome::Success(Self(Body::parse(request, data).await))
+    }
+}
+
 /// Without the values: one of them may be a password.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,6 +47,12 @@ impl fmt::Debug for Body {
 impl Body {
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// What was typed in this field, to show it again: HTML allows no control characters, and an input field does not show them.
+    pub(crate) fn typed(&self, name: &str) -> String {
+        let text = self.get(name).and_then(Value::as_str).unwrap_or_default();
+        text.replace(char::is_control, "\u{fffd}")
     }
 
     /// A password in this field; it is taken out, so that no copy stays in the body.
@@ -84,14 +110,8 @@ impl Body {
         data: Data<'_>,
         required: &'static str,
     ) -> Result<Self, Refusal> {
-        Self::parse(request, data)
-            .await
-            .map_err(|refusal| match refusal {
-                Refusal::Invalid(error) if error.loc[1] == WHOLE => {
-                    Refusal::Invalid(ValidationError::new(required, error.kind, error.message))
-                }
-                refusal => refusal,
-            })
+        let parsed = Self::parse(request, data).await;
+        parsed.map_err(|refusal| naming(refusal, required))
     }
 
     async fn parse(request: &Request<'_>, data: Data<'_>) -> Result<Self, Refusal> {
@@ -132,6 +152,16 @@ fn unreadable() -> Refusal {
 
 /// An error of the whole body, in place of the field that [`Body::read`] then names.
 const WHOLE: &str = "";
+
+/// Names the field that an error of the whole body is reported for.
+fn naming(refusal: Refusal, required: &'static str) -> Refusal {
+    match refusal {
+        Refusal::Invalid(error) if error.loc[1] == WHOLE => {
+            Refusal::Invalid(ValidationError::new(required, error.kind, error.message))
+        }
+        refusal => refusal,
+    }
+}
 
 fn invalid(kind: &'static str, message: &str) -> Refusal {
     Refusal::Invalid(ValidationError::new(WHOLE, kind, message))

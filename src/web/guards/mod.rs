@@ -8,7 +8,7 @@ mod sessions;
 mod sign_in;
 mod site;
 
-pub(crate) use body::Body;
+pub(crate) use body::{Body, Posted};
 pub(crate) use cross_origin::CrossOrigin;
 pub use same_origin::SameOrigin;
 pub use session::{CurrentSession, PassiveSession, RecentSignIn};

@@ -189,15 +189,51 @@ impl SignIn<'_> {
         user: &UserName,
         password: &Password,
     ) -> Result<SignedIn, Refusal> {
+        let (verified, known) = self.0.verify(user, password).await?;
+        self.start_verified(&verified, known).await
+    }
+
+    /// Counts an attempt and checks a password, without signing in.
+    pub(crate) async fn verify(
+        &self,
+        user: &UserName,
+        password: &Password,
+    ) -> Result<Verified, Refusal> {
+        let (verified, _) = self.0.verify(user, password).await?;
+        Ok(verified)
+    }
+
+    /// Counts an attempt that no account stands behind.
+    pub(crate) async fn count_source(&self) -> Result<(), Refusal> {
+        let counted = self.0.verifier.count_source(&self.0.client).await;
+        counted.map_err(|error| {
+            self.0.audit.sign_in_failed(&error);
+            error.into()
+        })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    /// Signs in a user whose credentials were right a moment ago.
+    pub(crate) async fn start_verified(
+        self,
+        verified: &Verified,
+        known: Known,
+    ) -> Result<SignedIn, Refusal> {
         let caller = self.0;
-        let (verified, known) = caller.verify(user, password).await?;
         let user = verified.user();
         let replaced = caller.state.id();
         let start = caller
             .sessions
             .start(user, caller.client.clone(), replaced.as_ref());
         let started = start.await?;
-        if !caller.still_holds(&verified, &started.id).await? {
+        if !caller.still_holds(verified, &started.id).await? {
             caller.sessions.end(&started.id, &caller.client).await?;
             return Err(Refusal::StoreDown(
                 "the account was changed while its user signed in".into(),

@@ -20,6 +20,10 @@ pub(crate) enum Notice {
     OthersEnded { count: usize },
     /// All sessions were ended.
     AllEnded { count: usize },
+    /// The password was changed, and so many other sessions were ended.
+    PasswordChanged { ended: usize },
+    /// An account was made.
+    AccountMade,
 }
 
 /// The most bytes of a cookie that are looked at.
@@ -56,6 +60,8 @@ impl Notice {
             Self::Ended { device } => format!("ended {}", device.as_deref().unwrap_or_default()),
             Self::OthersEnded { count } => format!("others_ended {count}"),
             Self::AllEnded { count } => format!("all_ended {count}"),
+            Self::PasswordChanged { ended } => format!("password_changed {ended}"),
+            Self::AccountMade => "account_made ".to_owned(),
         }
     }
 
@@ -68,6 +74,8 @@ impl Notice {
             },
             "others_ended" => Self::OthersEnded { count: count.ok()? },
             "all_ended" => Self::AllEnded { count: count.ok()? },
+            "password_changed" => Self::PasswordChanged { ended: count.ok()? },
+            "account_made" if detail.is_empty() => Self::AccountMade,
             _ => return None,
         })
     }
@@ -81,6 +89,11 @@ impl Notice {
             Self::Ended { device: None } => "The session was ended".to_owned(),
             Self::OthersEnded { count } => sessions(*count, "other "),
             Self::AllEnded { count } => sessions(*count, ""),
+            Self::PasswordChanged { ended: 0 } => "Password changed".to_owned(),
+            Self::PasswordChanged { ended } => {
+                format!("Password changed; {}", sessions(*ended, "other "))
+            }
+            Self::AccountMade => "Your account is ready".to_owned(),
         }
     }
 }
@@ -148,6 +161,12 @@ mod tests {
                 "2 other sessions were signed out",
             ),
             (Notice::AllEnded { count: 3 }, "3 sessions were signed out"),
+            (Notice::PasswordChanged { ended: 0 }, "Password changed"),
+            (
+                Notice::PasswordChanged { ended: 2 },
+                "Password changed; 2 other sessions were signed out",
+            ),
+            (Notice::AccountMade, "Your account is ready"),
         ] {
             assert_eq!(notice.sentence(), sentence);
             assert_eq!(Notice::parse(&notice.to_text()), Some(notice));
@@ -167,6 +186,7 @@ mod tests {
             "others_ended many",
             "others_ended -1",
             "others_ended 99999999999999999999999",
+            "account_made by +1-800",
             "call +1-800",
         ] {
             assert_eq!(Notice::parse(text), None, "{text}");

@@ -28,6 +28,8 @@ use crate::web::views::EndNotice;
 #[derive(Debug, Serialize)]
 struct View {
     next: Option<String>,
+    /// The same for the query of a link.
+    next_query: Option<String>,
     username: String,
     /// Whether a password is asked for.
     needs_password: bool,
@@ -72,7 +74,7 @@ struct FormBody {
     others: BTreeMap<String, String>,
 }
 
-fn user_name_schema() -> Object {
+pub(super) fn user_name_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(
@@ -169,6 +171,7 @@ impl<'r> Responder<'r, 'static> for SignInPage {
         let form = HtmlPage {
             template: "login",
             view: View {
+                next_query: self.next.as_ref().map(NextPath::in_query),
                 next: self.next.map(|next| next.as_str().to_owned()),
                 username: String::new(),
                 needs_password: needs_password(request),
@@ -188,7 +191,7 @@ impl<'r> Responder<'r, 'static> for SignInPage {
     }
 }
 
-fn after_sign_in(next: Option<&NextPath>, site: &Site) -> String {
+pub(super) fn after_sign_in(next: Option<&NextPath>, site: &Site) -> String {
     next.map_or(site.after_sign_in(), NextPath::as_str)
         .to_owned()
 }
@@ -368,7 +371,7 @@ pub(crate) fn without_password(document: &mut OpenApi) {
     }
 }
 
-fn user_name(body: &Body) -> Result<UserName, Refusal> {
+pub(super) fn user_name(body: &Body) -> Result<UserName, Refusal> {
     let invalid = |kind, message: &str| {
         let error = ValidationError::new("username", kind, message);
         Err(Refusal::Invalid(error))
@@ -389,7 +392,7 @@ fn user_name(body: &Body) -> Result<UserName, Refusal> {
     }
 }
 
-fn next(body: &Body) -> Option<NextPath> {
+pub(super) fn next(body: &Body) -> Option<NextPath> {
     body.get("next")
         .and_then(Value::as_str)
         .and_then(NextPath::parse)
@@ -406,6 +409,7 @@ impl View {
         let password_problem = message("password");
         Self {
             next: next.map(|next| next.as_str().to_owned()),
+            next_query: next.map(NextPath::in_query),
             // HTML allows no control characters, and an input field does not show them.
             username: typed.replace(char::is_control, "\u{fffd}"),
             needs_password,
@@ -419,6 +423,7 @@ impl View {
     fn failed(refusal: &Refusal, user: &UserName, next: Option<&NextPath>) -> Self {
         Self {
             next: next.map(|next| next.as_str().to_owned()),
+            next_query: next.map(NextPath::in_query),
             username: user.as_str().to_owned(),
             needs_password: true,
             problem: None,

@@ -1,5 +1,7 @@
 //! The addresses, one file a subject.
 
+pub(crate) mod account;
+pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod home;
@@ -27,7 +29,8 @@ const RANK_OFFSET: isize = 40;
 pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rocket<Build> {
     let groups = [
         (Part::Home, only_pages::home()),
-        (Part::SignIn, sign_in()),
+        (Part::SignIn, sign_in(site)),
+        (Part::Accounts, accounts(site)),
         (Part::Sessions, sessions()),
         (Part::Health, health()),
         (Part::Docs, docs()),
@@ -42,9 +45,18 @@ pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rock
         })
 }
 
-fn sign_in() -> Vec<Route> {
+fn sign_in(site: &Site) -> Vec<Route> {
     let mut routes = routes![login::submit, logout::submit, profile::page];
-    routes.extend(only_pages::sign_in());
+    if site.needs_password() {
+        routes.extend(routes![confirm::submit]);
+    }
+    routes.extend(only_pages::sign_in(site));
+    routes
+}
+
+fn accounts(site: &Site) -> Vec<Route> {
+    let mut routes = account::routes(site);
+    routes.extend(only_pages::accounts(site));
     routes
 }
 

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::HAS_PAGES;
-use super::part::{Part, Parts};
+use super::part::{CheckOfSite, Part, Parts};
 use super::path::SitePath;
+use crate::config::Config;
 
 /// What pages know of the site, managed by Rocket: its name, and the addresses of Innkeeper's that are mounted.
 ///
@@ -33,6 +34,8 @@ use super::path::SitePath;
 /// | `sign_in` | the page where visitors sign in: [`Stage::sign_in_page`](crate::Stage::sign_in_page), or `login` |
 /// | `login`, `logout`, `profile` | of [`Part::SignIn`] |
 /// | `confirm` | of [`Part::SignIn`], where passwords are asked for: where a user proves again who he is |
+/// | `password`, `sign_up` | of [`Part::Accounts`]: where a user changes the password; where anybody makes an account, if anybody may |
+/// | `password_min_length` | how many characters a new password must have |
 /// | `sessions`, `session` | of [`Part::Sessions`]: the list, and how long the session lives |
 /// | `docs`, `openapi` | of [`Part::Docs`] |
 /// | `stylesheet`, `script`, `docs_script`, `icon` | of [`Part::StaticFiles`] |
@@ -45,6 +48,9 @@ pub struct Site {
     logout: Option<String>,
     profile: Option<String>,
     confirm: Option<String>,
+    password: Option<String>,
+    sign_up: Option<String>,
+    password_min_length: u32,
     sessions: Option<String>,
     session: Option<String>,
     docs: Option<String>,
@@ -56,29 +62,37 @@ pub struct Site {
     #[serde(skip)]
     parts: Parts,
     #[serde(skip)]
+    check: CheckOfSite,
+    /// Whether anybody may make an account.
+    #[serde(skip)]
+    signs_up: bool,
+    #[serde(skip)]
     prefix: SitePath,
 }
 
 impl Site {
-    /// `sign_in_page`: the application's own, instead of ours. `needs_password`: whether the check asks for one.
+    /// `sign_in_page`: the application's own, instead of ours.
     pub(crate) fn new(
-        name: String,
+        config: &Config,
         parts: Parts,
         prefix: SitePath,
         sign_in_page: Option<String>,
-        needs_password: bool,
+        check: CheckOfSite,
     ) -> Self {
         let of = |part, address: &str| parts.have(part).then(|| prefix.join(address));
         let login = of(Part::SignIn, "/login/");
         let our_page = login.clone().filter(|_| HAS_PAGES);
         Self {
-            name,
+            name: config.site_name.clone(),
             home: of(Part::Home, "/").unwrap_or_else(|| "/".to_owned()),
             sign_in: sign_in_page.or(our_page),
             login,
             logout: of(Part::SignIn, "/logout/"),
             profile: of(Part::SignIn, "/profile/"),
-            confirm: of(Part::SignIn, "/confirm/").filter(|_| needs_password && HAS_PAGES),
+            confirm: of(Part::SignIn, "/confirm/").filter(|_| check.needs_password && HAS_PAGES),
+            password: of(Part::Accounts, "/password/").filter(|_| HAS_PAGES),
+            sign_up: of(Part::Accounts, "/sign-up/").filter(|_| config.sign_up && HAS_PAGES),
+            password_min_length: config.password_min_length,
             sessions: of(Part::Sessions, "/sessions/"),
             session: of(Part::Sessions, "/session/"),
             docs: of(Part::Docs, "/docs").filter(|_| HAS_PAGES),
@@ -88,6 +102,8 @@ impl Site {
             docs_script: of(Part::StaticFiles, "/static/innkeeper/docs.js"),
             icon: of(Part::StaticFiles, "/static/innkeeper/favicon.svg"),
             parts,
+            check,
+            signs_up: config.sign_up,
             prefix,
         }
     }
@@ -107,6 +123,26 @@ impl Site {
     /// The page where a user proves again who he is; `None` where there is none of ours.
     pub(crate) fn confirm(&self) -> Option<&str> {
         self.confirm.as_deref()
+    }
+
+    /// Whether the check asks for a password.
+    pub(crate) fn needs_password(&self) -> bool {
+        self.check.needs_password
+    }
+
+    /// Whether anybody may make an account.
+    pub(crate) fn signs_up(&self) -> bool {
+        self.signs_up && self.has(Part::Accounts)
+    }
+
+    /// The address at which somebody chooses a password by a link.
+    pub(crate) fn invitation(&self, token: &str) -> String {
+        self.prefix.join(&format!("/invitation/{token}"))
+    }
+
+    /// The page where a user changes the password; `None` where there is none.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.password.as_deref()
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {

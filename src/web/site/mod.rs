@@ -11,6 +11,7 @@ mod path;
 mod plan;
 
 pub use addresses::Site;
+pub(crate) use part::CheckOfSite;
 pub use part::Part;
 pub(crate) use path::SitePath;
 pub(crate) use plan::Plan;

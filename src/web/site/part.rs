@@ -9,8 +9,11 @@ use std::collections::BTreeSet;
 pub enum Part {
     /// `/`: a redirect to the profile or to the sign-in. Left out where [`SignIn`](Self::SignIn) is.
     Home,
-    /// `/login/`, `/logout/` and `/profile/`.
+    /// `/login/`, `/logout/` and `/profile/`; `/confirm/` where passwords are asked for.
     SignIn,
+    /// `/password/`, `/invitation/`, with the setting `sign_up` `/sign-up/`, and `/.well-known/change-password`. Left out where
+    /// users have no accounts of Innkeeper's: where sign-in is open, or the application's own check decides.
+    Accounts,
     /// `/sessions/` and what is below it; and `/session/`, which the pages' script asks how long the session lives.
     Sessions,
     /// `/healthz` and `/readyz`. (The server at `metrics_address` has them in any case.)
@@ -32,6 +35,14 @@ pub enum Part {
     RequestLog,
 }
 
+/// What the site knows of how users prove who they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckOfSite {
+    pub(crate) needs_password: bool,
+    /// Whether users have accounts of ours.
+    pub(crate) accounts: bool,
+}
+
 /// Which parts are mounted.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts(BTreeSet<Part>);
@@ -41,6 +52,7 @@ impl Parts {
         Self::from_iter([
             Part::Home,
             Part::SignIn,
+            Part::Accounts,
             Part::Sessions,
             Part::Health,
             Part::Docs,

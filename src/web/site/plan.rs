@@ -2,7 +2,7 @@
 
 use super::HAS_PAGES;
 use super::addresses::Site;
-use super::part::{Part, Parts};
+use super::part::{CheckOfSite, Part, Parts};
 use super::path::SitePath;
 use crate::config::Config;
 
@@ -28,7 +28,7 @@ impl Plan {
     /// # Errors
     ///
     /// A sentence for the operator: a path cannot be used.
-    pub(crate) fn site(&self, config: &Config, needs_password: bool) -> Result<Site, String> {
+    pub(crate) fn site(&self, config: &Config, check: CheckOfSite) -> Result<Site, String> {
         let prefix = SitePath::parse(&self.prefix)
             .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
         let mut parts = self.parts.clone();
@@ -52,8 +52,9 @@ impl Plan {
         if !HAS_PAGES {
             parts = parts.without(Part::StaticFiles);
         }
-        let name = config.site_name.clone();
-        let site = Site::new(name, parts, prefix, sign_in_page, needs_password);
-        Ok(site)
+        if !check.accounts {
+            parts = parts.without(Part::Accounts);
+        }
+        Ok(Site::new(config, parts, prefix, sign_in_page, check))
     }
 }

@@ -18,7 +18,7 @@ use crate::web::observe::{AccessLog, Readiness, RequestIds};
 use crate::web::request::{Hosts, NoMethodOverride, PublicOrigin, SessionCookie};
 use crate::web::routes;
 use crate::web::routes::docs::Document;
-use crate::web::site::{Part, Plan, Site};
+use crate::web::site::{CheckOfSite, Part, Plan, Site};
 use crate::web::stage::accounts::AccountsOfSite;
 use crate::web::stage::announcement::announcement;
 use crate::web::stage::brought::Brought;
@@ -58,11 +58,15 @@ impl Assembly {
             Config::from(figment)
         };
         let config = config.map_err(|error| error.to_string())?;
-        let needs_password = match &authenticator {
-            Some(own) => own.needs_password(),
-            None => config.sign_in == SignInMode::Password,
+        let has_accounts = authenticator.is_none() && config.sign_in == SignInMode::Password;
+        let own_needs_one = authenticator
+            .as_ref()
+            .is_some_and(|own| own.needs_password());
+        let check = CheckOfSite {
+            needs_password: has_accounts || own_needs_one,
+            accounts: has_accounts,
         };
-        let site = plan.site(&config, needs_password)?;
+        let site = plan.site(&config, check)?;
         let checked = match &authenticator {
             Some(_) => Config::check_no_sign_in(figment),
             None if site.has(Part::SignIn) => config.check_open_sign_in(figment),

@@ -9,7 +9,7 @@ use crate::config::PublicUrl;
 use crate::web::answers::{Detail, HTTPValidationError, without_sign_in_page, wrong_host};
 use crate::web::request::Hosts;
 use crate::web::routes::{
-    docs, health, home, login, logout, only_pages, profile, session, sessions,
+    account, confirm, docs, health, home, login, logout, only_pages, profile, session, sessions,
 };
 use crate::web::site::{Part, Site};
 
@@ -33,6 +33,13 @@ use crate::web::site::{Part, Site};
     ))
 )]
 struct SignIn;
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(confirm::submit, confirm::page),
+    components(schemas(confirm::Confirmed))
+)]
+struct Confirm;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -67,6 +74,14 @@ struct Health;
 #[openapi(paths(docs::document, docs::page), components(schemas(Detail)))]
 struct Docs;
 
+fn sign_in(site: &Site) -> openapi::OpenApi {
+    let mut document = SignIn::openapi();
+    if site.needs_password() {
+        document.merge(Confirm::openapi());
+    }
+    document
+}
+
 /// The document of this server: its parts, its cookie's name and its origin.
 ///
 /// `needs_password`: whether a sign-in asks for a password.
@@ -77,12 +92,13 @@ pub(crate) fn describe(
     public_url: Option<&PublicUrl>,
     hosts: Hosts,
 ) -> openapi::OpenApi {
-    let parts: [(Part, fn() -> openapi::OpenApi); 5] = [
-        (Part::SignIn, SignIn::openapi),
-        (Part::Sessions, Sessions::openapi),
-        (Part::Home, Home::openapi),
-        (Part::Health, Health::openapi),
-        (Part::Docs, Docs::openapi),
+    let parts = [
+        (Part::SignIn, sign_in(site)),
+        (Part::Accounts, account::document(site)),
+        (Part::Sessions, Sessions::openapi()),
+        (Part::Home, Home::openapi()),
+        (Part::Health, Health::openapi()),
+        (Part::Docs, Docs::openapi()),
     ];
     let version = env!("CARGO_PKG_VERSION");
     let mut document = openapi::OpenApi::new(
@@ -91,7 +107,7 @@ pub(crate) fn describe(
     );
     for (_, part) in parts.into_iter().filter(|(part, _)| site.has(*part)) {
         let compose = |_: &str, path: &str| site.prefix().join(path);
-        document = document.nest_with_path_composer("", part(), compose);
+        document = document.nest_with_path_composer("", part, compose);
     }
     document.servers = public_url.map(|url| vec![Server::new(url.origin())]);
     document

@@ -20,7 +20,7 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 14] = compiled_in![
+const TEMPLATES: [(&str, &str); 20] = compiled_in![
     "layout",
     "partials/assets",
     "partials/sign_out",
@@ -28,6 +28,8 @@ const TEMPLATES: [(&str, &str); 14] = compiled_in![
     "partials/visitor",
     "partials/notice",
     "partials/device",
+    "partials/own_name",
+    "partials/new_name",
     "docs",
     "error",
     "login",
@@ -35,6 +37,10 @@ const TEMPLATES: [(&str, &str); 14] = compiled_in![
     "sessions",
     "logout",
     "signed_out",
+    "confirm",
+    "password",
+    "invitation",
+    "sign_up",
 ];
 
 /// Gives the template engine our pages, `innkeeper/login` and so on; for

@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::end_lookup::EndLookup;
 use crate::client::Client;
+use crate::clock::unix_time;
 use crate::session::{
-    ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, Selection, Session,
-    SessionHandle, SessionId, Sessions, StoreError,
+    ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, PROVED, Selection,
+    Session, SessionHandle, SessionId, Sessions, StoreError, WriteOutcome,
 };
 use crate::web::answers::Refusal;
 use crate::web::guards::same_origin::SameOrigin;
@@ -99,6 +100,17 @@ impl CurrentSession {
     pub(crate) fn proved_ago(&self) -> Option<Duration> {
         let proved_at = self.session().proved_at()?;
         Some(self.used_at().duration_since(proved_at).unwrap_or_default())
+    }
+
+    /// Records that its user has just proved who he is.
+    pub(crate) async fn set_proved(&self) -> Result<(), Refusal> {
+        let now = unix_time(self.sessions.clock().now()).as_secs().to_string();
+        let written = self.sessions.write_own(&self.id, PROVED, Some(&now));
+        match written.await? {
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::NoSession => Err(Refusal::SessionEnded),
+            WriteOutcome::TooManyFields => Err(Refusal::Internal("a session is full".into())),
+        }
     }
 
     pub(crate) fn idle_timeout(&self) -> Duration {

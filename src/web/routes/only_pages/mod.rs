@@ -8,8 +8,8 @@ mod static_files;
 mod without;
 
 #[cfg(feature = "pages")]
-pub(crate) use mounted::{check, docs, home, retain, sign_in};
+pub(crate) use mounted::{accounts, check, docs, home, retain, sign_in};
 #[cfg(feature = "pages")]
 pub(crate) use static_files::routes as static_files;
 #[cfg(not(feature = "pages"))]
-pub(crate) use without::{check, docs, home, retain, sign_in, static_files};
+pub(crate) use without::{accounts, check, docs, home, retain, sign_in, static_files};

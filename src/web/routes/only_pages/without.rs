@@ -5,12 +5,17 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::config::{Accent, Config};
+use crate::web::site::Site;
 
 pub(crate) fn home() -> Vec<Route> {
     Vec::new()
 }
 
-pub(crate) fn sign_in() -> Vec<Route> {
+pub(crate) fn sign_in(_: &Site) -> Vec<Route> {
+    Vec::new()
+}
+
+pub(crate) fn accounts(_: &Site) -> Vec<Route> {
     Vec::new()
 }
 
@@ -35,7 +40,17 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
 }
 
 /// The operations that are not mounted, by the names that the document gives them.
-const PAGES: [&str; 4] = ["docs_page", "home_page", "login_page", "logout_page"];
+const PAGES: [&str; 9] = [
+    "confirm_page",
+    "docs_page",
+    "home_page",
+    "invitation_page",
+    "login_page",
+    "logout_page",
+    "password_page",
+    "sign_up_page",
+    "well_known_change_password",
+];
 
 /// Removes the pages from the document: their addresses, their form of the other answers, and the redirects, which only
 /// browsers get.

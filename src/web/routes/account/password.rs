@@ -1,0 +1,114 @@
+//! Changing the password.
+
+use rocket::{State, get, post};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::failure::{of_password, refusal};
+use crate::account::Accounts;
+use crate::sign_in::Known;
+use crate::user_name::UserName;
+use crate::web::answers::{ConfirmResponses, HtmlPage, ReadResponses, Refusal, SeeOther};
+use crate::web::guards::{CurrentSession, Posted, SignIn};
+use crate::web::request::Notice;
+use crate::web::site::Site;
+use crate::web::views::{FormError, FormView, as_mistake};
+
+const TEMPLATE: &str = "password";
+
+/// The present password and the new one. Other fields are ignored.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "current": "the present password", "new": "the password from now on" })))]
+#[expect(
+    dead_code,
+    reason = "a body is read field by field, to say what is wrong with it"
+)]
+struct ChangeRequest {
+    #[schema(format = "password", min_length = 1)]
+    current: String,
+    #[schema(format = "password", min_length = 8, max_length = 256)]
+    new: String,
+}
+
+/// What a program reads.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "message": "Password changed", "ended": 2 })))]
+pub(crate) struct PasswordChanged {
+    message: &'static str,
+    /// How many other sessions of the user were ended.
+    ended: usize,
+}
+
+/// Shows the form that changes the password.
+#[utoipa::path(
+    get,
+    path = "/password/",
+    responses(HtmlPage<FormView>, ReadResponses),
+    security(("session" = []))
+)]
+#[get("/password")]
+pub(crate) fn page(
+    current: Result<&CurrentSession, Refusal>,
+) -> Result<HtmlPage<FormView>, Refusal> {
+    Ok(FormView::of_user(current?).page(TEMPLATE))
+}
+
+/// Changes the password: all sessions of the user end, and the request's own goes on under a new id.
+///
+/// The present password is asked for here, so nobody needs to have signed in recently.
+#[utoipa::path(
+    post,
+    path = "/password/",
+    request_body(content(
+        (ChangeRequest = "application/json"),
+        (ChangeRequest = "application/x-www-form-urlencoded"),
+    )),
+    responses(ConfirmResponses, FormError, SeeOther<PasswordChanged>),
+    security(("session" = []))
+)]
+#[post("/password", data = "<posted>")]
+pub(crate) async fn submit(
+    current: Result<&CurrentSession, Refusal>,
+    sign_in: Result<SignIn<'_>, Refusal>,
+    posted: Posted,
+    accounts: &State<Accounts>,
+    site: &Site,
+) -> Result<SeeOther<PasswordChanged>, FormError> {
+    let (current, sign_in) = (current?, sign_in?);
+    let again = |refusal| {
+        let view = FormView::of_user(current);
+        view.again(TEMPLATE, as_mistake(refusal, "current"))
+    };
+    let mut body = posted.into_body("current").map_err(again)?;
+    let [present, new] = ["current", "new"].map(|field| body.take_password(field));
+    let present = present.map_err(|error| again(Refusal::Invalid(error)))?;
+    let new = new.map_err(|error| again(Refusal::Invalid(error)))?;
+    // Another program's name may be none.
+    let user = UserName::parse(current.user()).map_err(|_| again(Refusal::WrongPassword))?;
+    // Before the present one is looked at: that would be a counted attempt, and both would have to be typed again.
+    let checked = accounts.check(&user, &new);
+    checked.map_err(|problem| again(of_password(&problem, "new")))?;
+    let verified = sign_in.verify(&user, &present).await.map_err(again)?;
+    let changed = accounts.change_password(&verified, &new, sign_in.client());
+    let changed = changed
+        .await
+        .map_err(|error| again(refusal(error, "new")))?;
+    sign_in.audit().account(&user, "password changed");
+    let others = changed.ended.iter().filter(|one| **one != current.handle());
+    let ended = others.count();
+    let started = sign_in.start_verified(&changed.verified, Known::Before);
+    // Where that fails, the password is changed all the same.
+    let signed_in = started.await.is_ok();
+    let (location, message) = if signed_in {
+        (site.after_sign_in(), "Password changed")
+    } else {
+        let page = site.sign_in().unwrap_or(site.after_sign_in());
+        (page, "Password changed, please sign in again")
+    };
+    Ok(SeeOther {
+        location: location.to_owned(),
+        removes_cookie: !signed_in,
+        notice: Some(Notice::PasswordChanged { ended }),
+        body: PasswordChanged { message, ended },
+    })
+}
