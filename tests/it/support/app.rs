@@ -55,6 +55,12 @@ impl TestApp {
         self.redis.as_deref().expect("an app on Redis")
     }
 
+    /// The accounts of `sign_in = "password"`.
+    pub(crate) fn accounts(&self) -> innkeeper::Accounts {
+        let accounts = self.client.rocket().state::<innkeeper::Accounts>();
+        accounts.expect("accounts").clone()
+    }
+
     /// Each address as method and path, in the spelling of `OpenAPI`.
     pub(crate) fn addresses(&self) -> BTreeSet<(String, String)> {
         let routes = self.client.rocket().routes();
