@@ -331,7 +331,7 @@ async fn every_page_fits_and_can_be_read_in_both_schemes() {
 }
 
 /// And keeps a picture under that name.
-async fn assert_readable(browser: &Browser, width: u32, name: &str) {
+pub(crate) async fn assert_readable(browser: &Browser, width: u32, name: &str) {
     let wide = browser
         .evaluate("document.documentElement.scrollWidth")
         .await;

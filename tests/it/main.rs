@@ -12,6 +12,7 @@
 #[macro_use]
 mod support;
 
+mod account_browser;
 mod account_pages;
 mod account_stores;
 mod accounts_commands;

@@ -152,6 +152,15 @@ impl Browser {
         }
     }
 
+    /// Runs no script of any page; for the current tab.
+    pub(crate) async fn disable_scripts(&self) {
+        self.cdp(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        )
+        .await;
+    }
+
     async fn cdp(&self, command: &str, parameters: Value) {
         let body = json!({ "cmd": command, "params": parameters });
         self.page
