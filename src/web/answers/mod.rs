@@ -15,8 +15,8 @@ pub use detail::ValidationError;
 pub(crate) use detail::{Detail, HTTPValidationError};
 pub(crate) use documented::{
     ConfirmResponses, EndOneResponses, EndResponses, PasswordResponses, PublicResponses,
-    ReadResponses, Responses,
-    SignInResponses, SignOutResponses, json_or_html, without_sign_in_page, wrong_host,
+    ReadResponses, Responses, SignInResponses, SignOutResponses, json_or_html,
+    without_sign_in_page, wrong_host,
 };
 #[cfg(feature = "password")]
 pub(crate) use documented::{InvitationResponses, SignUpResponses};
