@@ -15,9 +15,8 @@ use super::detail::Detail;
 use super::page::{HtmlPage, Page};
 use super::refusal::Refusal;
 use super::refusal::Refusal::{
-    AmbiguousCookie, CrossSite, NoSession, NoSuchInvitation, NoSuchSession, SessionEnded, StoreDown,
-    TooLarge,
-    TooManyAttempts, UnsupportedMediaType, WrongHost, WrongPassword,
+    AmbiguousCookie, CrossSite, NoSession, NoSuchInvitation, NoSuchSession, SessionEnded,
+    StoreDown, TooLarge, TooManyAttempts, UnsupportedMediaType, WrongHost, WrongPassword,
 };
 use super::see_other::SeeOther;
 
