@@ -306,6 +306,20 @@ async fn an_invitation_is_taken_once_and_looking_takes_nothing(place: &Place) {
     }
 }
 
+async fn an_invitation_that_is_given_back_can_be_taken_again(place: &Place) {
+    let token = new_digest();
+    let bound = Invitation::new(Purpose::Reset, Some(new_user("amy"))).with_stamp("a stamp");
+    let free = Invitation::new(Purpose::FirstAccount, None);
+    for invitation in [&bound, &free, &bound] {
+        place.one.invite(&token, invitation, DAY).await.unwrap();
+        let found = place.two.invitation(&token).await.unwrap();
+        assert_eq!(found.as_ref(), Some(invitation));
+        let taken = place.two.take_invitation(&token).await.unwrap();
+        assert_eq!(taken.as_ref(), Some(invitation));
+        assert_eq!(place.one.take_invitation(&token).await.unwrap(), None);
+    }
+}
+
 async fn an_invitation_ends_after_its_time(place: &Place) {
     let token = new_digest();
     let invitation = Invitation::new(Purpose::NewAccount, Some(new_user("amy")));
@@ -361,6 +375,7 @@ on_every_place! {
     an_account_is_disabled_enabled_and_removed,
     all_accounts_are_listed_and_nothing_else,
     an_invitation_is_taken_once_and_looking_takes_nothing,
+    an_invitation_that_is_given_back_can_be_taken_again,
     an_invitation_ends_after_its_time,
 }
 

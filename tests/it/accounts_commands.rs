@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-fn operate(variables: &[(&str, &str)], words: &[&str], input: &str) -> Output {
+pub(crate) fn operate(variables: &[(&str, &str)], words: &[&str], input: &str) -> Output {
     let elsewhere = tempfile::tempdir().unwrap();
     let path = std::env::var_os("PATH").unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_innkeeper"))

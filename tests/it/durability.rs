@@ -11,6 +11,7 @@ use innkeeper::{
     Session, SessionId, SessionStore, StorePath,
 };
 
+use crate::accounts_commands::operate;
 use crate::support::eventually;
 use crate::support::http;
 use crate::support::program::{DISK_TYPE, Program, SMALL_DISK};
@@ -273,6 +274,62 @@ fn on_a_full_disk_everybody_can_sign_out_and_nobody_is_taken_for_signed_out() {
     let ready = http::request(port, "GET /readyz", &[], "");
     assert!(ready.contains(r#""ready""#), "{ready}");
     assert_eq!(http::profile_status(port, &stays), 200);
+}
+
+/// While the disk is full, nothing is added; but whoever must not sign in any more is kept out.
+#[test]
+fn on_a_full_disk_an_account_can_be_disabled_and_removed_and_other_changes_say_that_they_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = [(SMALL_DISK, "13m"), ("INNKEEPER_SIGN_IN", "password")];
+    let program = Program::start_in(folder.path(), &disk);
+    let data = program.own_folder().join("data");
+    let variables = [
+        ("INNKEEPER_SIGN_IN", "password"),
+        ("INNKEEPER_STORE_PATH", data.to_str().unwrap()),
+        ("INNKEEPER_PUBLIC_URL", "https://inn.example"),
+    ];
+    let run = |words: &[&str]| operate(&variables, &[&["accounts"], words].concat(), "");
+    for user in ["amy", "bob", "cleo"] {
+        run(&["add", user, "--invite"]).assert_says(0, &["https://inn.example/"]);
+    }
+    let (others, rest) = (data.join("others"), data.join("rest"));
+    drop(fs::write(&rest, vec![0; 16 << 20]));
+    let hash = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG";
+    let lines = (0..25_000).map(|number| format!("{}{number}:{hash}\n", "\u{754c}".repeat(50)));
+    let lines: String = lines.collect();
+    let said = operate(&variables, &["accounts", "import", "-"], &lines);
+    said.assert_says(said.status, &["the disk is full"]);
+    assert_ne!(said.status, 0);
+
+    for words in [
+        &["add", "dora", "--invite"] as &[_],
+        &["reset", "amy"],
+        &["add", "amy", "--invite"],
+    ] {
+        let said = run(words);
+        said.assert_says(said.status, &["the disk is full"]);
+        assert_ne!(said.status, 0, "{words:?}");
+    }
+    run(&["disable", "amy"]).assert_says(0, &["amy"]);
+    run(&["disable", "bob"]).assert_says(0, &["bob"]);
+    run(&["enable", "bob"]).assert_says(0, &["bob"]);
+    run(&["remove", "cleo"]).assert_says(0, &["cleo"]);
+    let listed: serde_json::Value = serde_json::from_str(&run(&["list", "--json"]).out).unwrap();
+    let state = |user: &str| {
+        let mut rows = listed.as_array().unwrap().iter();
+        let row = rows.find(|row| row["user"] == user)?;
+        Some(row["state"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(state("amy").as_deref(), Some("disabled"));
+    assert_ne!(state("bob").as_deref(), Some("disabled"));
+    assert_eq!(state("cleo"), None);
+    assert_eq!(state("dora"), None);
+
+    fs::remove_file(others).unwrap();
+    fs::remove_file(rest).unwrap();
+    eventually("accounts to be made again", || {
+        (run(&["add", "dora", "--invite"]).status == 0).then_some(())
+    });
 }
 
 #[test]
