@@ -13,6 +13,9 @@ use crate::clock::{from_unix_time, unix_time};
 /// The field of Innkeeper's that says when the user last proved who he is, in seconds since 1970.
 pub(crate) const PROVED: &str = "_proved";
 
+/// The field of Innkeeper's that tells a user of a sign-in from a browser not seen before, until he has answered.
+pub(crate) const NEW_SIGN_IN: &str = "_notice";
+
 /// A session's data, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

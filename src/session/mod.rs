@@ -10,8 +10,8 @@ mod lifetimes;
 mod sessions;
 mod store;
 
-pub(crate) use active::PROVED;
 pub use active::{ActiveSession, Session};
+pub(crate) use active::{NEW_SIGN_IN, PROVED};
 pub use ended::{EndReason, EndedSession};
 pub use error::{FieldError, StoreError};
 pub use handle::{HandlePrefix, SessionHandle};

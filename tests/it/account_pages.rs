@@ -57,6 +57,7 @@ on_every_store!(
     an_account_is_made_and_its_name_is_taken_from_then_on,
     a_user_proves_again_who_he_is,
     a_link_to_choose_a_password_works_once,
+    a_sign_in_from_a_new_browser_is_told_to_the_others,
 );
 
 async fn a_password_is_changed_and_the_other_sessions_end(on: Backend) {
@@ -123,8 +124,7 @@ async fn a_wrong_present_password_changes_nothing_and_is_counted(on: Backend) {
     assert!((1..=900).contains(&wait), "{wait}");
     // The live session is not touched.
     assert_eq!(amy.profile().await.status, Status::Ok);
-    let id = amy.id();
-    let mut page = app.browser().with_cookie("session_id", &id);
+    let mut page = amy.in_browser();
     let fields = [("current", PASSWORD), ("new", NEW)];
     let stopped = submit(&mut page, "/password/", &fields).await;
     stopped.assert_page(429, "Change your password");
@@ -178,8 +178,7 @@ async fn a_user_proves_again_who_he_is(on: Backend) {
         profile["session_data"],
         json!({ "user": "amy", "status": "active" })
     );
-    let id = amy.id();
-    let mut page = app.browser().with_cookie("session_id", &id);
+    let mut page = amy.in_browser();
     page.get("/confirm?next=/sessions/")
         .await
         .assert_page(200, "Is it you?");
@@ -248,6 +247,64 @@ async fn reset_link(accounts: &innkeeper::Accounts, user: &str) -> String {
     format!("/invitation/{}", token.expose())
 }
 
+/// Waits for what another session is told beside the sign-in.
+async fn told(page: &mut TestClient) -> Answer {
+    for _ in 0..600 {
+        let profile = page.profile().await;
+        if profile.body.contains("New sign-in") {
+            return profile;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("waited 30 seconds to be told of a new sign-in");
+}
+
+async fn a_sign_in_from_a_new_browser_is_told_to_the_others(on: Backend) {
+    let app = open(on).await;
+    let mut amy = app.program();
+    sign_up(&mut amy, "amy").await;
+    let mut page = amy.in_browser();
+    let mut other = app.program();
+    assert_eq!(sign_in(&mut other, "amy", PASSWORD).await, Status::Ok);
+    let profile = told(&mut page).await;
+    assert!(
+        !other
+            .in_browser()
+            .profile()
+            .await
+            .body
+            .contains("New sign-in")
+    );
+    // Programs are not told, and the user's own fields stay as they are.
+    let data = amy.profile().await.json()["session_data"].clone();
+    assert_eq!(data, json!({ "user": "amy", "status": "active" }));
+    page.post("/sessions/known", FORM, "")
+        .await
+        .assert_sees_other("/sessions/");
+    assert!(!page.profile().await.body.contains("New sign-in"));
+    assert_eq!(other.profile().await.status, Status::Ok);
+
+    // The same browser again, and another one that is ended.
+    other.log_out().await;
+    assert_eq!(sign_in(&mut other, "amy", PASSWORD).await, Status::Ok);
+    let mut stranger = app.program();
+    assert_eq!(sign_in(&mut stranger, "amy", PASSWORD).await, Status::Ok);
+    let again = told(&mut page).await;
+    assert_ne!(again.body, profile.body);
+    let form = again
+        .body
+        .split("<form method=\"post\" action=\"/sessions/")
+        .nth(1)
+        .unwrap();
+    let action = format!("/sessions/{}", form.split('"').next().unwrap());
+    page.post(&action, FORM, "")
+        .await
+        .assert_sees_other("/sessions/");
+    assert_eq!(stranger.profile().await.status, Status::NotFound);
+    assert_eq!(other.profile().await.status, Status::Ok);
+    assert!(!page.profile().await.body.contains("New sign-in"));
+}
+
 #[rocket::async_test]
 async fn what_says_nothing_changes_nothing() {
     let app = open(Backend::Embedded).await;
@@ -303,8 +360,7 @@ async fn a_new_password_that_is_refused_is_said_to_be_so_beside_its_field() {
         let body = json!({ "username": "bob", "password": new });
         assert_mistake(&send(&mut amy, "/sign-up/", &body).await, "password", kind);
     }
-    let id = amy.id();
-    let mut page = app.browser().with_cookie("session_id", &id);
+    let mut page = amy.in_browser();
     let again = submit(
         &mut page,
         "/password/",
@@ -333,10 +389,7 @@ async fn the_sign_in_page_asks_for_a_password_and_says_what_was_wrong() {
     ] {
         assert!(form.body.contains(part), "{part} in {}", form.body);
     }
-    assert!(
-        form.text().contains("You will go on to /sessions/"),
-        "{form:?}"
-    );
+    assert!(form.text().contains("You will go on to "), "{form:?}");
     assert!(!form.text().contains("any user name"), "{form:?}");
     for (user, password) in [("amy", NEW), ("nobody", PASSWORD)] {
         let fields = [("username", user), ("password", password)];
@@ -364,8 +417,9 @@ async fn password_managers_find_the_page_that_changes_the_password() {
     page.get("/password/")
         .await
         .assert_sees_other("/login/?next=/password/");
-    sign_up(&mut page, "amy").await;
-    let form = page.get("/password").await;
+    let mut amy = app.program();
+    sign_up(&mut amy, "amy").await;
+    let form = amy.in_browser().get("/password").await;
     form.assert_page(200, "Change your password");
     for part in [
         "value=\"amy\" readonly autocomplete=\"username\"",

@@ -2,6 +2,7 @@
 
 mod body;
 mod cross_origin;
+mod new_sign_in;
 mod same_origin;
 mod session;
 mod sessions;
@@ -10,6 +11,7 @@ mod site;
 
 pub(crate) use body::{Body, Posted};
 pub(crate) use cross_origin::CrossOrigin;
+pub(crate) use new_sign_in::NewSignIn;
 pub use same_origin::SameOrigin;
 pub use session::{CurrentSession, PassiveSession, RecentSignIn};
 pub(crate) use session::{EndLookup, RecentLimit};

@@ -6,6 +6,7 @@ use rocket::http::CookieJar;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
+use super::new_sign_in::NewSignIn;
 use super::same_origin::SameOrigin;
 use super::sessions::needs_stage;
 use crate::client::Client;
@@ -241,6 +242,9 @@ impl SignIn<'_> {
         }
         if caller.verifier.needs_password() {
             caller.remember_device(user).await;
+        }
+        if known == Known::FirstTime {
+            NewSignIn::tell(caller.sessions, user, &caller.client, started.id);
         }
         Ok(SignedIn {
             id: caller.hand_out(user, started),

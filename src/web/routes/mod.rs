@@ -31,7 +31,7 @@ pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rock
         (Part::Home, only_pages::home()),
         (Part::SignIn, sign_in(site)),
         (Part::Accounts, accounts(site)),
-        (Part::Sessions, sessions()),
+        (Part::Sessions, sessions(site)),
         (Part::Health, health()),
         (Part::Docs, docs()),
         (Part::StaticFiles, only_pages::static_files(accent)),
@@ -60,8 +60,8 @@ fn accounts(site: &Site) -> Vec<Route> {
     routes
 }
 
-fn sessions() -> Vec<Route> {
-    routes![
+fn sessions(site: &Site) -> Vec<Route> {
+    let mut routes = routes![
         session::read,
         sessions::page,
         sessions::end_one,
@@ -70,7 +70,12 @@ fn sessions() -> Vec<Route> {
         sessions::submit_end_one,
         sessions::submit_end_others,
         sessions::submit_end_all,
-    ]
+    ];
+    // Without a password every browser is one not seen before.
+    if site.needs_password() {
+        routes.extend(routes![sessions::know]);
+    }
+    routes
 }
 
 pub(crate) fn health() -> Vec<Route> {

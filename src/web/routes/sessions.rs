@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::clock::rfc3339;
 use crate::session::{EndOutcome, ListedSession, Listing, Selection, SessionHandle};
 use crate::web::answers::{EndOneResponses, EndResponses, Page, ReadResponses, Refusal, SeeOther};
-use crate::web::guards::CurrentSession;
+use crate::web::guards::{CurrentSession, NewSignIn};
 use crate::web::request::{DeviceKind, Format, Notice, describe};
 use crate::web::site::Site;
 use crate::web::views::{Countdown, Timestamp, ago};
@@ -229,6 +229,11 @@ pub(crate) async fn end_one(
     if let Some(failure) = failure {
         return Err(failure.into());
     }
+    // Also where it had ended already: what the page told is answered.
+    let told = NewSignIn::of(current.session());
+    if told.is_some_and(|new| new.handle == handle) && !is_own {
+        current.forget_new_sign_in().await?;
+    }
     if ended.is_empty() && !is_own {
         return Err(Refusal::NoSuchSession);
     }
@@ -316,4 +321,27 @@ pub(crate) async fn submit_end_all(
     site: &Site,
 ) -> Several {
     end_all(current, site).await
+}
+
+/// What a program reads after the answer to a new sign-in.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({ "message": "Noted" })))]
+pub(crate) struct Noted {
+    message: &'static str,
+}
+
+/// The user knows of the sign-in from a new browser that this session told of: it says so no more.
+#[utoipa::path(
+    post,
+    path = "/sessions/known",
+    responses(EndOneResponses, SeeOther<Noted>),
+    security(("session" = []))
+)]
+#[post("/sessions/known")]
+pub(crate) async fn know(
+    current: Result<&CurrentSession, Refusal>,
+    site: &Site,
+) -> Result<SeeOther<Noted>, Refusal> {
+    current?.forget_new_sign_in().await?;
+    Ok(see_other(site, false, None, Noted { message: "Noted" }))
 }

@@ -74,6 +74,18 @@ struct Health;
 #[openapi(paths(docs::document, docs::page), components(schemas(Detail)))]
 struct Docs;
 
+#[derive(OpenApi)]
+#[openapi(paths(sessions::know), components(schemas(sessions::Noted)))]
+struct Known;
+
+fn sessions_of(site: &Site) -> openapi::OpenApi {
+    let mut document = Sessions::openapi();
+    if site.needs_password() {
+        document.merge(Known::openapi());
+    }
+    document
+}
+
 fn sign_in(site: &Site) -> openapi::OpenApi {
     let mut document = SignIn::openapi();
     if site.needs_password() {
@@ -95,7 +107,7 @@ pub(crate) fn describe(
     let parts = [
         (Part::SignIn, sign_in(site)),
         (Part::Accounts, account::document(site)),
-        (Part::Sessions, Sessions::openapi()),
+        (Part::Sessions, sessions_of(site)),
         (Part::Home, Home::openapi()),
         (Part::Health, Health::openapi()),
         (Part::Docs, Docs::openapi()),

@@ -8,7 +8,7 @@ use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket};
 use serde_json::Value;
 
-use super::redis::RedisServer;
+use super::redis::{RedisServer, SIGN_IN_RIGHTS};
 
 /// Where an app keeps its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ impl TestApp {
     /// With settings of `[default.innkeeper]` of its own.
     pub(crate) async fn with(on: Backend, settings: &[(&str, Value)]) -> Self {
         let redis = (on == Backend::Redis).then(|| Arc::new(RedisServer::start()));
+        if let Some(redis) = redis.as_ref().filter(|_| has_accounts(settings)) {
+            redis.allow(SIGN_IN_RIGHTS);
+            redis.allow("+scan");
+        }
         Self::on(redis, settings).await
     }
 
@@ -84,6 +88,10 @@ impl TestApp {
     }
 }
 
+fn has_accounts(settings: &[(&str, Value)]) -> bool {
+    settings.contains(&("sign_in", Value::from("password")))
+}
+
 /// A Rocket whose settings come from this test alone, whatever the environment says.
 pub(crate) fn configured(redis_url: &str, settings: &[(&str, Value)]) -> Rocket<Build> {
     let mut figment = rocket::figment::Figment::from(rocket::Config::default())
@@ -115,6 +123,14 @@ impl TestClient {
             accept,
             cookie: None,
             others: BTreeMap::new(),
+        }
+    }
+
+    /// The same, with his cookies, in a browser.
+    pub(crate) fn in_browser(&self) -> Self {
+        Self {
+            accept: self.app.browser().accept,
+            ..self.clone()
         }
     }
 

@@ -12,8 +12,8 @@ use super::end_lookup::EndLookup;
 use crate::client::Client;
 use crate::clock::unix_time;
 use crate::session::{
-    ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, PROVED, Selection,
-    Session, SessionHandle, SessionId, Sessions, StoreError, WriteOutcome,
+    ActiveSession, EndOutcome, EndReason, FieldError, ListedSession, Listing, NEW_SIGN_IN, PROVED,
+    Selection, Session, SessionHandle, SessionId, Sessions, StoreError, WriteOutcome,
 };
 use crate::web::answers::Refusal;
 use crate::web::guards::same_origin::SameOrigin;
@@ -111,6 +111,12 @@ impl CurrentSession {
             WriteOutcome::NoSession => Err(Refusal::SessionEnded),
             WriteOutcome::TooManyFields => Err(Refusal::Internal("a session is full".into())),
         }
+    }
+
+    /// The user has answered what this session told him of a new sign-in.
+    pub(crate) async fn forget_new_sign_in(&self) -> Result<(), StoreError> {
+        let write = self.sessions.write_own(&self.id, NEW_SIGN_IN, None);
+        write.await.map(drop)
     }
 
     pub(crate) fn idle_timeout(&self) -> Duration {
