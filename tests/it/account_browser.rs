@@ -66,7 +66,7 @@ async fn whoever_changes_the_password_signs_the_other_browser_out_and_that_one_s
     assert_eq!(focused(&here).await, "current");
     here.type_into("#current", PASSWORD).await;
     here.type_into("#new", NEW).await;
-    here.click("main form > button").await;
+    here.click("form[action='/password/'] > button").await;
     here.wait_for_heading("Welcome, amy").await;
     assert_eq!(
         here.text("[data-notice]").await,

@@ -49,13 +49,13 @@ impl NewSignIn {
             device: describe(client.user_agent.as_deref()),
         };
         let (sessions, user, text) = (sessions.clone(), user.clone(), told.to_text());
-        rocket::tokio::spawn(async move {
+        tokio::spawn(async move {
             for _ in 1..TRIES {
                 let written = sessions.write_others(user.as_str(), &id, NEW_SIGN_IN, &text);
                 if written.await.is_ok() {
                     return;
                 }
-                rocket::tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PAUSE).await;
             }
             let written = sessions.write_others(user.as_str(), &id, NEW_SIGN_IN, &text);
             if let Err(error) = written.await {

@@ -249,7 +249,6 @@ impl SignIn<'_> {
         Ok(SignedIn {
             id: caller.hand_out(user, started),
             user: user.clone(),
-            known,
         })
     }
 }
@@ -262,8 +261,6 @@ pub struct SignedIn {
     pub id: SessionId,
     /// The account's name.
     pub user: UserName,
-    /// Whether this browser has signed in to this account before.
-    pub(crate) known: Known,
 }
 
 impl SignOut<'_> {
