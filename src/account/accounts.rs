@@ -132,21 +132,27 @@ impl Accounts {
     ) -> Result<Changed, AccountError> {
         let user = present.user();
         let change = Token::generate().digest();
-        let begin = self.store.begin_change(user, &change);
-        if !self.sessions.until_deadline(begin).await? {
-            return Err(AccountError::NoAccount);
-        }
-        let replaced = self.complete(present, &change, hash, by).await;
-        let gave_up = matches!(
-            replaced,
-            Err(AccountError::NotAllEnded { .. } | AccountError::Superseded)
-        );
-        if gave_up {
+        let replaced = self.begin(present, &change, hash, by).await;
+        if replaced.is_err() {
             let cancel = self.store.cancel_change(user, &change);
-            // After a minute it is given up by itself.
+            // Does nothing if the password was written after all; and after a minute it is given up by itself.
             let _ignored = self.sessions.until_deadline(cancel).await;
         }
         replaced
+    }
+
+    async fn begin(
+        &self,
+        present: &Verified,
+        change: &Digest,
+        hash: &str,
+        by: &Client,
+    ) -> Result<Changed, AccountError> {
+        let begin = self.store.begin_change(present.user(), change);
+        if !self.sessions.until_deadline(begin).await? {
+            return Err(AccountError::NoAccount);
+        }
+        self.complete(present, change, hash, by).await
     }
 
     /// The change has begun: from here on no sign-in succeeds.

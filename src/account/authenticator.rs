@@ -86,3 +86,151 @@ impl Authenticator for PasswordAuthenticator {
         }))
     }
 }
+
+#[cfg(all(test, feature = "embedded"))]
+mod tests {
+    use super::*;
+    use crate::account::{Hasher, PasswordPolicy};
+    use crate::client::Client;
+    use crate::clock::Clock;
+    use crate::config::StorePath;
+    use crate::session::{Lifetimes, Sessions};
+    use crate::store::EmbeddedStore;
+
+    const RIGHT: &str = "correct horse battery staple";
+    const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG";
+
+    fn accounts() -> Accounts {
+        let lifetimes = Lifetimes {
+            idle: std::time::Duration::from_secs(900),
+            absolute: None,
+        };
+        let clock = Clock::start();
+        let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, clock.clone());
+        let store = Arc::new(store.unwrap());
+        let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 100, None, clock);
+        let policy = PasswordPolicy::new(15, "Hilbert's Hotel");
+        Accounts::new(store, sessions, Hasher::new(), policy)
+    }
+
+    fn name(text: &str) -> UserName {
+        UserName::parse(text).unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
+    }
+
+    async fn sign_in(accounts: &Accounts, user: &str, text: &str) -> Option<Verified> {
+        let (user, password, client) = (name(user), password(text), Client::default());
+        let credentials = Credentials::new(&user, &password, &client);
+        let authenticator = accounts.authenticator();
+        authenticator.authenticate(&credentials).await.unwrap()
+    }
+
+    async fn import(accounts: &Accounts, user: &str, hash: &str) {
+        let mut told = |_, outcome: Result<_, _>| assert!(outcome.is_ok());
+        accounts
+            .import(&format!("{user}:{hash}"), &mut told)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_may_not_sign_in_is_told_so_after_one_of_our_hashes() {
+        let accounts = accounts();
+        accounts
+            .sign_up(&name("amy"), &password(RIGHT))
+            .await
+            .unwrap();
+        accounts
+            .sign_up(&name("disabled"), &password(RIGHT))
+            .await
+            .unwrap();
+        accounts
+            .set_disabled(&name("disabled"), true)
+            .await
+            .unwrap();
+        accounts.add(&name("invited"), None).await.unwrap();
+        import(&accounts, "imported", BCRYPT).await;
+        import(&accounts, "imported and disabled", BCRYPT).await;
+        accounts
+            .set_disabled(&name("imported and disabled"), true)
+            .await
+            .unwrap();
+        let damaged = Account::new(Some("$2y$x".to_owned()), accounts.now());
+        assert!(
+            accounts
+                .store
+                .add(&name("damaged"), &damaged)
+                .await
+                .unwrap()
+        );
+
+        for (user, text, is_right) in [
+            ("amy", RIGHT, true),
+            ("amy", "correct horse battery stable", false),
+            ("amy", "", false),
+            ("amy", "control\ncharacters", false),
+            ("amy", &"x".repeat(300), false),
+            ("unknown", RIGHT, false),
+            ("disabled", RIGHT, false),
+            ("disabled", "wrong", false),
+            ("invited", "", false),
+            ("invited", RIGHT, false),
+            ("damaged", RIGHT, false),
+            ("imported", "wrong", false),
+            ("imported and disabled", RIGHT, false),
+            ("imported", RIGHT, true),
+            ("imported", RIGHT, true),
+        ] {
+            let computed = accounts.hasher.computed();
+            let verified = sign_in(&accounts, user, text).await;
+            assert_eq!(verified.is_some(), is_right, "{user}");
+            assert_eq!(accounts.hasher.computed() - computed, 1, "{user}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_imported_hash_is_replaced_at_the_first_success_alone() {
+        let accounts = accounts();
+        let amy = name("amy");
+        import(&accounts, "amy", BCRYPT).await;
+        let before = accounts.account(&amy).await.unwrap().unwrap();
+        assert_eq!(sign_in(&accounts, "amy", "wrong").await, None);
+        assert_eq!(accounts.account(&amy).await.unwrap().unwrap(), before);
+
+        let verified = sign_in(&accounts, "amy", RIGHT).await.unwrap();
+        let after = accounts.account(&amy).await.unwrap().unwrap();
+        assert!(
+            after
+                .password
+                .as_deref()
+                .unwrap()
+                .starts_with("$argon2id$v=19$m=19456,")
+        );
+        // The account is in the same state as before: nothing that was checked is void.
+        assert_eq!(verified.stamp(), Some(before.stamp().as_str()));
+        assert_eq!(after.stamp(), before.stamp());
+        assert!(
+            accounts
+                .authenticator()
+                .still_holds(&verified)
+                .await
+                .unwrap()
+        );
+        assert_eq!(sign_in(&accounts, "amy", RIGHT).await, Some(verified));
+    }
+
+    #[tokio::test]
+    async fn a_disabled_account_is_still_one_and_an_unknown_name_is_none() {
+        let accounts = accounts();
+        accounts.add(&name("amy"), None).await.unwrap();
+        accounts.set_disabled(&name("amy"), true).await.unwrap();
+        let authenticator = accounts.authenticator();
+        let account = authenticator.account(&name("amy")).await.unwrap();
+        assert_eq!(account, Some(name("amy")));
+        // Names compare exactly.
+        assert_eq!(authenticator.account(&name("Amy")).await.unwrap(), None);
+    }
+}

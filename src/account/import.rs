@@ -127,3 +127,90 @@ fn check(hash: &str) -> Result<(), ImportProblem> {
     let problem = |problem: HashProblem| ImportProblem::Hash(problem.text());
     parsed.map(drop).map_err(problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG";
+
+    fn now() -> SystemTime {
+        from_unix_micros(1_764_512_345_000_006)
+    }
+
+    fn problem(line: &str) -> ImportProblem {
+        let problem = parse(line, now()).unwrap_err();
+        assert!(!problem.to_string().contains("secret"), "{problem}");
+        problem
+    }
+
+    #[test]
+    fn a_line_of_htpasswd_is_an_account() {
+        let (user, account) = parse(&format!("Zoe\u{308}:{BCRYPT}"), now()).unwrap();
+        assert_eq!(user.as_str(), "Zo\u{eb}");
+        assert_eq!(account, Account::new(Some(BCRYPT.to_owned()), now()));
+    }
+
+    #[test]
+    fn what_was_exported_is_read_back() {
+        let written = Line {
+            name: "amy".to_owned(),
+            password: Some(BCRYPT.to_owned()),
+            created: 1_700_000_000_000_001,
+            changed: 1_700_000_000_000_002,
+            disabled: true,
+        };
+        let line = serde_json::to_string(&written).unwrap();
+        let (user, account) = parse(&line, now()).unwrap();
+        assert_eq!(user.as_str(), "amy");
+        assert_eq!(account.password.as_deref(), Some(BCRYPT));
+        assert_eq!(unix_micros(account.created), written.created);
+        assert_eq!(unix_micros(account.changed), written.changed);
+        assert!(account.disabled && !account.is_changing);
+    }
+
+    #[test]
+    fn an_account_without_a_password_is_exported_without_one() {
+        let line = r#"{"name":"amy","created":1,"changed":1}"#;
+        let (_, account) = parse(line, now()).unwrap();
+        assert_eq!(account.password, None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_without_quoting_it() {
+        for line in [
+            "secret",
+            "{",
+            r#"{"name":"amy","secret":1}"#,
+            r#"{"name":["secret"]}"#,
+        ] {
+            assert_eq!(problem(line), ImportProblem::Format, "{line}");
+        }
+        for line in [
+            "amy:secret",
+            "amy:",
+            "amy:{SHA}secret",
+            "amy:$apr1$secret$secret",
+            r#"{"name":"amy","password":"secret","created":1,"changed":1}"#,
+        ] {
+            assert_eq!(
+                problem(line),
+                ImportProblem::Hash(HashProblem::Unknown.text()),
+                "{line}"
+            );
+        }
+        let costly = BCRYPT.replace("$04$", "$15$");
+        assert_eq!(
+            problem(&format!("amy:{costly}")),
+            ImportProblem::Hash(HashProblem::BcryptCost.text())
+        );
+        assert_eq!(
+            problem(&format!(":{BCRYPT}")),
+            ImportProblem::Name(NameError::Empty)
+        );
+        assert_eq!(
+            problem(&format!("secret\u{202e}:{BCRYPT}")),
+            ImportProblem::Name(NameError::Forbidden)
+        );
+    }
+}

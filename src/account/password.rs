@@ -162,3 +162,166 @@ fn contains_name(password: &Prepared, name: &str) -> bool {
             .expose()
             .contains(&name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
+    }
+
+    fn prepared(text: &str) -> Result<String, PasswordProblem> {
+        Prepared::new(&password(text)).map(|prepared| prepared.text().to_owned())
+    }
+
+    fn refused(user: &str, text: &str) -> PasswordProblem {
+        let user = UserName::parse(user).unwrap();
+        let policy = PasswordPolicy::new(15, "Hilbert's Hotel");
+        policy.check(&user, &password(text)).unwrap_err()
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_a_keyboard_spells_it() {
+        for (typed, expected) in [
+            ("correct horse", "correct horse"),
+            ("correct\u{a0}horse\u{3000}staple", "correct horse staple"),
+            (" outer  spaces ", " outer  spaces "),
+            ("Zoe\u{308}", "Zo\u{eb}"),
+            // The case and the width of characters are kept, and so are emoji that Unicode 6.3 did not know.
+            ("\u{ff21}bC", "\u{ff21}bC"),
+            (
+                "\u{1fae0}\u{2764}\u{fe0f}\u{1f9d1}\u{200d}\u{1f4bb}",
+                "\u{1fae0}\u{2764}\u{fe0f}\u{1f9d1}\u{200d}\u{1f4bb}",
+            ),
+        ] {
+            assert_eq!(prepared(typed).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn control_characters_and_the_empty_password_are_refused() {
+        for text in [
+            "a\tb",
+            "a\n",
+            "\0",
+            "a\u{7f}",
+            "\u{85}a",
+            "a\u{2028}b",
+            "a\u{2029}b",
+        ] {
+            assert_eq!(prepared(text), Err(PasswordProblem::Control), "{text:?}");
+        }
+        assert_eq!(prepared(""), Err(PasswordProblem::TooShort { min: 1 }));
+    }
+
+    #[test]
+    fn a_password_has_up_to_256_code_points_after_normalization() {
+        for (longest, characters) in [("x", 1), ("\u{1f5dd}", 1), ("e\u{301}", 2)] {
+            let text = prepared(&longest.repeat(256)).unwrap();
+            assert_eq!(text.chars().count(), 256, "{characters}");
+            assert_eq!(
+                prepared(&longest.repeat(257)),
+                Err(PasswordProblem::TooLong)
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_password_is_refused_only_where_it_is_chosen() {
+        let problem = refused("amy", "vexing quartz ");
+        assert_eq!(problem, PasswordProblem::TooShort { min: 15 });
+        assert_eq!(
+            problem.to_string(),
+            "Password should have at least 15 characters"
+        );
+        assert_eq!(problem.kind(), "string_too_short");
+        assert!(prepared("x").is_ok());
+        let too_long = refused("amy", &"vexing quartz ".repeat(20));
+        assert_eq!(too_long.kind(), "string_too_long");
+    }
+
+    #[test]
+    fn the_names_of_user_and_site_are_refused_in_any_case() {
+        for text in ["vexing aBDULLAH quartz", "ABDULLAHvexing quartz"] {
+            assert_eq!(refused("abdullah", text), PasswordProblem::UserName);
+        }
+        let umlaut = refused("zo\u{eb}lle", "vexing ZOE\u{308}LLE quartz");
+        assert_eq!(umlaut, PasswordProblem::UserName);
+        let site = refused("abdullah", "vexing hilbert's hotel quartz");
+        assert_eq!(site, PasswordProblem::SiteName);
+        assert_eq!(site.kind(), "value_error");
+        // A name of three letters stands in many words.
+        let policy = PasswordPolicy::new(15, "Inn");
+        let ann = UserName::parse("ann").unwrap();
+        assert!(
+            policy
+                .check(&ann, &password("planning vexed innkeepers"))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_guessing_programs_try_early_is_refused_with_the_reason() {
+        for text in [
+            "passwordpassword",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "qwertyuiopasdfghjkl",
+            "123456789012345",
+            "abcabcabcabcabcabc",
+            "Password12345678",
+            "iloveyouiloveyou",
+        ] {
+            let problem = refused("amy", text);
+            assert!(
+                matches!(problem, PasswordProblem::Guessable(_)),
+                "{text}: {problem}"
+            );
+            assert_eq!(problem.kind(), "value_error");
+        }
+    }
+
+    #[test]
+    fn there_are_no_rules_on_kinds_of_characters() {
+        let amy = UserName::parse("amy").unwrap();
+        let policy = PasswordPolicy::new(15, "Hilbert's Hotel");
+        for text in [
+            "correct horse battery staple",
+            "mnvhqzkdprxtlwj",
+            "\u{5d9}\u{5d5}\u{5e1}\u{5e3} \u{738b}\u{5c0f}\u{660e} \u{1f5dd}\u{1fae0}\u{1f9ff}\u{1f340}\u{1f40c}\u{1f9ed}",
+            "8305 1749 2266 9031",
+        ] {
+            assert_eq!(
+                policy.check(&amy, &password(text)).map(drop),
+                Ok(()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_strength_is_said_in_a_sentence() {
+        let policy = PasswordPolicy::new(8, "Hilbert's Hotel");
+        let say = |text: &str| policy.strength(None, &password(text)).to_string();
+        assert_eq!(say("correct horse battery staple"), "Strong");
+        assert_eq!(
+            say("short"),
+            "Weak: Password should have at least 8 characters"
+        );
+        assert_eq!(say("password"), "Weak: many people use it");
+        assert_eq!(say("aaaaaaaaaaaa"), "Weak: repeating something adds little");
+    }
+
+    #[test]
+    fn no_password_is_shown_by_debug() {
+        let secret = "vexing quartz sphinx";
+        let prepared = Prepared::new(&password(secret)).unwrap();
+        let guessable = refused("amy", "passwordpassword");
+        for text in [format!("{prepared:?}"), format!("{guessable:?}{guessable}")] {
+            assert!(
+                !text.contains("quartz") && !text.contains("password"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -13,9 +13,11 @@
 mod support;
 
 mod account_browser;
+mod account_links;
 mod account_pages;
 mod account_stores;
 mod accounts_commands;
+mod accounts_races;
 mod application;
 mod browser;
 mod commands;

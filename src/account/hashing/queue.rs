@@ -9,9 +9,6 @@ use std::time::{Duration, Instant};
 
 use argon2::Block;
 
-/// How long a job waits for a thread.
-const MAX_WAIT: Duration = Duration::from_secs(1);
-
 /// Added to the threads' niceness on Linux, so that requests which hash nothing go first when the cores are busy.
 const NICENESS: i32 = 10;
 
@@ -45,6 +42,8 @@ struct Shared {
     job: Condvar,
     /// For the timekeeper.
     waiting: Condvar,
+    /// How long a job waits for a thread.
+    max_wait: Duration,
 }
 
 #[derive(Default)]
@@ -57,11 +56,12 @@ struct State {
 
 impl Queue {
     /// Starts `threads` threads that hash, and the timekeeper.
-    pub(super) fn start(threads: usize) -> Self {
+    pub(super) fn start(threads: usize, max_wait: Duration) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             job: Condvar::new(),
             waiting: Condvar::new(),
+            max_wait,
         });
         for _ in 0..threads {
             spawn(&shared, "innkeeper-hash", Shared::hash);
@@ -73,9 +73,14 @@ impl Queue {
 
     /// First come, first served.
     pub(super) fn push(&self, job: Job) {
-        self.0.lock().jobs.push_back(job);
+        let mut state = self.0.lock();
+        state.jobs.push_back(job);
+        if state.jobs.len() == 1 {
+            // Otherwise it waits for an older one.
+            self.0.waiting.notify_one();
+        }
+        drop(state);
         self.0.job.notify_one();
-        self.0.waiting.notify_one();
     }
 }
 
@@ -99,7 +104,7 @@ fn spawn(shared: &Arc<Shared>, name: &str, run: fn(&Shared)) {
         .name(name.to_owned())
         .spawn(move || run(&shared));
     if let Err(error) = started {
-        // With no thread at all, each caller is told after `MAX_WAIT` that there was no time.
+        // With no thread at all, each caller is told after `max_wait` that there was no time.
         tracing::error!(%error, "a thread that hashes passwords cannot be started");
     }
 }
@@ -159,8 +164,8 @@ impl Shared {
                     .waiting
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(waited) if waited < MAX_WAIT => {
-                    let rest = MAX_WAIT - waited;
+                Some(waited) if waited < self.max_wait => {
+                    let rest = self.max_wait - waited;
                     let woken = self.waiting.wait_timeout(state, rest);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }

@@ -201,3 +201,144 @@ fn compute(
         .ok()?;
     Output::new(output).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the reference implementation's own tests.
+    const ARGON2: [&str; 4] = [
+        "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
+        "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
+        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+    ];
+
+    /// Of libcrypt, for "correct horse battery staple".
+    const BCRYPT: [&str; 3] = [
+        "$2a$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG",
+        "$2b$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG",
+        "$2y$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG",
+    ];
+
+    /// Of libcrypt, for 80 digits.
+    const LONG: &str = "$2y$04$abcdefghijklmnopqrstuum2G75IXDN/xsgbNa/hCiPSKyIHQd70S";
+
+    fn verifies(hash: &str, password: &str) -> bool {
+        let hash = StoredHash::parse(hash).unwrap();
+        assert!(!hash.is_own());
+        hash.verify(password.as_bytes(), &mut Blocks::new())
+    }
+
+    #[test]
+    fn hashes_of_other_programs_are_verified() {
+        for hash in ARGON2 {
+            assert!(verifies(hash, "password"), "{hash}");
+            assert!(!verifies(hash, "passwore"), "{hash}");
+        }
+        for hash in BCRYPT {
+            assert!(verifies(hash, "correct horse battery staple"), "{hash}");
+            assert!(!verifies(hash, "correct horse battery stapl"), "{hash}");
+        }
+    }
+
+    #[test]
+    fn bcrypt_looks_at_72_bytes() {
+        let password = "0123456789".repeat(8);
+        assert!(verifies(LONG, &password));
+        assert!(verifies(LONG, &password[..72]));
+        assert!(!verifies(LONG, &password[..71]));
+    }
+
+    #[test]
+    fn our_own_hashes_are_argon2id_as_owasp_says() {
+        let mut blocks = Blocks::new();
+        let create = |blocks: &mut Blocks| {
+            let hash = Argon2Hash::create(b"vexing quartz", Salt::generate(), blocks);
+            hash.unwrap().to_string()
+        };
+        let (one, two) = (create(&mut blocks), create(&mut blocks));
+        assert_ne!(one, two);
+        assert_eq!(blocks.len(), 19456);
+        for text in [one, two] {
+            assert!(
+                text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+                "{text}"
+            );
+            let hash = StoredHash::parse(&text).unwrap();
+            assert!(hash.is_own() && !hash.is_large());
+            assert!(hash.verify(b"vexing quartz", &mut blocks));
+            assert!(!hash.verify(b"vexing quart", &mut blocks));
+            assert!(!format!("{hash:?}").contains("argon2"), "{hash:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_costs_too_much_is_refused() {
+        let argon2 = |params: &str| {
+            StoredHash::parse(&format!(
+                "$argon2id$v=19${params}$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+            ))
+            .map(drop)
+        };
+        for allowed in [
+            "m=8,t=1,p=1",
+            "m=262144,t=4,p=4",
+            "m=102400,t=2,p=8",
+            "m=7168,t=5,p=1",
+        ] {
+            assert_eq!(argon2(allowed), Ok(()), "{allowed}");
+        }
+        for costly in [
+            "m=262145,t=1,p=1",
+            "m=262144,t=5,p=1",
+            "m=8,t=4294967295,p=1",
+            "m=4294967295,t=1,p=1",
+        ] {
+            assert_eq!(argon2(costly), Err(HashProblem::Argon2Cost), "{costly}");
+        }
+        let costs = |cost| {
+            let hash = BCRYPT[1].replace("$04$", cost);
+            StoredHash::parse(&hash).map(drop)
+        };
+        assert_eq!(costs("$14$"), Ok(()));
+        for costly in ["$15$", "$31$", "$99$"] {
+            assert_eq!(costs(costly), Err(HashProblem::BcryptCost));
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        for text in [
+            "",
+            "password",
+            "{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=",
+            "$apr1$abc$abc",
+            "$2x$04$abc",
+            "$6$abc$abc",
+        ] {
+            assert_eq!(
+                StoredHash::parse(text).map(drop),
+                Err(HashProblem::Unknown),
+                "{text}"
+            );
+        }
+        let cut = &BCRYPT[1][..59];
+        for text in [
+            cut,
+            "$2y$",
+            "$2b$04$\u{e9}",
+            "$argon2",
+            "$argon2id$",
+            "$argon2id$v=19$m=8,t=1,p=1",
+            "$argon2id$v=20$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            "$argon2x$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        ] {
+            assert_eq!(
+                StoredHash::parse(text).map(drop),
+                Err(HashProblem::Damaged),
+                "{text}"
+            );
+        }
+    }
+}

@@ -12,6 +12,7 @@ pub(crate) mod redis;
 pub(crate) mod scrape;
 pub(crate) mod sentinel;
 pub(crate) mod served;
+pub(crate) mod stepped;
 
 mod app;
 
