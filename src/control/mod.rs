@@ -7,6 +7,7 @@
 
 #[cfg(feature = "password")]
 mod accounts;
+mod as_text;
 mod client;
 mod output;
 mod server;

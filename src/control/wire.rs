@@ -1,12 +1,11 @@
 //! What crosses the socket.
 
-use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::accounts::{AccountReply, AccountRequest};
+use super::as_text;
 use crate::client::Client;
 use crate::session::{
     ActiveSession, EndedSession, HandlePrefix, Selection, Session, SessionHandle, StoreError,
@@ -199,41 +198,5 @@ impl From<Failure> for StoreError {
             Failure::Failed(reason) => Self::Failed(reason),
             Failure::Unreadable(source) => Self::Unreadable(source.into()),
         }
-    }
-}
-
-/// A type that is written as its `Display`.
-pub(super) trait Parse: Sized {
-    fn parse_text(text: &str) -> Option<Self>;
-}
-
-impl Parse for SessionHandle {
-    fn parse_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-impl Parse for HandlePrefix {
-    fn parse_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-/// For `#[serde(with)]`.
-pub(super) mod as_text {
-    use super::{Deserialize, Deserializer, Display, Error, Parse, Serializer};
-
-    pub(in crate::control) fn serialize<S: Serializer>(
-        value: &impl Display,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub(in crate::control) fn deserialize<'de, T: Parse, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<T, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        T::parse_text(&text).ok_or_else(|| D::Error::custom("malformed"))
     }
 }

@@ -191,6 +191,18 @@ fn accounts_are_made_listed_disabled_and_removed_beside_a_running_server() {
         }
         let log = server.log();
         assert!(!log.contains(PASSWORD) && !log.contains(&id), "{log}");
+        // On Redis the server does not know.
+        for event in ["made", "disabled", "enabled", "removed"] {
+            let event = format!("account {event}");
+            let lines = log.lines().filter(|line| line.contains(&event));
+            let lines: Vec<_> = lines.filter(|line| line.contains("operator")).collect();
+            assert_eq!(lines.is_empty(), place.redis.is_some(), "{event} in {log}");
+            assert!(
+                lines
+                    .iter()
+                    .all(|line| line.contains("user=") && !line.contains("argon2"))
+            );
+        }
     }
 }
 

@@ -443,6 +443,15 @@ fn there_is_a_manual_page_for_each_command() {
     }
     let commands = [
         "",
+        "-accounts",
+        "-accounts-add",
+        "-accounts-disable",
+        "-accounts-enable",
+        "-accounts-export",
+        "-accounts-import",
+        "-accounts-list",
+        "-accounts-remove",
+        "-accounts-reset",
         "-completions",
         "-doctor",
         "-healthcheck",

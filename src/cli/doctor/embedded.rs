@@ -7,7 +7,7 @@ use crate::cli::doctor::finding::{Finding, failure, note, ok, problem, warning};
 use crate::cli::doctor::self_test;
 use crate::cli::store::embedded as embedded_store;
 use crate::clock::Clock;
-use crate::config::{Config, StorePath};
+use crate::config::{Config, SignInMode, StorePath};
 use crate::control::RemoteStore;
 use crate::session::SessionStore;
 use crate::store;
@@ -18,7 +18,7 @@ const SUBJECT: &str = "store";
 
 pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     let file = inspect(path);
-    let mut findings = check(path, &file);
+    let mut findings = check(path, &file, config.sign_in);
     if let FileState::There { .. } = file {
         findings.extend(match embedded_store::running_server(path).await {
             Ok(Some(server)) => ask(config, path, &server).await,
@@ -36,8 +36,13 @@ pub(super) async fn run(config: &Config, path: &StorePath) -> Vec<Finding> {
     findings
 }
 
-fn check(path: &StorePath, file: &FileState) -> Vec<Finding> {
+fn check(path: &StorePath, file: &FileState, sign_in: SignInMode) -> Vec<Finding> {
     match file {
+        FileState::Memory if sign_in == SignInMode::Password => vec![failure(
+            SUBJECT,
+            "Accounts are kept in memory only: a restart loses all of them.",
+            "Set `store_path` to a folder.",
+        )],
         FileState::Memory => vec![note(
             SUBJECT,
             "Sessions are kept in memory only: a restart signs everybody out. To keep them, set `store_path` to a folder.",
@@ -146,8 +151,12 @@ mod tests {
             (there(0o644, false), None),
             (there(0o600, true), None),
         ] {
-            let found = check(&path, &file).first().map(|one| one.level);
+            let found = check(&path, &file, SignInMode::Open)
+                .first()
+                .map(|one| one.level);
             assert_eq!(found, level, "{file:?}");
         }
+        let accounts = check(&StorePath::Memory, &FileState::Memory, SignInMode::Password);
+        assert_eq!(accounts.first().map(|one| one.level), Some(Level::Failure));
     }
 }

@@ -25,7 +25,11 @@ pub(in crate::control) async fn answer(
                 reply(AccountReply::Account { user, account });
             }
         }
-        Ask::Add { user, account } => done(store.add(&user.0, account).await?),
+        Ask::Add { user, account } => {
+            let added = store.add(&user.0, account).await?;
+            log(added, user, "account made");
+            done(added);
+        }
         Ask::BeginChange { user, change } => {
             done(store.begin_change(&user.0, &change.0).await?);
         }
@@ -41,9 +45,20 @@ pub(in crate::control) async fn answer(
         }
         Ask::Rehash { user, old, new } => store.rehash(&user.0, old, new).await?,
         Ask::SetDisabled { user, disabled } => {
-            done(store.set_disabled(&user.0, *disabled).await?);
+            let set = store.set_disabled(&user.0, *disabled).await?;
+            let event = if *disabled {
+                "account disabled"
+            } else {
+                "account enabled"
+            };
+            log(set, user, event);
+            done(set);
         }
-        Ask::Remove { user } => done(store.remove(&user.0).await?),
+        Ask::Remove { user } => {
+            let removed = store.remove(&user.0).await?;
+            log(removed, user, "account removed");
+            done(removed);
+        }
         Ask::List => {
             let mut found = |user, account| {
                 let user = Name(user);
@@ -59,6 +74,8 @@ pub(in crate::control) async fn answer(
         } => {
             let invitation = invitation.read().ok_or_else(unknown)?;
             store.invite(&token.0, &invitation, *ttl).await?;
+            let user = invitation.user.map(Name);
+            user.iter().for_each(|user| log(true, user, "link made"));
         }
         Ask::Invitation { token } => {
             if let Some(found) = store.invitation(&token.0).await? {
@@ -72,6 +89,13 @@ pub(in crate::control) async fn answer(
         }
     }
     Ok(())
+}
+
+/// What an operator does to an account stands in the server's log, beside what its user does.
+fn log(is_done: bool, user: &Name, event: &str) {
+    if is_done {
+        tracing::info!(user = user.0.as_str(), by = "operator", "{event}");
+    }
 }
 
 fn unknown() -> StoreError {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rocket::fairing::AdHoc;
 
-use crate::config::{Config, SignInMode, StoreConfig};
+use crate::config::{Config, SignInMode, StoreConfig, StorePath};
 use crate::session::{Sessions, StoreError};
 use crate::store;
 use crate::store::configured::{embedded, redis};
@@ -35,6 +35,11 @@ pub(crate) fn announcement(config: &Config, own_store: bool) -> AdHoc {
             }
             match choice {
                 Some(StoreConfig::Embedded(location)) => {
+                    if keeps_accounts && location == StorePath::Memory {
+                        tracing::warn!(
+                            "accounts can vanish: `store_path` is `:memory:`, so a restart loses all of them"
+                        );
+                    }
                     for problem in embedded::exposed(&location) {
                         tracing::warn!("{problem}");
                     }
