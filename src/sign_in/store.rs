@@ -22,7 +22,8 @@ pub trait SignInStore: fmt::Debug + Send + Sync + 'static {
     /// It may or may not have been counted. The caller must not go on.
     async fn count(&self, attempts: &Attempts) -> Result<Counted, StoreError>;
 
-    /// Takes back one attempt that was counted, if its window is not over.
+    /// Takes back one attempt that was counted, if its window is not over. Never done twice, even where a reply was lost: a guess
+    /// too many would pass.
     ///
     /// # Errors
     ///

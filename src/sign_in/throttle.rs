@@ -99,8 +99,11 @@ impl Throttle {
         if let Some(account) = &counters.account {
             self.store.reset(account).await?;
         }
-        if let Some(source) = &counters.source {
-            self.store.uncount(source).await?;
+        // No store repeats this where a reply was lost, and a right password is not refused because of it.
+        if let Some(source) = &counters.source
+            && let Err(error) = self.store.uncount(source).await
+        {
+            tracing::warn!(%error, "a sign-in that succeeded stays counted on its source");
         }
         Ok(())
     }
