@@ -85,7 +85,11 @@ impl RemoteStore {
             match parse(&line)? {
                 Reply::Done => return Ok(Ok(())),
                 Reply::Failed(failure) => return Ok(Err(failure.into())),
-                reply => found(reply),
+                reply @ (Reply::Session(_)
+                | Reply::Ended(_)
+                | Reply::User(_)
+                | Reply::Incomplete(_)
+                | Reply::Account(_)) => found(reply),
             }
         }
     }

@@ -12,10 +12,12 @@ use crate::session::{
 impl RemoteStore {
     async fn end(&self, request: Request) -> Result<EndOutcome, StoreError> {
         let mut outcome = EndOutcome::default();
-        self.ask(&request, &mut |reply| match reply {
-            Reply::Ended(handle) => outcome.ended.push(handle),
-            Reply::Incomplete(failure) => outcome.failure = failure.map(StoreError::from),
-            _ => {}
+        self.ask(&request, &mut |reply| {
+            if let Reply::Ended(handle) = reply {
+                outcome.ended.push(handle);
+            } else if let Reply::Incomplete(failure) = reply {
+                outcome.failure = failure.map(StoreError::from);
+            }
         })
         .await?;
         Ok(outcome)
@@ -50,10 +52,12 @@ impl SessionStore for RemoteStore {
     ) -> Result<Listing<(SessionHandle, ActiveSession)>, StoreError> {
         let mut listing = Listing::all(Vec::new());
         let user = user.to_owned();
-        self.ask(&Request::List { user }, &mut |reply| match reply {
-            Reply::Session(session) => listing.sessions.push(session.into()),
-            Reply::Incomplete(_) => listing.complete = false,
-            _ => {}
+        self.ask(&Request::List { user }, &mut |reply| {
+            if let Reply::Session(session) = reply {
+                listing.sessions.push(session.into());
+            } else if let Reply::Incomplete(_) = reply {
+                listing.complete = false;
+            }
         })
         .await?;
         Ok(listing)

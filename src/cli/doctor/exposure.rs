@@ -14,9 +14,7 @@ use crate::config::{Config, PublicUrl, SignInMode};
 pub(super) struct Exposure<'a> {
     address: IpAddr,
     public_url: Option<&'a PublicUrl>,
-    open_to_the_world: bool,
-    sign_in: SignInMode,
-    sign_up: bool,
+    sign_in: SignIn,
     /// Whether Rocket itself serves by TLS.
     has_tls: bool,
     /// Whether Rocket's `ip_header` is set.
@@ -27,6 +25,19 @@ pub(super) struct Exposure<'a> {
     files: Option<u64>,
 }
 
+/// Who may sign in.
+#[derive(Clone, Copy, Debug)]
+enum SignIn {
+    Open {
+        /// `open_to_the_world`.
+        to_the_world: bool,
+    },
+    Password {
+        /// Whether anybody may make an account.
+        sign_up: bool,
+    },
+}
+
 /// Each connection takes a file, and a browser opens several.
 const FEW_FILES: u64 = 4096;
 
@@ -35,9 +46,14 @@ impl<'a> Exposure<'a> {
         Self {
             address: rocket.address,
             public_url: config.public_url.as_ref(),
-            open_to_the_world: config.open_to_the_world,
-            sign_in: config.sign_in,
-            sign_up: config.sign_up,
+            sign_in: match config.sign_in {
+                SignInMode::Open => SignIn::Open {
+                    to_the_world: config.open_to_the_world,
+                },
+                SignInMode::Password => SignIn::Password {
+                    sign_up: config.sign_up,
+                },
+            },
             has_tls: rocket.tls_enabled(),
             has_ip_header: rocket.ip_header.is_some(),
             secrets: config
@@ -58,8 +74,8 @@ fn permissions(path: &Path) -> Option<(&Path, u32)> {
 pub(super) fn check(exposure: &Exposure<'_>) -> Vec<Finding> {
     let for_others = exposure.public_url.filter(|url| !url.is_loopback());
     let sign_in = match exposure.sign_in {
-        SignInMode::Open => open_sign_in(exposure, for_others),
-        SignInMode::Password => password_sign_in(exposure),
+        SignIn::Open { to_the_world } => open_sign_in(exposure, to_the_world, for_others),
+        SignIn::Password { sign_up } => password_sign_in(exposure, sign_up),
     };
     let mut findings = vec![cookie(exposure), sign_in];
     if for_others.is_some() && !exposure.has_ip_header {
@@ -137,7 +153,7 @@ fn cookie(exposure: &Exposure<'_>) -> Finding {
     }
 }
 
-fn password_sign_in(exposure: &Exposure<'_>) -> Finding {
+fn password_sign_in(exposure: &Exposure<'_>, sign_up: bool) -> Finding {
     const SUBJECT: &str = "sign-in";
     let in_clear_text = match exposure.public_url {
         Some(url) => (!url.is_secure() && !url.is_loopback())
@@ -155,7 +171,7 @@ fn password_sign_in(exposure: &Exposure<'_>) -> Finding {
             &format!("Anybody on the network can read the passwords: {because}."),
             "Serve the site by https, and set `public_url` to its https:// address.",
         ),
-        None if exposure.sign_up => note(
+        None if sign_up => note(
             SUBJECT,
             "Users have passwords, and anybody may make an account (`sign_up`).",
         ),
@@ -166,10 +182,14 @@ fn password_sign_in(exposure: &Exposure<'_>) -> Finding {
     }
 }
 
-fn open_sign_in(exposure: &Exposure<'_>, for_others: Option<&PublicUrl>) -> Finding {
+fn open_sign_in(
+    exposure: &Exposure<'_>,
+    to_the_world: bool,
+    for_others: Option<&PublicUrl>,
+) -> Finding {
     const SUBJECT: &str = "sign-in";
     const CHANGE: &str = "Let only people whom you trust reach it, for example through a proxy that authenticates them.";
-    let because = if exposure.open_to_the_world {
+    let because = if to_the_world {
         "`sign_in` is `open`, and `open_to_the_world` is set".to_owned()
     } else if let Some(url) = for_others {
         format!("`sign_in` is `open`, and `public_url` is {}", url.origin())
@@ -221,9 +241,9 @@ mod tests {
         let findings = check(&Exposure {
             address: address.parse().unwrap(),
             public_url: url.as_ref(),
-            open_to_the_world,
-            sign_in: SignInMode::Open,
-            sign_up: false,
+            sign_in: SignIn::Open {
+                to_the_world: open_to_the_world,
+            },
             has_tls: false,
             has_ip_header,
             secrets: Vec::new(),
@@ -261,18 +281,16 @@ mod tests {
         use Level::{Failure, Note, Ok};
         let level = |address: &str, url: Option<&str>, has_tls, sign_up| {
             let url = url.map(|url| PublicUrl::parse(url).unwrap());
-            let found = password_sign_in(&Exposure {
+            let exposure = Exposure {
                 address: address.parse().unwrap(),
                 public_url: url.as_ref(),
-                open_to_the_world: false,
-                sign_in: SignInMode::Password,
-                sign_up,
+                sign_in: SignIn::Password { sign_up },
                 has_tls,
                 has_ip_header: true,
                 secrets: Vec::new(),
                 files: None,
-            });
-            found.level
+            };
+            password_sign_in(&exposure, sign_up).level
         };
         let (here, everywhere) = ("127.0.0.1", "0.0.0.0");
         for (address, url, has_tls, sign_up, expected) in [

@@ -1,6 +1,6 @@
 //! Calls an account store's methods for a command.
 
-use super::wire::{AccountReply, AccountRequest, Name};
+use super::wire::{AccountReply, AccountRequest as Ask, Name};
 use crate::control::output::Output;
 use crate::control::wire::Reply;
 use crate::session::StoreError;
@@ -8,14 +8,13 @@ use crate::store::Stores;
 
 /// Does what is asked.
 pub(in crate::control) async fn answer(
-    request: &AccountRequest,
+    request: &Ask,
     stores: &Stores,
     output: &Output,
 ) -> Result<(), StoreError> {
     let Some(store) = &stores.accounts else {
         return Err(StoreError::Failed("it keeps no accounts".to_owned()));
     };
-    use AccountRequest as Ask;
     let reply = |reply| output.push(&Reply::Account(reply));
     let done = |done| reply(AccountReply::Done(done));
     match request {
@@ -75,7 +74,9 @@ pub(in crate::control) async fn answer(
             let invitation = invitation.read().ok_or_else(unknown)?;
             store.invite(&token.0, &invitation, *ttl).await?;
             let user = invitation.user.map(Name);
-            user.iter().for_each(|user| log(true, user, "link made"));
+            if let Some(user) = &user {
+                log(true, user, "link made");
+            }
         }
         Ask::Invitation { token } => {
             if let Some(found) = store.invitation(&token.0).await? {

@@ -16,11 +16,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens it for the server.
 pub(crate) fn open(config: &Config, path: &StorePath, clock: Clock) -> Result<Stores, String> {
+    let store = when_free(move || open_store(config, path, clock.clone()));
+    store.map(Stores::new).map_err(|error| error.to_string())
+}
+
+fn when_free(
+    open: impl Fn() -> Result<EmbeddedStore, OpenError>,
+) -> Result<EmbeddedStore, OpenError> {
     let give_up = Instant::now() + PATIENCE;
     loop {
-        match open_store(config, path, clock.clone()) {
+        match open() {
             Err(error) if error.is_in_use() && Instant::now() < give_up => thread::sleep(PAUSE),
-            outcome => return outcome.map(Stores::new).map_err(|error| error.to_string()),
+            outcome => return outcome,
         }
     }
 }
