@@ -15,7 +15,11 @@ mod well_known;
 #[cfg(not(feature = "password"))]
 mod without;
 
+#[cfg(all(feature = "password", feature = "pages"))]
+pub(crate) use mounted::pages;
 #[cfg(feature = "password")]
-pub(crate) use mounted::{document, pages, routes};
+pub(crate) use mounted::{document, routes};
+#[cfg(all(not(feature = "password"), feature = "pages"))]
+pub(crate) use without::pages;
 #[cfg(not(feature = "password"))]
-pub(crate) use without::{document, pages, routes};
+pub(crate) use without::{document, routes};
