@@ -21,5 +21,6 @@ mod without_accounts;
 #[cfg(not(feature = "password"))]
 use without_accounts as accounts;
 
+#[cfg(feature = "embedded")]
 pub(crate) use client::{ConnectError, RemoteStore};
 pub(crate) use server::ControlServer;
