@@ -27,6 +27,7 @@ pub(crate) use accent::Shades;
 pub use error::ConfigError;
 pub(crate) use host::is_loopback;
 pub use metrics_address::MetricsAddress;
+#[cfg(all(feature = "password", feature = "program"))]
 pub(crate) use public_url::site_url;
 pub use public_url::{PublicUrl, TrustedOrigin};
 pub use redis_address::{ClientCertificate, RedisAddress, RedisConfig, Secret};

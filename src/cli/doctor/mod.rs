@@ -10,7 +10,10 @@ mod finding;
 #[cfg(feature = "redis")]
 mod redis;
 mod self_test;
-#[cfg(not(feature = "password"))]
+#[cfg(all(
+    not(feature = "password"),
+    any(feature = "embedded", feature = "redis")
+))]
 mod without_accounts;
 #[cfg(not(feature = "embedded"))]
 mod without_embedded;
@@ -24,7 +27,10 @@ use clap::Args;
 
 use self::exposure::Exposure;
 use self::finding::{Finding, failure, json, status, text, warning};
-#[cfg(not(feature = "password"))]
+#[cfg(all(
+    not(feature = "password"),
+    any(feature = "embedded", feature = "redis")
+))]
 use self::without_accounts as accounts;
 #[cfg(not(feature = "embedded"))]
 use self::without_embedded as embedded;
