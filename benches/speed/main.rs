@@ -2,6 +2,7 @@
 //! peers that are built (`benches/peers/build`).
 //!
 //! - `cargo bench`: the table of the guide (comparison.md) and the plot of the README, `.readme/speed.svg`;
+//! - `cargo bench -- passwords`: sign-ins with passwords, and profiles meanwhile;
 //! - `cargo bench -- scale [SESSIONS]`: a million sessions, or so many, against a thousand;
 //! - `quick` as a further word: short rounds, and no plot.
 //!
@@ -30,6 +31,7 @@
 
 mod alone;
 mod load;
+mod passwords;
 mod peers;
 mod ping;
 mod plot;
@@ -74,10 +76,10 @@ fn main() -> ExitCode {
     };
     let sessions = words.iter().find_map(|word| word.parse().ok());
     for word in &words {
-        let known = ["rocket-alone", "quick", "scale"].contains(word);
+        let known = ["rocket-alone", "quick", "scale", "passwords"].contains(word);
         assert!(
             known || sessions.is_some(),
-            "`{word}` is none of quick, scale [SESSIONS]"
+            "`{word}` is none of quick, passwords, scale [SESSIONS]"
         );
     }
     if words.contains(&"rocket-alone") {
@@ -88,7 +90,9 @@ fn main() -> ExitCode {
         println!("`cargo bench` measures");
         return ExitCode::SUCCESS;
     }
-    let troubles = if words.contains(&"scale") {
+    let troubles = if words.contains(&"passwords") {
+        passwords::run(plan)
+    } else if words.contains(&"scale") {
         scale::run(plan, sessions.unwrap_or(1_000_000))
     } else {
         standard::run(plan, words.is_empty())

@@ -26,16 +26,24 @@ pub(crate) fn get(into: &mut Vec<u8>, path: &str, form: Form, cookie: &[u8]) {
 }
 
 pub(crate) fn login(into: &mut Vec<u8>, user: &str) {
-    let length = (r#"{"username":""}"#.len() + user.len()).to_string();
+    post_login(into, &format!(r#"{{"username":"{user}"}}"#));
+}
+
+pub(crate) fn login_with_password(into: &mut Vec<u8>, user: &str, password: &str) {
+    let body = format!(r#"{{"username":"{user}","password":"{password}"}}"#);
+    post_login(into, &body);
+}
+
+fn post_login(into: &mut Vec<u8>, body: &str) {
+    let length = body.len().to_string();
     head(into, "POST", "/login/", b"");
     append(
         into,
         &[
             b"Content-Type: application/json\r\nContent-Length: ",
             length.as_bytes(),
-            b"\r\n\r\n{\"username\":\"",
-            user.as_bytes(),
-            b"\"}",
+            b"\r\n\r\n",
+            body.as_bytes(),
         ],
     );
 }

@@ -61,7 +61,9 @@ impl Verifier {
             .await?;
         match self.authenticator.authenticate(credentials).await {
             Ok(Some(verified)) => {
-                self.throttle.succeeded(&counters).await?;
+                if let Err(error) = self.throttle.succeeded(&counters).await {
+                    tracing::warn!(%error, "a sign-in that succeeded may stay counted as a failed one");
+                }
                 let known = known.map_or(Known::FirstTime, |_| Known::Before);
                 Ok((verified, known))
             }

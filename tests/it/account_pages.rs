@@ -1,5 +1,7 @@
 //! The pages of accounts and their JSON.
 
+use std::time::Duration;
+
 use rocket::http::{Method, Status};
 use serde_json::{Value, json};
 
@@ -56,6 +58,7 @@ on_every_store!(
     a_wrong_present_password_changes_nothing_and_is_counted,
     an_account_is_made_and_its_name_is_taken_from_then_on,
     a_user_proves_again_who_he_is,
+    a_password_is_changed_only_soon_after_its_user_has_proved_who_he_is,
     a_link_to_choose_a_password_works_once,
     a_sign_in_from_a_new_browser_is_told_to_the_others,
 );
@@ -190,6 +193,36 @@ async fn a_user_proves_again_who_he_is(on: Backend) {
     submit(&mut page, "/confirm/", &fields)
         .await
         .assert_sees_other("/profile/");
+}
+
+async fn a_password_is_changed_only_soon_after_its_user_has_proved_who_he_is(on: Backend) {
+    let settings = [
+        ("sign_in", json!("password")),
+        ("sign_up", json!(true)),
+        ("recent_sign_in_secs", json!(1)),
+    ];
+    let app = TestApp::with(on, &settings).await;
+    let mut amy = app.program();
+    sign_up(&mut amy, "amy").await;
+    // A session's age is counted in whole seconds.
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let change = json!({ "current": PASSWORD, "new": NEW });
+    send(&mut amy, "/password/", &change)
+        .await
+        .assert_detail(403, "Please confirm your password");
+    let mut page = app.browser().with_cookie("session_id", &amy.id());
+    page.get("/password/")
+        .await
+        .assert_sees_other("/confirm/?next=%2Fpassword%2F");
+    let confirm = json!({ "password": PASSWORD });
+    assert_eq!(
+        send(&mut amy, "/confirm/", &confirm).await.status,
+        Status::Ok
+    );
+    assert_eq!(
+        send(&mut amy, "/password/", &change).await.status,
+        Status::Ok
+    );
 }
 
 async fn a_link_to_choose_a_password_works_once(on: Backend) {

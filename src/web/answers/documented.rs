@@ -15,8 +15,9 @@ use super::detail::Detail;
 use super::page::{HtmlPage, Page};
 use super::refusal::Refusal;
 use super::refusal::Refusal::{
-    AmbiguousCookie, CrossSite, NoSession, NoSuchInvitation, NoSuchSession, SessionEnded,
-    StoreDown, TooLarge, TooManyAttempts, UnsupportedMediaType, WrongHost, WrongPassword,
+    AmbiguousCookie, CrossSite, NeedsRecentSignIn, NoSession, NoSuchInvitation, NoSuchSession,
+    SessionEnded, StoreDown, TooLarge, TooManyAttempts, UnsupportedMediaType, WrongHost,
+    WrongPassword,
 };
 use super::see_other::SeeOther;
 
@@ -87,6 +88,9 @@ refusals! {
     /// A safe method that needs a session.
     ReadResponses: NoSession, SessionEnded, AmbiguousCookie, down();
     EndResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, down(), not_all();
+    /// The same, where a recent proof is needed.
+    RecentResponses: NoSession, NeedsRecentSignIn, SessionEnded, AmbiguousCookie, down();
+    ChangeResponses: NoSession, NeedsRecentSignIn, CrossSite, SessionEnded, AmbiguousCookie, UnsupportedMediaType, TooLarge, TooManyAttempts { retry_after: 0 }, down(), not_all();
     /// A password of somebody who is signed in.
     ConfirmResponses: NoSession, CrossSite, SessionEnded, AmbiguousCookie, UnsupportedMediaType, TooLarge, TooManyAttempts { retry_after: 0 }, down(), not_all();
     InvitationResponses: AmbiguousCookie, CrossSite, UnsupportedMediaType, TooLarge, NoSuchInvitation, down(), not_all();

@@ -13,13 +13,15 @@ pub(crate) mod templates;
 pub(crate) use catcher::methods_of_path;
 pub use detail::ValidationError;
 pub(crate) use detail::{Detail, HTTPValidationError};
+#[cfg(feature = "password")]
+pub(crate) use documented::{
+    ChangeResponses, InvitationResponses, RecentResponses, SignUpResponses,
+};
 pub(crate) use documented::{
     ConfirmResponses, EndOneResponses, EndResponses, PasswordResponses, PublicResponses,
     ReadResponses, Responses, SignInResponses, SignOutResponses, json_or_html,
     without_sign_in_page, wrong_host,
 };
-#[cfg(feature = "password")]
-pub(crate) use documented::{InvitationResponses, SignUpResponses};
 pub(crate) use headers::SecurityHeaders;
 pub(crate) use page::{HtmlPage, Page, answer, html};
 pub use refusal::Refusal;

@@ -8,8 +8,8 @@ use super::failure::{of_password, refusal};
 use crate::account::Accounts;
 use crate::sign_in::Known;
 use crate::user_name::UserName;
-use crate::web::answers::{ConfirmResponses, HtmlPage, ReadResponses, Refusal, SeeOther};
-use crate::web::guards::{CurrentSession, Posted, SignIn};
+use crate::web::answers::{ChangeResponses, HtmlPage, RecentResponses, Refusal, SeeOther};
+use crate::web::guards::{Posted, RecentSignIn, SignIn};
 use crate::web::request::Notice;
 use crate::web::site::Site;
 use crate::web::views::{FormError, FormView, as_mistake};
@@ -43,19 +43,20 @@ pub(crate) struct PasswordChanged {
 #[utoipa::path(
     get,
     path = "/password/",
-    responses(HtmlPage<FormView>, ReadResponses),
+    responses(HtmlPage<FormView>, RecentResponses),
     security(("session" = []))
 )]
 #[get("/password")]
 pub(crate) fn page(
-    current: Result<&CurrentSession, Refusal>,
+    recent: Result<RecentSignIn<'_>, Refusal>,
 ) -> Result<HtmlPage<FormView>, Refusal> {
-    Ok(FormView::of_user(current?).page(TEMPLATE))
+    Ok(FormView::of_user(recent?.current()).page(TEMPLATE))
 }
 
 /// Changes the password: all sessions of the user end, and the request's own goes on under a new id.
 ///
-/// The present password is asked for here, so nobody needs to have signed in recently.
+/// The user must have proved who he is within `recent_sign_in_secs`, and gives the present password besides: whoever finds an
+/// unlocked screen can neither guess it here for long, nor see the form.
 #[utoipa::path(
     post,
     path = "/password/",
@@ -63,18 +64,18 @@ pub(crate) fn page(
         (ChangeRequest = "application/json"),
         (ChangeRequest = "application/x-www-form-urlencoded"),
     )),
-    responses(ConfirmResponses, FormError, SeeOther<PasswordChanged>),
+    responses(ChangeResponses, FormError, SeeOther<PasswordChanged>),
     security(("session" = []))
 )]
 #[post("/password", data = "<posted>")]
 pub(crate) async fn submit(
-    current: Result<&CurrentSession, Refusal>,
+    recent: Result<RecentSignIn<'_>, Refusal>,
     sign_in: Result<SignIn<'_>, Refusal>,
     posted: Posted,
     accounts: &State<Accounts>,
     site: &Site,
 ) -> Result<SeeOther<PasswordChanged>, FormError> {
-    let (current, sign_in) = (current?, sign_in?);
+    let (current, sign_in) = (recent?.current(), sign_in?);
     let again = |refusal| {
         let view = FormView::of_user(current);
         view.again(TEMPLATE, as_mistake(refusal, "current"))
