@@ -56,6 +56,10 @@ impl Authenticator for Users {
         Ok(self.find(typed).map(|(user, _)| user))
     }
 
+    fn tells_accounts(&self) -> bool {
+        true
+    }
+
     async fn authenticate(
         &self,
         credentials: &Credentials<'_>,

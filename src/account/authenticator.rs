@@ -58,6 +58,10 @@ impl Authenticator for PasswordAuthenticator {
         Ok(account.map(|_| typed.clone()))
     }
 
+    fn tells_accounts(&self) -> bool {
+        true
+    }
+
     /// The same is read and computed for every outcome.
     async fn authenticate(
         &self,

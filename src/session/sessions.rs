@@ -1,6 +1,7 @@
 //! The life cycle of sessions: start, resume, list, end.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -137,19 +138,16 @@ impl Sessions {
         client: Client,
         replaced: Option<&SessionId>,
     ) -> Result<Started, StoreError> {
-        let session = Session::new(user.as_str(), client.clone(), self.clock.now());
-        self.start_like(session, client, replaced).await
+        self.start_with(user, client, BTreeMap::new(), replaced)
+            .await
     }
 
-    /// Starts a session with the user, the data and Innkeeper's own fields of another one, which need not be alive.
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
-    pub(crate) async fn start_like(
+    /// The same with the application's data of the session that the new one takes the place of.
+    pub(crate) async fn start_with(
         &self,
-        session: Session,
+        user: &UserName,
         client: Client,
+        data: BTreeMap<String, String>,
         replaced: Option<&SessionId>,
     ) -> Result<Started, StoreError> {
         let id = SessionId::generate();
@@ -157,9 +155,8 @@ impl Sessions {
         let again = EndedSession::new(EndReason::Replaced, now, &client);
         let over_limit = EndedSession::new(EndReason::OverLimit, now, &client);
         let session = Session {
-            data: session.data,
-            own: session.own,
-            ..Session::new(session.user, client, now)
+            data,
+            ..Session::new(user.as_str(), client, now)
         };
         let new = NewSession {
             id: &id,
@@ -170,32 +167,6 @@ impl Sessions {
         };
         let created = self.until_deadline(self.store.create(&new)).await?;
         Ok(Started { id, created })
-    }
-
-    /// Replaces a session by one of the same user with a new id, the same data and Innkeeper's own fields, as after a sign-in;
-    /// `None` if there is none, or it ended meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// The session may have ended. (Another may have been stored, whose id is lost; it expires.)
-    pub async fn renew(
-        &self,
-        id: &SessionId,
-        client: Client,
-    ) -> Result<Option<Started>, StoreError> {
-        let Some(active) = self.peek(id).await? else {
-            return Ok(None);
-        };
-        let started = self.start_like(active.session, client, Some(id)).await?;
-        if started.created.replaced.is_some() {
-            return Ok(Some(started));
-        }
-        // Whoever ended the old session since it was read meant this one.
-        let client = Client::default();
-        let over = EndedSession::new(EndReason::Replaced, self.clock.now(), &client);
-        self.until_deadline(self.store.delete(&started.id, &over))
-            .await?;
-        Ok(None)
     }
 
     /// Finds a live session and slides its end; `None` if there is none.
@@ -287,6 +258,20 @@ impl Sessions {
     /// The user is still signed in.
     pub async fn end(&self, id: &SessionId, by: &Client) -> Result<Option<String>, StoreError> {
         let why = EndedSession::new(EndReason::SignedOut, self.clock.now(), by);
+        self.until_deadline(self.store.delete(id, &why)).await
+    }
+
+    /// Ends the session of a browser that has just signed in anew, and returns its user; `None`: it was over already.
+    ///
+    /// # Errors
+    ///
+    /// It may be alive.
+    pub(crate) async fn end_replaced(
+        &self,
+        id: &SessionId,
+        by: &Client,
+    ) -> Result<Option<String>, StoreError> {
+        let why = EndedSession::new(EndReason::Replaced, self.clock.now(), by);
         self.until_deadline(self.store.delete(id, &why)).await
     }
 

@@ -36,6 +36,12 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
         Ok(Some(typed.clone()))
     }
 
+    /// Whether [`account`](Self::account) tells names of accounts from others. Only then does the log name the account at which an
+    /// attempt failed: people type their password into the wrong field. Default: `false`; say `true` where you write `account`.
+    fn tells_accounts(&self) -> bool {
+        false
+    }
+
     /// Checks a user's credentials. Called for unknown names, too.
     ///
     /// # Errors

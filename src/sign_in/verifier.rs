@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::throttle::Counters;
 use super::{
-    Authenticator, AuthenticatorError, Credentials, Digest, SignInStore, Throttle, Token, Verified,
+    Authenticator, AuthenticatorError, Credentials, SignInStore, Throttle, Token, Verified,
     VerifyError,
 };
 use crate::client::Client;
+use crate::session::StoreError;
 use crate::user_name::UserName;
 
 /// How long a browser is remembered after it has signed in.
@@ -20,6 +23,7 @@ pub(crate) struct Verifier {
     authenticator: Arc<dyn Authenticator>,
     store: Arc<dyn SignInStore>,
     throttle: Throttle,
+    timeout: Option<Duration>,
 }
 
 /// Whether the browser has signed in as this user before.
@@ -30,8 +34,14 @@ pub(crate) enum Known {
 }
 
 impl Verifier {
-    pub(crate) fn new(authenticator: Arc<dyn Authenticator>, store: Arc<dyn SignInStore>) -> Self {
+    /// `timeout`: how long a request waits for the store; `None`: as long as it takes.
+    pub(crate) fn new(
+        authenticator: Arc<dyn Authenticator>,
+        store: Arc<dyn SignInStore>,
+        timeout: Option<Duration>,
+    ) -> Self {
         Self {
+            timeout,
             authenticator,
             throttle: Throttle::new(Arc::clone(&store)),
             store,
@@ -42,30 +52,33 @@ impl Verifier {
         self.authenticator.needs_password()
     }
 
-    /// `device`: the browser's cookie `known_device`.
+    /// `devices`: what the browser's cookie `known_device` holds.
+    ///
+    /// What is asked of the store before the password is looked at has a request's time in all.
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials<'_>,
-        device: Option<&Token>,
+        devices: &[Token],
     ) -> Result<(Verified, Known), VerifyError> {
         if !self.needs_password() {
             let verified = self.authenticator.authenticate(credentials).await?;
             let wrong = || VerifyError::Wrong { account: None };
             return Ok((verified.ok_or_else(wrong)?, Known::Before));
         }
-        let account = self.authenticator.account(credentials.user).await?;
-        let known = self.known_device(account.as_ref(), device).await?;
-        let counters = self
-            .throttle
-            .count(account.as_ref(), credentials.client, known.as_ref())
-            .await?;
+        let count = self.count(credentials, devices);
+        let (account, known, counters) = self.within_timeout(count).await?;
         match self.authenticator.authenticate(credentials).await {
             Ok(Some(verified)) => {
-                if let Err(error) = self.throttle.succeeded(&counters).await {
+                let succeeded = self.throttle.succeeded(&counters);
+                let succeeded = async { Ok(succeeded.await?) };
+                if let Err(VerifyError::Unavailable(error)) = self.within_timeout(succeeded).await {
                     tracing::warn!(%error, "a sign-in that succeeded may stay counted as a failed one");
                 }
-                let known = known.map_or(Known::FirstTime, |_| Known::Before);
                 Ok((verified, known))
+            }
+            // By default each text is an account's name, and people type passwords there.
+            Ok(None) if !self.authenticator.tells_accounts() => {
+                Err(VerifyError::Wrong { account: None })
             }
             Ok(None) => Err(VerifyError::Wrong { account }),
             Err(error) => {
@@ -85,16 +98,22 @@ impl Verifier {
 
     /// Counts an attempt that has nothing to do with an account: a name that is taken, say.
     pub(crate) async fn count_source(&self, client: &Client) -> Result<(), VerifyError> {
-        self.throttle.count_source(client, None).await.map(drop)
+        let count = self.throttle.count_source(client, None);
+        self.within_timeout(count).await.map(drop)
     }
 
-    /// Remembers the browser, and returns the cookie for it: the one that it has, or a new one.
+    /// Remembers the browser for a year from now, and returns the token that its cookie holds for this account: the one by which
+    /// it is known already, or a new one.
+    ///
+    /// A token that is known to another account only, or to none, is never taken over: somebody else may have put it there,
+    /// who knows it.
     pub(crate) async fn remember(
         &self,
         user: &UserName,
-        device: Option<&Token>,
+        devices: &[Token],
     ) -> Result<Token, AuthenticatorError> {
-        let token = device.cloned().unwrap_or_else(Token::generate);
+        let known = self.known_device(user, devices).await?;
+        let token = known.cloned().unwrap_or_else(Token::generate);
         let digest = token.digest();
         self.store
             .remember_device(&digest, user, DEVICE_TTL)
@@ -102,22 +121,55 @@ impl Verifier {
         Ok(token)
     }
 
-    /// The digest of the browser's cookie, if it has signed in to this account before.
-    async fn known_device(
+    /// By which of its tokens a browser is known to have signed in as `user` before.
+    async fn known_device<'t>(
         &self,
-        account: Option<&UserName>,
-        device: Option<&Token>,
-    ) -> Result<Option<Digest>, AuthenticatorError> {
-        let (Some(account), Some(device)) = (account, device) else {
-            return Ok(None);
+        user: &UserName,
+        devices: &'t [Token],
+    ) -> Result<Option<&'t Token>, StoreError> {
+        for device in devices {
+            if self.store.knows_device(&device.digest(), user).await? {
+                return Ok(Some(device));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the account, and counts the attempt at it.
+    async fn count(
+        &self,
+        credentials: &Credentials<'_>,
+        devices: &[Token],
+    ) -> Result<(Option<UserName>, Known, Counters), VerifyError> {
+        let account = self.authenticator.account(credentials.user).await?;
+        // Also of a name that is no account: it must take as long.
+        let asked = account.as_ref().unwrap_or(credentials.user);
+        let known = self.known_device(asked, devices).await?;
+        let known = known.filter(|_| account.is_some()).map(Token::digest);
+        let counters = self
+            .throttle
+            .count(account.as_ref(), credentials.client, known.as_ref())
+            .await?;
+        let known = known.map_or(Known::FirstTime, |_| Known::Before);
+        Ok((account, known, counters))
+    }
+
+    /// A store that is silent keeps nobody waiting for longer than a request may.
+    async fn within_timeout<T>(
+        &self,
+        call: impl Future<Output = Result<T, VerifyError>>,
+    ) -> Result<T, VerifyError> {
+        let Some(limit) = self.timeout else {
+            return call.await;
         };
-        let digest = device.digest();
-        let known = self.store.knows_device(&digest, account).await?;
-        Ok(known.then_some(digest))
+        let late = || VerifyError::from(StoreError::Timeout(limit));
+        timeout(limit, call).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn give_back(&self, counters: &Counters) {
-        if let Err(error) = self.throttle.not_judged(counters).await {
+        let give_back = self.throttle.not_judged(counters);
+        let give_back = async { Ok(give_back.await?) };
+        if let Err(VerifyError::Unavailable(error)) = self.within_timeout(give_back).await {
             tracing::warn!(%error, "an attempt that was not judged stays counted");
         }
     }

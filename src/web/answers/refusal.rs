@@ -231,7 +231,7 @@ impl Refusal {
             Self::Invalid(invalid) => page.with_message(&invalid.message),
             Self::NotAllEnded { ended, .. } => page.with_message(&format!(
                 "Not all of your sessions could be ended: {ended} {} over, and some may still be alive, because a part of \
-                 the place where sessions are kept does not answer. You are still signed in here: please try again in a \
+                 the place where sessions are kept does not answer. Please try again in a \
                  moment.",
                 if *ended == 1 { "is" } else { "are" }
             )),

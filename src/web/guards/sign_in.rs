@@ -1,5 +1,6 @@
 //! The request guards of signing in and out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rocket::http::CookieJar;
@@ -59,7 +60,7 @@ struct Caller<'r> {
     state: CookieState,
     client: Client,
     /// The browser's, if it has signed in before.
-    device: Option<Token>,
+    devices: Vec<Token>,
     sessions: &'r Sessions,
     verifier: &'r Verifier,
     audit: Audit,
@@ -98,7 +99,7 @@ impl<'r> Caller<'r> {
             cookie,
             state,
             client: Client::of(request),
-            device: DeviceCookie::beside(cookie).token(request),
+            devices: DeviceCookie::beside(cookie).tokens(request),
             sessions,
             verifier,
             audit: Audit::of(request),
@@ -114,34 +115,41 @@ impl Caller<'_> {
         password: &Password,
     ) -> Result<(Verified, Known), Refusal> {
         let credentials = Credentials::new(user, password, &self.client);
-        let verified = self
-            .verifier
-            .verify(&credentials, self.device.as_ref())
-            .await;
+        let verified = self.verifier.verify(&credentials, &self.devices).await;
         verified.map_err(|error| {
             self.audit.sign_in_failed(&error);
             error.into()
         })
     }
 
-    /// Whether the check still holds after the session is stored. If that cannot be said, the session ends, as far as it can:
-    /// nobody has its id.
-    async fn still_holds(&self, verified: &Verified, id: &SessionId) -> Result<bool, Refusal> {
-        match self.verifier.still_holds(verified).await {
-            Ok(holds) => Ok(holds),
-            Err(error) => {
-                let _ = self.sessions.end(id, &self.client).await;
-                Err(VerifyError::from(error).into())
+    /// Whether the check still holds after the session is stored. If it does not, or that cannot be said, the session ends, as far
+    /// as it can: nobody has its id.
+    async fn check_again(
+        &self,
+        verified: &Verified,
+        id: &SessionId,
+        sessions: &Sessions,
+    ) -> Result<(), Refusal> {
+        let check = self.verifier.still_holds(verified);
+        let refusal = match sessions.until_deadline(async { Ok(check.await) }).await? {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                Refusal::StoreDown("the account was changed while its user signed in".into())
             }
-        }
+            Err(error) => VerifyError::from(error).into(),
+        };
+        self.sessions.end(id, &self.client).await?;
+        Err(refusal)
     }
 
     /// A browser that is not remembered is only treated as a stranger's.
-    async fn remember_device(&self, user: &UserName) {
-        match self.verifier.remember(user, self.device.as_ref()).await {
+    async fn remember_device(&self, user: &UserName, sessions: &Sessions) {
+        let remember = self.verifier.remember(user, &self.devices);
+        let remembered = sessions.until_deadline(async { Ok(remember.await) }).await;
+        match remembered.map_err(Into::into).flatten() {
             Ok(token) => {
                 let cookie = DeviceCookie::beside(self.cookie);
-                self.jar.add(cookie.for_token(&token));
+                self.jar.add(cookie.with_token(&self.devices, &token));
             }
             Err(error) => tracing::warn!(%error, "a browser that has signed in is not remembered"),
         }
@@ -227,24 +235,36 @@ impl SignIn<'_> {
         verified: &Verified,
         known: Known,
     ) -> Result<SignedIn, Refusal> {
+        self.start_with(verified, known, BTreeMap::new()).await
+    }
+
+    /// The same with the application's data of the session that the new one takes the place of.
+    pub(crate) async fn start_with(
+        self,
+        verified: &Verified,
+        known: Known,
+        data: BTreeMap<String, String>,
+    ) -> Result<SignedIn, Refusal> {
         let caller = self.0;
         let user = verified.user();
+        // After the check, which takes a while of its own, the store has a request's time again, for all that follows.
+        let sessions = caller.sessions.with_deadline();
+        let needs_password = caller.verifier.needs_password();
         let replaced = caller.state.id();
-        let start = caller
-            .sessions
-            .start(user, caller.client.clone(), replaced.as_ref());
-        let started = start.await?;
-        if !caller.still_holds(verified, &started.id).await? {
-            caller.sessions.end(&started.id, &caller.client).await?;
-            return Err(Refusal::StoreDown(
-                "the account was changed while its user signed in".into(),
-            ));
-        }
-        if caller.verifier.needs_password() {
-            caller.remember_device(user).await;
-        }
-        if known == Known::FirstTime {
-            NewSignIn::tell(caller.sessions, user, &caller.client, started.id);
+        // Where the check may yet be void, the session before goes on until it is not.
+        let at_once = replaced.as_ref().filter(|_| !needs_password);
+        let start = sessions.start_with(user, caller.client.clone(), data, at_once);
+        let mut started = start.await?;
+        if needs_password {
+            caller.check_again(verified, &started.id, &sessions).await?;
+            if let Some(replaced) = &replaced {
+                let end = sessions.end_replaced(replaced, &caller.client);
+                started.created.replaced = end.await?;
+            }
+            caller.remember_device(user, &sessions).await;
+            if known == Known::FirstTime {
+                NewSignIn::tell(caller.sessions, user, &caller.client, started.id);
+            }
         }
         Ok(SignedIn {
             id: caller.hand_out(user, started),

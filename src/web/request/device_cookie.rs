@@ -7,6 +7,9 @@ use rocket::time::Duration;
 use super::cookie::{SessionCookie, values};
 use crate::sign_in::{DEVICE_TTL, Token};
 
+/// The most accounts that one browser is known to: each costs a question to the store.
+const MAX_TOKENS: usize = 4;
+
 /// The cookie `known_device`: see [`Throttle`](crate::sign_in::Throttle). It signs nobody in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeviceCookie {
@@ -29,13 +32,21 @@ impl DeviceCookie {
         }
     }
 
-    /// The browser's token; `None` if it has none, or a text that is none.
-    pub(crate) fn token(self, request: &Request<'_>) -> Option<Token> {
-        values(request, self.name()).find_map(Token::parse)
+    /// The browser's tokens, one for each account that it has signed in to; none where it has no such cookie, or a text that is
+    /// none.
+    pub(crate) fn tokens(self, request: &Request<'_>) -> Vec<Token> {
+        let texts = values(request, self.name()).flat_map(|value| value.split('.'));
+        texts.filter_map(Token::parse).take(MAX_TOKENS).collect()
     }
 
-    pub(crate) fn for_token(self, token: &Token) -> Cookie<'static> {
-        Cookie::build((self.name(), token.expose().to_owned()))
+    /// With this token among the browser's. The one that was used longest ago goes, where there are too many.
+    pub(crate) fn with_token(self, tokens: &[Token], used: &Token) -> Cookie<'static> {
+        let others = tokens.iter().filter(|token| *token != used);
+        let others: Vec<_> = others.map(Token::expose).collect();
+        let too_many = others.len().saturating_sub(MAX_TOKENS - 1);
+        let kept = others.into_iter().skip(too_many).chain([used.expose()]);
+        let value = kept.collect::<Vec<_>>().join(".");
+        Cookie::build((self.name(), value))
             .http_only(true)
             .same_site(SameSite::Lax)
             .path("/")

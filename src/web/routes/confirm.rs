@@ -83,7 +83,11 @@ pub(crate) async fn submit(
     let password = password.map_err(|error| again(Refusal::Invalid(error)))?;
     // Another program's name may be none.
     let user = UserName::parse(current.user()).map_err(|_| again(Refusal::WrongPassword))?;
-    sign_in.verify(&user, &password).await.map_err(again)?;
+    let verified = sign_in.verify(&user, &password).await.map_err(again)?;
+    // A check of the application's own may know one account by several names.
+    if verified.user() != &user {
+        return Err(again(Refusal::WrongPassword));
+    }
     current.set_proved().await?;
     Ok(SeeOther {
         location: after_sign_in(next.as_ref(), site),

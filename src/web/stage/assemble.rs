@@ -98,7 +98,7 @@ impl Assembly {
                 .authenticator(),
         };
         Ok(Self {
-            verifier: Verifier::new(authenticator, Arc::clone(&stores.sign_in)),
+            verifier: Verifier::new(authenticator, Arc::clone(&stores.sign_in), timeout),
             accounts,
             config,
             site,

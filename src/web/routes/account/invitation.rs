@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::failure::refusal;
-use crate::account::{Accounts, Invitation, Purpose};
+use crate::account::{AccountError, Accounts, Invitation, Purpose};
 use crate::sign_in::{Known, Token};
 use crate::web::answers::{HtmlPage, InvitationResponses, Refusal, SeeOther, ValidationError};
 use crate::web::guards::{Posted, SignIn};
@@ -17,13 +17,16 @@ use crate::web::views::{FormError, FormView};
 
 const TEMPLATE: &str = "invitation";
 
-/// An answer after which the browser tells no site the address of this page, which is a secret.
-pub(crate) struct NoReferrer<R>(R);
+/// An answer after which the browser tells nobody the address of this page, which is a secret: only the site's origin.
+///
+/// Not `no-referrer`: with it a browser sends the page's own form with `Origin: null`, which is refused where the browser sends
+/// no `Sec-Fetch-Site` (Fetch, "append a request `Origin` header").
+pub(crate) struct OriginOnly<R>(R);
 
-impl<'r, R: Responder<'r, 'static>> Responder<'r, 'static> for NoReferrer<R> {
+impl<'r, R: Responder<'r, 'static>> Responder<'r, 'static> for OriginOnly<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = self.0.respond_to(request)?;
-        response.set_raw_header("Referrer-Policy", "no-referrer");
+        response.set_raw_header("Referrer-Policy", "strict-origin");
         Ok(response)
     }
 }
@@ -64,12 +67,12 @@ pub(crate) async fn page(
     token: &str,
     accounts: &State<Accounts>,
     site: &Site,
-) -> NoReferrer<Result<HtmlPage<FormView>, Refusal>> {
+) -> OriginOnly<Result<HtmlPage<FormView>, Refusal>> {
     let page = async {
         let (token, invitation) = find(token, accounts).await?;
         Ok(view(&token, &invitation, "", site).page(TEMPLATE))
     };
-    NoReferrer(page.await)
+    OriginOnly(page.await)
 }
 
 /// Sets the password, uses the link up, and signs in. All earlier sessions of the user end.
@@ -90,8 +93,8 @@ pub(crate) async fn submit(
     posted: Posted,
     accounts: &State<Accounts>,
     site: &Site,
-) -> NoReferrer<Result<SeeOther<Accepted>, FormError>> {
-    NoReferrer(accept(token, sign_in, posted, accounts, site).await)
+) -> OriginOnly<Result<SeeOther<Accepted>, FormError>> {
+    OriginOnly(accept(token, sign_in, posted, accounts, site).await)
 }
 
 async fn accept(
@@ -118,9 +121,11 @@ async fn accept(
     let password = body.take_password("password");
     let password = password.map_err(|error: ValidationError| again(Refusal::Invalid(error)))?;
     let accepted = accounts.accept(&token, name.as_ref(), &password, sign_in.client());
-    let changed = accepted
-        .await
-        .map_err(|error| again(refusal(error, "password")))?;
+    let changed = accepted.await.map_err(|error| match error {
+        // The account's user was disabled or removed meanwhile; the visitor's own session has nothing to do with it.
+        AccountError::NoAccount => again(Refusal::NoSuchInvitation),
+        error => again(refusal(error, "password")),
+    })?;
     sign_in
         .audit()
         .account(changed.verified.user(), "invitation used");

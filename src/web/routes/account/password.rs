@@ -90,6 +90,9 @@ pub(crate) async fn submit(
     let checked = accounts.check(&user, &new);
     checked.map_err(|problem| again(of_password(&problem, "new")))?;
     let verified = sign_in.verify(&user, &present).await.map_err(again)?;
+    if verified.user() != &user {
+        return Err(again(Refusal::WrongPassword));
+    }
     let changed = accounts.change_password(&verified, &new, sign_in.client());
     let changed = changed
         .await
@@ -97,7 +100,8 @@ pub(crate) async fn submit(
     sign_in.audit().account(&user, "password changed");
     let others = changed.ended.iter().filter(|one| **one != current.handle());
     let ended = others.count();
-    let started = sign_in.start_verified(&changed.verified, Known::Before);
+    let data = current.session().data.clone();
+    let started = sign_in.start_with(&changed.verified, Known::Before, data);
     // Where that fails, the password is changed all the same.
     let signed_in = started.await.is_ok();
     let (location, message) = if signed_in {
