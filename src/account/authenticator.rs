@@ -111,14 +111,14 @@ mod tests {
         };
         let clock = Clock::start();
         let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, clock.clone());
-        let store = Arc::new(store.unwrap());
+        let store = Arc::new(store.expect("memory"));
         let sessions = Sessions::new(Arc::clone(&store) as _, lifetimes, 100, None, clock);
         let policy = PasswordPolicy::new(15, "Hilbert's Hotel");
         Accounts::new(store, sessions, Hasher::new(), policy)
     }
 
     fn name(text: &str) -> UserName {
-        UserName::parse(text).unwrap()
+        UserName::parse(text).expect("what a test expects")
     }
 
     fn password(text: &str) -> Password {
@@ -129,7 +129,10 @@ mod tests {
         let (user, password, client) = (name(user), password(text), Client::default());
         let credentials = Credentials::new(&user, &password, &client);
         let authenticator = accounts.authenticator();
-        authenticator.authenticate(&credentials).await.unwrap()
+        authenticator
+            .authenticate(&credentials)
+            .await
+            .expect("what a test expects")
     }
 
     async fn import(accounts: &Accounts, user: &str, hash: &str) {
@@ -137,7 +140,7 @@ mod tests {
         accounts
             .import(&format!("{user}:{hash}"), &mut told)
             .await
-            .unwrap();
+            .expect("what a test expects");
     }
 
     #[tokio::test]
@@ -146,29 +149,32 @@ mod tests {
         accounts
             .sign_up(&name("amy"), &password(RIGHT))
             .await
-            .unwrap();
+            .expect("what a test expects");
         accounts
             .sign_up(&name("disabled"), &password(RIGHT))
             .await
-            .unwrap();
+            .expect("what a test expects");
         accounts
             .set_disabled(&name("disabled"), true)
             .await
-            .unwrap();
-        accounts.add(&name("invited"), None).await.unwrap();
+            .expect("what a test expects");
+        accounts
+            .add(&name("invited"), None)
+            .await
+            .expect("what a test expects");
         import(&accounts, "imported", BCRYPT).await;
         import(&accounts, "imported and disabled", BCRYPT).await;
         accounts
             .set_disabled(&name("imported and disabled"), true)
             .await
-            .unwrap();
+            .expect("what a test expects");
         let damaged = Account::new(Some("$2y$x".to_owned()), accounts.now());
         assert!(
             accounts
                 .store
                 .add(&name("damaged"), &damaged)
                 .await
-                .unwrap()
+                .expect("what a test expects")
         );
 
         for (user, text, is_right) in [
@@ -200,17 +206,34 @@ mod tests {
         let accounts = accounts();
         let amy = name("amy");
         import(&accounts, "amy", BCRYPT).await;
-        let before = accounts.account(&amy).await.unwrap().unwrap();
+        let before = accounts
+            .account(&amy)
+            .await
+            .expect("what a test expects")
+            .expect("what a test expects");
         assert_eq!(sign_in(&accounts, "amy", "wrong").await, None);
-        assert_eq!(accounts.account(&amy).await.unwrap().unwrap(), before);
+        assert_eq!(
+            accounts
+                .account(&amy)
+                .await
+                .expect("what a test expects")
+                .expect("what a test expects"),
+            before
+        );
 
-        let verified = sign_in(&accounts, "amy", RIGHT).await.unwrap();
-        let after = accounts.account(&amy).await.unwrap().unwrap();
+        let verified = sign_in(&accounts, "amy", RIGHT)
+            .await
+            .expect("what a test expects");
+        let after = accounts
+            .account(&amy)
+            .await
+            .expect("what a test expects")
+            .expect("what a test expects");
         assert!(
             after
                 .password
                 .as_deref()
-                .unwrap()
+                .expect("what a test expects")
                 .starts_with("$argon2id$v=19$m=19456,")
         );
         // The account is in the same state as before: nothing that was checked is void.
@@ -221,7 +244,7 @@ mod tests {
                 .authenticator()
                 .still_holds(&verified)
                 .await
-                .unwrap()
+                .expect("what a test expects")
         );
         assert_eq!(sign_in(&accounts, "amy", RIGHT).await, Some(verified));
     }
@@ -229,12 +252,27 @@ mod tests {
     #[tokio::test]
     async fn a_disabled_account_is_still_one_and_an_unknown_name_is_none() {
         let accounts = accounts();
-        accounts.add(&name("amy"), None).await.unwrap();
-        accounts.set_disabled(&name("amy"), true).await.unwrap();
+        accounts
+            .add(&name("amy"), None)
+            .await
+            .expect("what a test expects");
+        accounts
+            .set_disabled(&name("amy"), true)
+            .await
+            .expect("what a test expects");
         let authenticator = accounts.authenticator();
-        let account = authenticator.account(&name("amy")).await.unwrap();
+        let account = authenticator
+            .account(&name("amy"))
+            .await
+            .expect("what a test expects");
         assert_eq!(account, Some(name("amy")));
         // Names compare exactly.
-        assert_eq!(authenticator.account(&name("Amy")).await.unwrap(), None);
+        assert_eq!(
+            authenticator
+                .account(&name("Amy"))
+                .await
+                .expect("what a test expects"),
+            None
+        );
     }
 }

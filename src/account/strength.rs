@@ -48,7 +48,9 @@ impl Strength {
             // 10^8 or more: at ten guesses in a quarter of an hour, which the throttle allows, centuries; a thief of the
             // store's copy has to compute our slow hash for each. Below that zxcvbn's authors call a password too weak.
             Score::Three => Self::new(Level::Good, ""),
-            _ => Self::new(Level::Weak, advice(warning, suggestions)),
+            Score::Zero | Score::One | Score::Two | _ => {
+                Self::new(Level::Weak, advice(warning, suggestions))
+            }
         }
     }
 

@@ -25,9 +25,9 @@ pub(crate) struct AttemptCounters {
 
 #[derive(Debug, Default)]
 struct Counters {
-    by_key: HashMap<Key, Counter>,
-    by_expiry: BTreeSet<(SystemTime, Key)>,
-    by_worth: BTreeSet<Worth>,
+    counted: HashMap<Key, Counter>,
+    expiring: BTreeSet<(SystemTime, Key)>,
+    giving_way: BTreeSet<Worth>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl AttemptCounters {
         let key = *counter.as_bytes();
         let mut counters = self.lock();
         counters.remove_expired(now);
-        let known = counters.by_key.get(&key).copied();
+        let known = counters.counted.get(&key).copied();
         let (count, expires_at) =
             known.map_or((0, now + window), |known| (known.count, known.expires_at));
         if count >= limit {
@@ -68,7 +68,7 @@ impl AttemptCounters {
                 retry_after: expires_at.duration_since(now).unwrap_or_default(),
             };
         }
-        if known.is_none() && counters.by_key.len() >= self.capacity {
+        if known.is_none() && counters.counted.len() >= self.capacity {
             counters.remove_least();
         }
         counters.set(key, count + 1, limit, expires_at);
@@ -80,7 +80,7 @@ impl AttemptCounters {
         let mut counters = self.lock();
         counters.remove_expired(now);
         let key = *counter.as_bytes();
-        if let Some(known) = counters.by_key.get(&key).copied() {
+        if let Some(known) = counters.counted.get(&key).copied() {
             let count = known.count.saturating_sub(1);
             counters.set(key, count, known.limit, known.expires_at);
         }
@@ -105,20 +105,20 @@ impl Counters {
             limit,
             expires_at,
         };
-        self.by_expiry.insert((expires_at, key));
-        self.by_worth.insert(counter.worth(key));
-        self.by_key.insert(key, counter);
+        self.expiring.insert((expires_at, key));
+        self.giving_way.insert(counter.worth(key));
+        self.counted.insert(key, counter);
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Some(counter) = self.by_key.remove(key) {
-            self.by_expiry.remove(&(counter.expires_at, *key));
-            self.by_worth.remove(&counter.worth(*key));
+        if let Some(counter) = self.counted.remove(key) {
+            self.expiring.remove(&(counter.expires_at, *key));
+            self.giving_way.remove(&counter.worth(*key));
         }
     }
 
     fn remove_expired(&mut self, now: SystemTime) {
-        while let Some((expires_at, key)) = self.by_expiry.first().copied()
+        while let Some((expires_at, key)) = self.expiring.first().copied()
             && expires_at <= now
         {
             self.remove(&key);
@@ -126,7 +126,7 @@ impl Counters {
     }
 
     fn remove_least(&mut self) {
-        if let Some((.., key)) = self.by_worth.first().copied() {
+        if let Some((.., key)) = self.giving_way.first().copied() {
             self.remove(&key);
         }
     }
@@ -175,20 +175,20 @@ mod tests {
         }
         for number in 0..10_000 {
             assert!(passes(&counters, &number.to_string(), 100, now));
-            assert!(counters.lock().by_key.len() <= 1000);
+            assert!(counters.lock().counted.len() <= 1000);
         }
         assert!(!passes(&counters, "account", 10, now));
         assert!(!passes(&counters, "source", 100, now));
         let left = (0..20).filter(|_| passes(&counters, "young account", 10, now));
         assert_eq!(left.count(), 9);
         let Counters {
-            by_key,
-            by_expiry,
-            by_worth,
+            counted,
+            expiring,
+            giving_way,
         } = &*counters.lock();
         assert_eq!(
-            (by_key.len(), by_expiry.len()),
-            (by_worth.len(), by_worth.len())
+            (counted.len(), expiring.len()),
+            (giving_way.len(), giving_way.len())
         );
     }
 
@@ -201,6 +201,6 @@ mod tests {
         }
         assert!(!passes(&counters, "0", 1, now + WINDOW / 2));
         assert!(passes(&counters, "0", 1, now + WINDOW));
-        assert_eq!(counters.lock().by_key.len(), 1);
+        assert_eq!(counters.lock().counted.len(), 1);
     }
 }

@@ -287,7 +287,7 @@ async fn told(page: &mut TestClient) -> Answer {
         if profile.body.contains("New sign-in") {
             return profile;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("waited 30 seconds to be told of a new sign-in");
 }

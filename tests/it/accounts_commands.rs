@@ -227,7 +227,7 @@ fn accounts_are_made_and_listed_while_nobody_serves() {
 #[test]
 fn a_name_that_is_taken_and_a_password_that_is_no_good_are_refused() {
     let place = Place::embedded();
-    let _server = place.start();
+    let server = place.start();
     place.add("amy");
     let add = |user: &str, password: &str| {
         place.run(&["accounts", "add", user, "--password-stdin"], password)
@@ -260,7 +260,7 @@ fn a_name_that_is_taken_and_a_password_that_is_no_good_are_refused() {
     assert_eq!(place.states().len(), 1);
     // One line is read, and its end is no part of the password.
     add("cleo", &format!("{OTHER}\r\nmore\n")).assert_says(0, &["cleo"]);
-    assert_eq!(sign_in(_server.port(), "cleo", OTHER).0, 200);
+    assert_eq!(sign_in(server.port(), "cleo", OTHER).0, 200);
 }
 
 #[test]

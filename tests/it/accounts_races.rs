@@ -312,12 +312,10 @@ async fn judge(
                 current += usize::from(authenticator.still_holds(verified).await.unwrap());
             }
             Outcome::Failed(error) => {
-                let is_expected = match error {
-                    AccountError::Superseded => matches!(operation, Change | Accept),
-                    AccountError::NoInvitation => operation == Accept,
-                    AccountError::NoAccount => removes,
-                    _ => false,
-                };
+                let is_expected = matches!(error, AccountError::Superseded)
+                    && matches!(operation, Change | Accept)
+                    || matches!(error, AccountError::NoInvitation) && operation == Accept
+                    || matches!(error, AccountError::NoAccount) && removes;
                 assert!(is_expected, "{name}");
             }
         }

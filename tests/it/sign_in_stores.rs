@@ -168,7 +168,7 @@ macro_rules! on_every_place {
 
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn in_a_cluster() {
-            let place = Place::cluster().await;
+            let place = Place::cluster();
             $($case(&place).await;)+
             for server in place.servers() {
                 assert_eq!(lasting_keys(server), [""; 0]);
@@ -179,7 +179,7 @@ macro_rules! on_every_place {
         mod $place {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(&super::Place::$place().await).await;
+                super::$case(&super::Place::$place()).await;
             })+
         }
     };
@@ -195,7 +195,7 @@ on_every_place! {
 
 #[tokio::test]
 async fn a_known_browser_survives_a_restart_and_is_forgotten_after_its_time() {
-    let place = Place::folder().await;
+    let place = Place::folder();
     let (device, amy) = (new_digest(), new_user("amy"));
     place
         .one
@@ -239,7 +239,7 @@ async fn beside_a_store_of_ones_own_it_is_kept_in_memory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_invented_sources_leave_only_what_expires() {
-    let place = Place::redis().await;
+    let place = Place::redis();
     let clients: Vec<_> = (0..50)
         .map(|_| {
             let store = Arc::clone(&place.one);
@@ -268,21 +268,21 @@ async fn lost_replies_let_no_guess_too_many_pass() {
     for fault in [Fault::Cut, Fault::LoseReply] {
         for faulty in 0..5 {
             let counter = new_digest();
-            let mut passed = 0;
+            let mut allowed = 0;
             for number in 0..5 {
-                let passes = if number == faulty {
+                let is_allowed = if number == faulty {
                     let (proxy, store) = with_fault(&redis, fault).await;
-                    let passes = passes(&*store, &counter, LIMIT).await;
+                    let is_allowed = passes(&*store, &counter, LIMIT).await;
                     assert!(proxy.is_done());
-                    passes
+                    is_allowed
                 } else {
                     passes(&direct, &counter, LIMIT).await
                 };
-                passed += u32::from(passes);
+                allowed += u32::from(is_allowed);
             }
             // Where the reply is lost, one attempt is counted twice.
             let is_lost = fault == Fault::LoseReply && faulty < 3;
-            assert_eq!(passed, LIMIT - u32::from(is_lost), "{fault:?} at {faulty}");
+            assert_eq!(allowed, LIMIT - u32::from(is_lost), "{fault:?} at {faulty}");
         }
     }
     // What is taken back when the reply is lost is taken back once, and the caller is told that nobody knows.
@@ -323,7 +323,7 @@ async fn lost_replies_let_no_guess_too_many_pass() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_counter_that_somebody_made_lasting_ends_all_the_same() {
-    let place = Place::redis().await;
+    let place = Place::redis();
     let counter = new_digest();
     let key = format!("attempts:{counter}");
     let server = place.servers()[0];

@@ -165,7 +165,7 @@ impl Shared {
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
                 Some(waited) if waited < self.max_wait => {
-                    let rest = self.max_wait - waited;
+                    let rest = self.max_wait.saturating_sub(waited);
                     let woken = self.waiting.wait_timeout(state, rest);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }

@@ -177,8 +177,8 @@ impl AccountStore for EmbeddedStore {
         let take = self
             .writer
             .commit(Effect::Grows, move |tables| tables.take_invitation(&token));
-        let taken = take.await?;
-        let record = taken.map(|bytes| InvitationRecord::from_bytes(&bytes));
+        let bytes = take.await?;
+        let record = bytes.map(|bytes| InvitationRecord::from_bytes(&bytes));
         Ok(record.transpose()?.and_then(|record| record.invitation()))
     }
 }

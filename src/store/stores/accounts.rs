@@ -7,6 +7,10 @@ pub(crate) use crate::account::AccountStore as KeepsAccounts;
 
 pub(crate) type Accounts = Option<Arc<dyn AccountStore>>;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "an application's own store keeps none"
+)]
 pub(super) fn of(store: Arc<impl AccountStore>) -> Accounts {
     Some(store)
 }

@@ -157,7 +157,7 @@ fn refusal(refusals: &[&Refusal]) -> ResponseBuilder {
         response = response.header("Set-Cookie", cookie());
     }
     let says_when = |refusal: &&Refusal| matches!(refusal, StoreDown(_) | TooManyAttempts { .. });
-    if refusals.iter().any(|refusal| says_when(refusal)) {
+    if refusals.iter().any(says_when) {
         response = response.header("Retry-After", header(Type::Integer, "Seconds"));
     }
     response

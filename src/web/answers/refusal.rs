@@ -201,10 +201,12 @@ impl Refusal {
 
     /// For the visitor, beside a form.
     pub(crate) fn message(&self) -> String {
-        match self {
-            Self::TooManyAttempts { retry_after } => too_many_attempts(*retry_after),
-            Self::Invalid(error) => error.message.clone(),
-            refusal => refusal.detail().to_owned(),
+        if let Self::TooManyAttempts { retry_after } = self {
+            too_many_attempts(*retry_after)
+        } else if let Self::Invalid(error) = self {
+            error.message.clone()
+        } else {
+            self.detail().to_owned()
         }
     }
 

@@ -155,12 +155,13 @@ const WHOLE: &str = "";
 
 /// Names the field that an error of the whole body is reported for.
 fn naming(refusal: Refusal, required: &'static str) -> Refusal {
-    match refusal {
-        Refusal::Invalid(error) if error.loc[1] == WHOLE => {
-            Refusal::Invalid(ValidationError::new(required, error.kind, error.message))
-        }
-        refusal => refusal,
+    if let Refusal::Invalid(error) = &refusal
+        && error.loc[1] == WHOLE
+    {
+        let message = error.message.clone();
+        return Refusal::Invalid(ValidationError::new(required, error.kind, message));
     }
+    refusal
 }
 
 fn invalid(kind: &'static str, message: &str) -> Refusal {

@@ -155,9 +155,9 @@ impl Caller<'_> {
         }
     }
 
-    fn hand_out(&self, user: &UserName, started: Started) -> SessionId {
+    fn hand_out(&self, user: &UserName, started: &Started) -> SessionId {
         let replaced = self.state.id();
-        self.audit.signed_in(user, &started, replaced.as_ref());
+        self.audit.signed_in(user, started, replaced.as_ref());
         self.jar.add(self.cookie.for_id(&started.id));
         started.id
     }
@@ -180,7 +180,7 @@ impl SignIn<'_> {
             .sessions
             .start(user, caller.client.clone(), replaced.as_ref());
         let started = start.await?;
-        Ok(caller.hand_out(user, started))
+        Ok(caller.hand_out(user, &started))
     }
 
     /// Signs a user in by Innkeeper's own check, or the application's ([`Stage::authenticate_with`](crate::Stage::authenticate_with)),
@@ -267,7 +267,7 @@ impl SignIn<'_> {
             }
         }
         Ok(SignedIn {
-            id: caller.hand_out(user, started),
+            id: caller.hand_out(user, &started),
             user: user.clone(),
         })
     }

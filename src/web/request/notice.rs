@@ -32,13 +32,17 @@ const MAX_BYTES: usize = 128;
 const MAX_AGE: Duration = Duration::minutes(1);
 
 impl Notice {
-    /// What the request's cookie says, if it has one: `Some(None)` where that means nothing.
-    pub(crate) fn of(request: &Request<'_>) -> Option<Option<Self>> {
-        let name = name(SessionCookie::of(request)?.secure);
-        let value = values(request, name).next()?;
+    /// Whether the request has such a cookie, whatever it says.
+    pub(crate) fn is_sent(request: &Request<'_>) -> bool {
+        value_of(request).is_some()
+    }
+
+    /// What the request's cookie says; `None` if it has none, or one that means nothing.
+    pub(crate) fn of(request: &Request<'_>) -> Option<Self> {
+        let value = value_of(request)?;
         let text = (value.len() <= MAX_BYTES).then(|| percent_decode_str(value).decode_utf8());
-        let parsed = text.and_then(Result::ok);
-        Some(parsed.and_then(|text| Self::parse(&text)))
+        text.and_then(Result::ok)
+            .and_then(|text| Self::parse(&text))
     }
 
     /// `None` without our stage.
@@ -69,8 +73,8 @@ impl Notice {
         let (code, detail) = text.split_once(' ')?;
         let count = detail.parse();
         Some(match code {
-            "ended" => Self::Ended {
-                device: described(detail)?,
+            "ended" if is_described(detail) => Self::Ended {
+                device: Some(detail.to_owned()).filter(|device| !device.is_empty()),
             },
             "others_ended" => Self::OthersEnded { count: count.ok()? },
             "all_ended" => Self::AllEnded { count: count.ok()? },
@@ -108,12 +112,13 @@ fn sessions(count: usize, which: &str) -> String {
 }
 
 /// The empty text is a device that is not known; any other must be what [`describe`] says.
-fn described(text: &str) -> Option<Option<String>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    let device = describe(Some(text)).filter(|device| device == text);
-    device.map(Some)
+fn is_described(text: &str) -> bool {
+    text.is_empty() || describe(Some(text)).is_some_and(|device| device == text)
+}
+
+fn value_of<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let name = name(SessionCookie::of(request)?.secure);
+    values(request, name).next()
 }
 
 fn name(secure: bool) -> &'static str {

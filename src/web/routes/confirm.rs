@@ -44,6 +44,10 @@ pub(crate) struct Confirmed {
     responses(HtmlPage<FormView>, ReadResponses),
     security(("session" = []))
 )]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "Rocket parses it and hands it over"
+)]
 #[get("/confirm?<next>")]
 pub(crate) fn page(
     next: Option<NextPath>,

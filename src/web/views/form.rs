@@ -58,11 +58,14 @@ impl FormView {
 
     /// The form again if the visitor can mend what is wrong; else the refusal's own answer.
     pub(crate) fn again(self, template: &'static str, refusal: Refusal) -> FormError {
-        let (field, problem) = match &refusal {
-            Refusal::Invalid(error) => (error.loc[1], error.message.clone()),
-            Refusal::TooManyAttempts { .. } => ("form", refusal.message()),
-            _ => return FormError::Refused(refusal),
+        let field = if let Refusal::Invalid(error) = &refusal {
+            error.loc[1]
+        } else if let Refusal::TooManyAttempts { .. } = refusal {
+            "form"
+        } else {
+            return FormError::Refused(refusal);
         };
+        let problem = refusal.message();
         let mut view = self;
         view.problems.insert(field, problem);
         FormError::Form(Box::new(FormAgain {
@@ -122,11 +125,9 @@ impl IntoResponses for FormError {
 
 /// A wrong password of somebody who is signed in is a mistake in a field: 401 and 403 would say that there is no session.
 pub(crate) fn as_mistake(refusal: Refusal, field: &'static str) -> Refusal {
-    match refusal {
-        Refusal::WrongPassword => {
-            let message = "This is not your password";
-            Refusal::Invalid(ValidationError::new(field, "value_error", message))
-        }
-        refusal => refusal,
+    if refusal == Refusal::WrongPassword {
+        let message = "This is not your password";
+        return Refusal::Invalid(ValidationError::new(field, "value_error", message));
     }
+    refusal
 }

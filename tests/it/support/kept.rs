@@ -42,11 +42,11 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
 };
 
 impl Place {
-    pub(crate) async fn memory() -> Self {
+    pub(crate) fn memory() -> Self {
         Self::embedded(&StorePath::Memory, None)
     }
 
-    pub(crate) async fn folder() -> Self {
+    pub(crate) fn folder() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::embedded(&StorePath::Folder(folder.path().to_owned()), Some(folder))
     }
@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    pub(crate) async fn redis() -> Self {
+    pub(crate) fn redis() -> Self {
         let server = Arc::new(RedisServer::start());
         server.allow(OPERATORS_RIGHTS);
         Self {
@@ -75,7 +75,7 @@ impl Place {
         }
     }
 
-    pub(crate) async fn cluster() -> Self {
+    pub(crate) fn cluster() -> Self {
         let cluster = Cluster::start();
         for node in &cluster.nodes {
             node.allow(OPERATORS_RIGHTS);

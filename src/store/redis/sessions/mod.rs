@@ -301,7 +301,7 @@ impl SessionStore for RedisStore {
             vec![write]
         });
         let answers = self.query_each(writes.collect()).await?;
-        let written = answers.into_iter().filter_map(|answer| answer.ok());
+        let written = answers.into_iter().filter_map(Result::ok);
         let written = written.filter(|answer| matches!(answer.as_slice(), [Value::Int(1)]));
         Ok(written.count())
     }

@@ -113,22 +113,19 @@ pub(crate) fn render(
     let site = request.rocket().state();
     let visitor = Visitor::of(request);
     // An error's page does not show it: the next page does.
-    let sent = (status.code < 400).then(|| Notice::of(request)).flatten();
+    let shows_notice = status.code < 400 && Notice::is_sent(request);
+    let notice = Notice::of(request).filter(|_| shows_notice);
     let context = Context {
         site,
         visitor,
-        notice: sent
-            .as_ref()
-            .and_then(|notice| notice.as_ref().map(Notice::sentence)),
+        notice: notice.as_ref().map(Notice::sentence),
         view,
     };
     let page = Template::render(format!("innkeeper/{template}"), context);
     let mut response = page.respond_to(request)?;
     response.set_status(status);
     response.set_header(ContentType::HTML);
-    if sent.is_some()
-        && let Some(removal) = Notice::removal(request)
-    {
+    if shows_notice && let Some(removal) = Notice::removal(request) {
         response.adjoin_header(removal);
     }
     Ok(response)

@@ -121,10 +121,14 @@ async fn accept(
     let password = body.take_password("password");
     let password = password.map_err(|error: ValidationError| again(Refusal::Invalid(error)))?;
     let accepted = accounts.accept(&token, name.as_ref(), &password, sign_in.client());
-    let changed = accepted.await.map_err(|error| match error {
+    let changed = accepted.await.map_err(|error| {
         // The account's user was disabled or removed meanwhile; the visitor's own session has nothing to do with it.
-        AccountError::NoAccount => again(Refusal::NoSuchInvitation),
-        error => again(refusal(error, "password")),
+        let is_gone = matches!(error, AccountError::NoAccount);
+        again(if is_gone {
+            Refusal::NoSuchInvitation
+        } else {
+            refusal(error, "password")
+        })
     })?;
     sign_in
         .audit()
@@ -136,9 +140,10 @@ async fn accept(
     Ok(SeeOther {
         location: site.after_sign_in().to_owned(),
         removes_cookie: false,
-        notice: Some(match invitation.purpose {
-            Purpose::Reset => Notice::PasswordChanged { ended },
-            _ => Notice::AccountMade,
+        notice: Some(if invitation.purpose == Purpose::Reset {
+            Notice::PasswordChanged { ended }
+        } else {
+            Notice::AccountMade
         }),
         body: Accepted {
             message: "Password set",

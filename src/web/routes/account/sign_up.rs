@@ -60,6 +60,10 @@ pub(crate) enum SignUpPage {
     ),
     security((), ("session" = []))
 )]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "Rocket parses it and hands it over"
+)]
 #[get("/sign-up?<next>")]
 pub(crate) fn page(
     next: Option<NextPath>,
