@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::hashing::Hasher;
-use super::{
-    Account, AccountError, AccountStore, PasswordPolicy, PasswordProblem, SetPassword, Strength,
-};
+use super::password::Prepared;
+use super::{Account, AccountError, AccountStore, PasswordPolicy, SetPassword, Strength};
 use crate::client::Client;
 use crate::clock::{from_unix_micros, unix_micros};
 use crate::session::{EndReason, Selection, SessionHandle, Sessions, StoreError};
@@ -37,6 +36,10 @@ pub struct Changed {
     /// The user's sessions that were ended.
     pub ended: Vec<SessionHandle>,
 }
+
+/// A password that its user may choose.
+#[derive(Debug)]
+pub(crate) struct ChosenPassword(Prepared);
 
 impl Accounts {
     /// Binds a store to the sessions that are kept with it.
@@ -73,16 +76,20 @@ impl Accounts {
         self.sessions.until_deadline(self.store.is_empty()).await
     }
 
-    /// Whether a user may choose this password.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub fn check(&self, user: &UserName, password: &Password) -> Result<(), PasswordProblem> {
-        self.policy.check(user, password).map(drop)
+    /// Checks a password that is to be set, on the threads that hash: it takes long enough to keep others waiting.
+    pub(crate) async fn check(
+        &self,
+        user: &UserName,
+        password: &Password,
+    ) -> Result<ChosenPassword, AccountError> {
+        let (policy, user, password) = (self.policy.clone(), user.clone(), password.clone());
+        let check = self
+            .hasher
+            .run(false, move |_| policy.check(&user, &password));
+        Ok(ChosenPassword(check.await??))
     }
 
-    /// What is to be said of a password that is being chosen.
+    /// What is to be said of a password that is being chosen. Computes for milliseconds.
     #[must_use]
     pub fn strength(&self, user: Option<&UserName>, password: &Password) -> Strength {
         self.policy.strength(user, password)
@@ -118,7 +125,18 @@ impl Accounts {
         password: &Password,
         by: &Client,
     ) -> Result<Changed, AccountError> {
-        let hash = self.hash(present.user(), password).await?;
+        let chosen = self.check(present.user(), password).await?;
+        self.change_to(present, chosen, by).await
+    }
+
+    /// The same with a password that has been checked for this user.
+    pub(crate) async fn change_to(
+        &self,
+        present: &Verified,
+        chosen: ChosenPassword,
+        by: &Client,
+    ) -> Result<Changed, AccountError> {
+        let hash = self.hasher.hash(chosen.0).await?;
         let bounded = self.with_deadline();
         bounded.replace(present, &hash, by).await
     }
@@ -227,8 +245,8 @@ impl Accounts {
         user: &UserName,
         password: &Password,
     ) -> Result<String, AccountError> {
-        let prepared = self.policy.check(user, password)?;
-        Ok(self.hasher.hash(prepared).await?)
+        let chosen = self.check(user, password).await?;
+        Ok(self.hasher.hash(chosen.0).await?)
     }
 
     /// To the microsecond, as it is stored.

@@ -282,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_the_first_40_characters_is_not_estimated() {
+        let strong = "vexing quartz sphinx of black mnvhqzk ju";
+        let policy = PasswordPolicy::new(15, "Hilbert's Hotel");
+        let strength = |text: &str| policy.strength(None, &password(text));
+        assert_eq!(strength(strong).level(), Level::Strong);
+        for weak in ["a".repeat(40), "\u{e9}".repeat(40)] {
+            assert_eq!(strength(&weak).level(), Level::Weak);
+            assert_eq!(strength(&format!("{weak}{strong}")), strength(&weak));
+        }
+    }
+
+    #[test]
     fn there_are_no_rules_on_kinds_of_characters() {
         let amy = UserName::parse("amy").unwrap();
         let policy = PasswordPolicy::new(15, "Hilbert's Hotel");

@@ -96,7 +96,7 @@ impl Hasher {
     }
 
     /// Runs `work` on one of the threads.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         is_large: bool,
         work: impl FnOnce(&mut Blocks) -> T + Send + 'static,

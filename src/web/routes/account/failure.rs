@@ -25,7 +25,7 @@ pub(super) fn refusal(error: AccountError, field: &'static str) -> Refusal {
     }
 }
 
-pub(super) fn of_password(problem: &PasswordProblem, field: &'static str) -> Refusal {
+fn of_password(problem: &PasswordProblem, field: &'static str) -> Refusal {
     invalid(field, problem.kind(), &problem.to_string())
 }
 

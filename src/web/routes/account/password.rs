@@ -4,7 +4,7 @@ use rocket::{State, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::failure::{of_password, refusal};
+use super::failure::refusal;
 use crate::account::Accounts;
 use crate::sign_in::Known;
 use crate::user_name::UserName;
@@ -87,13 +87,13 @@ pub(crate) async fn submit(
     // Another program's name may be none.
     let user = UserName::parse(current.user()).map_err(|_| again(Refusal::WrongPassword))?;
     // Before the present one is looked at: that would be a counted attempt, and both would have to be typed again.
-    let checked = accounts.check(&user, &new);
-    checked.map_err(|problem| again(of_password(&problem, "new")))?;
+    let checked = accounts.check(&user, &new).await;
+    let chosen = checked.map_err(|error| again(refusal(error, "new")))?;
     let verified = sign_in.verify(&user, &present).await.map_err(again)?;
     if verified.user() != &user {
         return Err(again(Refusal::WrongPassword));
     }
-    let changed = accounts.change_password(&verified, &new, sign_in.client());
+    let changed = accounts.change_to(&verified, chosen, sign_in.client());
     let changed = changed
         .await
         .map_err(|error| again(refusal(error, "new")))?;

@@ -5,7 +5,7 @@ use rocket::{Responder, State, get, post};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::failure::{of_password, refusal};
+use super::failure::refusal;
 use crate::account::Accounts;
 use crate::sign_in::Known;
 use crate::web::answers::{HtmlPage, PublicResponses, Refusal, SeeOther, SignUpResponses};
@@ -110,8 +110,6 @@ pub(crate) async fn submit(
     let user = user_name(&body).map_err(again)?;
     let password = body.take_password("password");
     let password = password.map_err(|error| again(Refusal::Invalid(error)))?;
-    let checked = accounts.check(&user, &password);
-    checked.map_err(|problem| again(of_password(&problem, "password")))?;
     sign_in.count_source().await.map_err(again)?;
     let made = accounts.sign_up(&user, &password).await;
     let verified = made.map_err(|error| again(refusal(error, "password")))?;
