@@ -43,19 +43,27 @@ impl Accounts {
         self.end_all(user, EndReason::Disabled).await
     }
 
-    /// Ends an account's sessions and removes it. Returns how many sessions have ended.
+    /// Ends an account's sessions and removes it. Returns how many sessions have ended. If it has been removed already, sessions
+    /// that it has left end all the same.
     ///
     /// # Errors
     ///
-    /// The account may be there, then disabled, and sessions may be alive: repeat it.
+    /// The account may be there, then disabled, and sessions may be alive: repeat it. [`AccountError::NoAccount`]: there was
+    /// neither an account nor a session.
     pub async fn remove(&self, user: &UserName) -> Result<usize, AccountError> {
         let disable = self.store.set_disabled(user, true);
-        if !self.sessions.until_deadline(disable).await? {
+        let is_there = self.sessions.until_deadline(disable).await?;
+        let mut ended = self.end_all(user, EndReason::Removed).await?;
+        if is_there {
+            let remove = self.store.remove(user);
+            self.sessions.until_deadline(remove).await?;
+            // Another operator may have enabled it meanwhile, so that a sign-in succeeded; from here on none does.
+            let by = Client::default();
+            let late = self.end_sessions(user, EndReason::Removed, &by).await?;
+            ended += late.len();
+        } else if ended == 0 {
             return Err(AccountError::NoAccount);
         }
-        let ended = self.end_all(user, EndReason::Removed).await?;
-        let remove = self.store.remove(user);
-        self.sessions.until_deadline(remove).await?;
         Ok(ended)
     }
 

@@ -364,6 +364,55 @@ in_memory! {
 }
 
 #[tokio::test]
+async fn a_removal_ends_what_another_operator_let_in_meanwhile() {
+    let world = World::memory().await;
+    let mut signed_in = 0;
+    let mut is_over = false;
+    for number in 0.. {
+        if is_over {
+            break;
+        }
+        let case = world.case().await;
+        let steps = Steps::one_by_one();
+        let (service, removed) = (world.service(&steps), case.clone());
+        let removal = async move { service.run(Remove, removed, "").await };
+        let removal = Running::start(steps, removal).await;
+        for _ in 0..number {
+            is_over |= !removal.step().await;
+        }
+        let Service { accounts, .. } = world.direct();
+        let enabled = accounts.set_disabled(&case.user, false).await;
+        let outcome = world.direct().run(SignIn, case.clone(), "").await;
+        signed_in += usize::from(matches!(outcome, Outcome::SignedIn(_)));
+        let removed = removal.finish().await;
+        let name = format!("{number}: {enabled:?}, {outcome:?}, {removed:?}");
+        assert!(matches!(removed, Outcome::Done), "{name}");
+        let account = world.store.account(&case.user).await.unwrap();
+        assert_eq!(account, None, "{name}");
+        assert_eq!(world.live_sessions(&case).await, 0, "{name}");
+    }
+    // Before the first step, and after some.
+    assert!(signed_in > 2, "{signed_in}");
+}
+
+#[tokio::test]
+async fn what_a_removed_account_has_left_is_ended_by_removing_it_again() {
+    let world = World::memory().await;
+    let case = world.case().await;
+    assert!(
+        AccountStore::remove(&*world.store, &case.user)
+            .await
+            .unwrap()
+    );
+    assert!(world.is_alive(&case.session).await);
+    let Service { accounts, .. } = world.direct();
+    assert_eq!(accounts.remove(&case.user).await.unwrap(), 1);
+    assert!(!world.is_alive(&case.session).await);
+    let again = accounts.remove(&case.user).await;
+    assert!(matches!(again, Err(AccountError::NoAccount)));
+}
+
+#[tokio::test]
 async fn they_meet_on_redis() {
     let world = World::redis().await;
     for (one, two) in ON_SERVERS {
