@@ -152,9 +152,13 @@ impl Accounts {
         let change = Token::generate().digest();
         let replaced = self.begin(present, &change, hash, by).await;
         if replaced.is_err() {
-            let cancel = self.store.cancel_change(user, &change);
+            // With time of its own, since the rest of it may have taken all there was.
+            let Self {
+                store, sessions, ..
+            } = self.with_deadline();
+            let cancel = store.cancel_change(user, &change);
             // Does nothing if the password was written after all; and after a minute it is given up by itself.
-            let _ignored = self.sessions.until_deadline(cancel).await;
+            let _ignored = sessions.until_deadline(cancel).await;
         }
         replaced
     }
