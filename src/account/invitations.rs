@@ -93,31 +93,44 @@ impl Accounts {
         let user = user.ok_or(AccountError::NameMissing)?;
         let hash = self.hash(user, password).await?;
         let bounded = self.with_deadline();
+        let accepted = match bounded.take(&token.digest()).await {
+            Ok(()) => bounded.use_up(&invitation, user, hash, by).await,
+            Err(error) => Err(error),
+        };
+        // If it was done after all, the invitation is worth nothing: the account's stamp is another one, or there is one.
+        if accepted.as_ref().is_err_and(is_of_store) {
+            self.give_back(&token.digest(), &invitation).await;
+        }
+        accepted
+    }
+
+    /// It has been taken.
+    async fn use_up(
+        &self,
+        invitation: &Invitation,
+        user: &UserName,
+        hash: String,
+        by: &Client,
+    ) -> Result<Changed, AccountError> {
         match invitation.purpose {
-            Purpose::FirstAccount => bounded.accept_first(token, &invitation, user, hash).await,
+            Purpose::FirstAccount => {
+                let made = self.make_first(user, hash).await;
+                if made.as_ref().is_err_and(is_of_store) {
+                    self.give_back(&first_account(), invitation).await;
+                }
+                made
+            }
             Purpose::NewAccount | Purpose::Reset => {
-                bounded.take(&token.digest()).await?;
                 let stamp = invitation.stamp.clone().unwrap_or_default();
                 let present = Verified::new(user.clone()).with_stamp(stamp);
-                let changed = bounded.replace(&present, &hash, by).await;
-                if let Err(AccountError::NotAllEnded { .. }) = changed {
-                    self.give_back(&[token.digest()], &invitation).await;
-                }
-                changed
+                self.replace(&present, &hash, by).await
             }
         }
     }
 
     /// All invitations to make the first account share a second one, which only one of them can take; so of two that are accepted
     /// at once under different names one makes an account.
-    async fn accept_first(
-        &self,
-        token: &Token,
-        invitation: &Invitation,
-        user: &UserName,
-        hash: String,
-    ) -> Result<Changed, AccountError> {
-        self.take(&token.digest()).await?;
+    async fn make_first(&self, user: &UserName, hash: String) -> Result<Changed, AccountError> {
         self.take(&first_account()).await?;
         // What was true before may not be any more.
         if !self.is_empty().await? {
@@ -125,18 +138,13 @@ impl Accounts {
         }
         let account = Account::new(Some(hash), self.now());
         let add = self.store.add(user, &account);
-        match self.sessions.until_deadline(add).await {
-            Ok(true) => Ok(Changed {
-                verified: account.verified(user),
-                ended: Vec::new(),
-            }),
-            Ok(false) => Err(AccountError::NoInvitation),
-            Err(error) => {
-                self.give_back(&[token.digest(), first_account()], invitation)
-                    .await;
-                Err(error.into())
-            }
+        if !self.sessions.until_deadline(add).await? {
+            return Err(AccountError::NoInvitation);
         }
+        Ok(Changed {
+            verified: account.verified(user),
+            ended: Vec::new(),
+        })
     }
 
     /// Whether an invitation can still be accepted.
@@ -171,13 +179,14 @@ impl Accounts {
         taken.map(drop).ok_or(AccountError::NoInvitation)
     }
 
-    /// It was taken for nothing: nothing has been written.
-    async fn give_back(&self, digests: &[Digest], invitation: &Invitation) {
-        for digest in digests {
-            let invite = self.store.invite(digest, invitation, RETURNED_TTL);
-            if let Err(error) = self.sessions.until_deadline(invite).await {
-                tracing::warn!(%error, "an invitation was used up for nothing");
-            }
+    /// It was taken for nothing. With time of its own: the store's failure may have taken all there was.
+    async fn give_back(&self, digest: &Digest, invitation: &Invitation) {
+        let Self {
+            store, sessions, ..
+        } = self.with_deadline();
+        let invite = store.invite(digest, invitation, RETURNED_TTL);
+        if let Err(error) = sessions.until_deadline(invite).await {
+            tracing::warn!(%error, "an invitation was used up for nothing");
         }
     }
 
@@ -192,6 +201,14 @@ impl Accounts {
         }
         Ok(account)
     }
+}
+
+/// Whether it is no answer to what was asked, and may be tried again.
+fn is_of_store(error: &AccountError) -> bool {
+    matches!(
+        error,
+        AccountError::Store(_) | AccountError::NotAllEnded { .. }
+    )
 }
 
 /// What the invitations to make the first account share.

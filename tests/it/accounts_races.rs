@@ -479,10 +479,42 @@ async fn what_breaks_off_leaves_no_session_to_a_new_password_and_can_be_repeated
                     ),
                     "{name}"
                 );
+                if operation == Accept {
+                    // Only where the password was set, and its reply lost, is the link of no more use.
+                    let is_set = account.is_some_and(|it| it.password != world.account.password);
+                    let is_accepted = matches!(again, Outcome::Changed(_));
+                    assert!(is_accepted || is_set, "{name}");
+                }
                 if matches!(again, Outcome::Changed(_) | Outcome::Done) {
                     assert!(!world.is_alive(&case.session).await, "{name}");
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_account_that_breaks_off_can_be_made_again() {
+    for loss in [Loss::Request, Loss::Reply] {
+        for number in 0.. {
+            let world = World::memory().await;
+            let Service { accounts, .. } = world.direct();
+            let link = accounts.invite_first().await.unwrap();
+            let steps = Steps::failing(number, loss);
+            let (user, by) = (new_user("first"), Client::default());
+            let chosen = password("vexing quartz sphinx jumps");
+            let failing = world.service(&steps).accounts;
+            let outcome = failing.accept(&link, Some(&user), &chosen, &by).await;
+            if steps.number() <= number {
+                assert!(outcome.is_ok(), "{outcome:?}");
+                break;
+            }
+            let name = format!("{loss:?} {number}: {outcome:?}");
+            assert!(matches!(outcome, Err(AccountError::Store(_))), "{name}");
+            let is_made = world.store.account(&user).await.unwrap().is_some();
+            let again = accounts.accept(&link, Some(&user), &chosen, &by).await;
+            let name = format!("{name}, {is_made}, then {again:?}");
+            assert!(is_made || again.is_ok(), "{name}");
         }
     }
 }
