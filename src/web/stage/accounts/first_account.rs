@@ -43,11 +43,18 @@ pub(crate) fn announce_first_account() -> AdHoc {
 
 async fn announce(accounts: &Accounts, site: &str) {
     let mut pause = Duration::from_secs(1);
+    let mut has_failed = false;
     let token = loop {
         match invite_first(accounts).await {
             Ok(None) => return,
             Ok(Some(token)) => break token,
-            Err(_) => sleep(pause).await,
+            Err(error) => {
+                if !has_failed {
+                    tracing::warn!(%error, "no link to make the first account yet: trying again");
+                }
+                has_failed = true;
+                sleep(pause).await;
+            }
         }
         pause = (2 * pause).min(MAX_PAUSE);
     };
