@@ -28,9 +28,10 @@ pub(super) struct Busy;
 /// Hashes passwords with argon2id, and verifies them. Cheap to clone; clones share their threads.
 ///
 /// There are as many threads as cores. They start with the first password, run at a lower priority on Linux, and take who
-/// came first; who would wait longer than a second is told so, and who has gone is not served. Each hash needs 19 MiB, so all
-/// together need that times the number of cores; of the hashes that were imported and need more (256 MiB at most), one is
-/// computed at a time.
+/// came first; who would wait longer than a second is told so. Where the caller's future was dropped, nothing is computed; but
+/// Rocket runs a handler to its end though its client has gone, so for a server the second is what bounds the queue. Each hash
+/// needs 19 MiB, so all together need that times the number of cores; of the hashes that were imported and need more (256 MiB
+/// at most), one is computed at a time.
 #[derive(Clone, Debug)]
 pub struct Hasher(Arc<Inner>);
 
