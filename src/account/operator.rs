@@ -52,10 +52,11 @@ impl Accounts {
     /// neither an account nor a session.
     pub async fn remove(&self, user: &UserName) -> Result<usize, AccountError> {
         let disable = self.store.set_disabled(user, true);
-        let is_there = self.sessions.until_deadline(disable).await?;
+        self.sessions.until_deadline(disable).await?;
+        let account = self.account(user).await?;
         let mut ended = self.end_all(user, EndReason::Removed).await?;
-        if is_there {
-            let remove = self.store.remove(user);
+        if let Some(account) = account {
+            let remove = self.store.remove(user, account.created);
             self.sessions.until_deadline(remove).await?;
             // Another operator may have enabled it meanwhile, so that a sign-in succeeded; from here on none does.
             let by = Client::default();

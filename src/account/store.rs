@@ -76,12 +76,12 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// It may or may not have been done.
     async fn set_disabled(&self, user: &UserName, disabled: bool) -> Result<bool, StoreError>;
 
-    /// Removes an account; `false` if there is none.
+    /// Removes the account that was made at `created`; `false` if there is none. A later one of the same name stays.
     ///
     /// # Errors
     ///
     /// It may or may not be there.
-    async fn remove(&self, user: &UserName) -> Result<bool, StoreError>;
+    async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError>;
 
     /// Passes every account to `found`, in any order. An account that is added or removed meanwhile may be missing, and one
     /// may be passed twice. It may take long: it is for an operator.

@@ -186,8 +186,11 @@ async fn an_account_is_disabled_enabled_and_removed(place: &Place) {
         assert!(place.one.set_disabled(&user, disabled).await.unwrap());
         assert_eq!(read(&*place.two, &user).await.disabled, disabled);
     }
-    assert!(place.one.remove(&user).await.unwrap());
-    assert!(!place.two.remove(&user).await.unwrap());
+    let created = new_account("hash").created;
+    // Another account of the same name: the one that was meant is gone already.
+    assert!(!place.one.remove(&user, moment(9)).await.unwrap());
+    assert!(place.one.remove(&user, created).await.unwrap());
+    assert!(!place.two.remove(&user, created).await.unwrap());
     assert_eq!(place.two.account(&user).await.unwrap(), None);
     // Nothing makes it again.
     let change = new_digest();
@@ -213,8 +216,8 @@ async fn listed(store: &dyn Keeps) -> Vec<(UserName, Account)> {
 }
 
 async fn all_accounts_are_listed_and_nothing_else(place: &Place) {
-    for (user, _) in listed(&*place.one).await {
-        assert!(place.one.remove(&user).await.unwrap());
+    for (user, account) in listed(&*place.one).await {
+        assert!(place.one.remove(&user, account.created).await.unwrap());
     }
     assert_eq!(listed(&*place.one).await, []);
     assert!(place.one.is_empty().await.unwrap());
@@ -421,7 +424,7 @@ async fn what_is_sent_twice_is_done_once() {
         let user = new_user("amy");
         let account = new_account("hash");
         assert!(faulty!(add(&user, &account)));
-        assert_eq!(faulty!(account(&user)), Some(account));
+        assert_eq!(faulty!(account(&user)), Some(account.clone()));
         let change = new_digest();
         assert!(faulty!(begin_change(&user, &change)));
         let set = faulty!(set_password(&user, &change, "new", moment(9)));
@@ -441,7 +444,7 @@ async fn what_is_sent_twice_is_done_once() {
         assert_eq!(faulty!(take_invitation(&token)), Some(invitation));
         assert_eq!(store.take_invitation(&token).await.unwrap(), None);
         // Nobody knows who removed it.
-        assert_eq!(faulty!(remove(&user)), fault == Fault::Cut);
+        assert_eq!(faulty!(remove(&user, account.created)), fault == Fault::Cut);
         assert_eq!(store.account(&user).await.unwrap(), None);
     }
     assert_eq!(lasting_keys(&redis), [""; 0]);

@@ -399,11 +399,8 @@ async fn a_removal_ends_what_another_operator_let_in_meanwhile() {
 async fn what_a_removed_account_has_left_is_ended_by_removing_it_again() {
     let world = World::memory().await;
     let case = world.case().await;
-    assert!(
-        AccountStore::remove(&*world.store, &case.user)
-            .await
-            .unwrap()
-    );
+    let removed = AccountStore::remove(&*world.store, &case.user, world.account.created);
+    assert!(removed.await.unwrap());
     assert!(world.is_alive(&case.session).await);
     let Service { accounts, .. } = world.direct();
     assert_eq!(accounts.remove(&case.user).await.unwrap(), 1);

@@ -53,8 +53,8 @@ pub(in crate::control) async fn answer(
             log(set, user, event);
             done(set);
         }
-        Ask::Remove { user } => {
-            let removed = store.remove(&user.0).await?;
+        Ask::Remove { user, created } => {
+            let removed = store.remove(&user.0, *created).await?;
             log(removed, user, "account removed");
             done(removed);
         }

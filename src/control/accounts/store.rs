@@ -126,9 +126,10 @@ impl AccountStore for RemoteStore {
             .await
     }
 
-    async fn remove(&self, user: &UserName) -> Result<bool, StoreError> {
+    async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError> {
         let user = name(user);
-        self.was_done(AccountRequest::Remove { user }).await
+        self.was_done(AccountRequest::Remove { user, created })
+            .await
     }
 
     async fn list(

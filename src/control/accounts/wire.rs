@@ -45,6 +45,7 @@ pub(in crate::control) enum AccountRequest {
     },
     Remove {
         user: Name,
+        created: SystemTime,
     },
     List,
     IsEmpty,

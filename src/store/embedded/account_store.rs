@@ -101,10 +101,10 @@ impl AccountStore for EmbeddedStore {
         set.await
     }
 
-    async fn remove(&self, user: &UserName) -> Result<bool, StoreError> {
-        let user = user.clone();
+    async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError> {
+        let (user, created) = (user.clone(), unix_micros(created));
         let remove = self.writer.commit(Effect::Shrinks, move |tables| {
-            tables.remove_account(user.as_str())
+            tables.remove_account(user.as_str(), created)
         });
         remove.await
     }

@@ -42,10 +42,11 @@ impl SignInStore for RedisStore {
             .await
     }
 
+    /// Sent once: a second one would forget the guesses that were counted since the first.
     async fn reset(&self, counter: &Digest) -> Result<(), StoreError> {
         let delete = Cmd::del(attempts_key(counter));
         self.client
-            .with_timeout(self.client.query_one(delete))
+            .with_timeout(self.client.query_once(delete))
             .await
     }
 

@@ -174,9 +174,9 @@ impl AccountStore for Stepped {
         self.steps.step(set).await
     }
 
-    async fn remove(&self, user: &UserName) -> Result<bool, StoreError> {
+    async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError> {
         self.steps
-            .step(AccountStore::remove(&*self.store, user))
+            .step(AccountStore::remove(&*self.store, user, created))
             .await
     }
 

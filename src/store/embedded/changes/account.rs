@@ -59,8 +59,16 @@ impl Tables<'_> {
         Ok(outcome?.unwrap_or(SetPassword::NoAccount))
     }
 
-    pub(crate) fn remove_account(&mut self, user: &str) -> Result<bool, StoreError> {
+    /// `created`: in microseconds since 1970.
+    pub(crate) fn remove_account(&mut self, user: &str, created: u64) -> Result<bool, StoreError> {
         let mut table = self.transaction.open_table(ACCOUNTS).map_err(failed)?;
+        let there = match table.get(user).map_err(failed)? {
+            Some(row) => AccountRecord::from_bytes(row.value())?,
+            None => return Ok(false),
+        };
+        if !there.was_created_at(created) {
+            return Ok(false);
+        }
         let removed = table.remove(user).map_err(failed)?;
         Ok(removed.is_some())
     }

@@ -64,6 +64,11 @@ impl AccountRecord {
         self.password == other.password && self.created == other.created
     }
 
+    /// In microseconds since 1970.
+    pub(crate) fn was_created_at(&self, created: u64) -> bool {
+        self.created == created
+    }
+
     /// `now`: in milliseconds since 1970.
     pub(crate) fn account(self, now: u64) -> Account {
         let change = self.change;

@@ -91,8 +91,10 @@ impl AccountStore for RedisStore {
     }
 
     /// (If the reply is lost, the second answer is `false`.)
-    async fn remove(&self, user: &UserName) -> Result<bool, StoreError> {
-        self.ask(eval(scripts::REMOVE, &[&account_key(user)])).await
+    async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError> {
+        let mut remove = eval(scripts::REMOVE, &[&account_key(user)]);
+        remove.arg(timestamp(created));
+        self.ask(remove).await
     }
 
     async fn list(

@@ -56,7 +56,7 @@ return 1
 ";
 
 pub(super) const REMOVE: &str = r"
-if redis.call('HEXISTS', KEYS[1], 'created') == 0 then return 0 end
+if redis.call('HGET', KEYS[1], 'created') ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 ";
 
