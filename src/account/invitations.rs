@@ -52,6 +52,7 @@ impl Accounts {
         let bounded = self.with_deadline();
         let token = Token::generate();
         let invitation = Invitation::new(Purpose::FirstAccount, None);
+        // The shared one stays taken where somebody is making an account at this moment.
         for digest in [first_account(), token.digest()] {
             let invite = bounded.store.invite(&digest, &invitation, INVITATION_TTL);
             bounded.sessions.until_deadline(invite).await?;
@@ -184,7 +185,7 @@ impl Accounts {
         let Self {
             store, sessions, ..
         } = self.with_deadline();
-        let invite = store.invite(digest, invitation, RETURNED_TTL);
+        let invite = store.give_back(digest, invitation, RETURNED_TTL);
         if let Err(error) = sessions.until_deadline(invite).await {
             tracing::warn!(%error, "an invitation was used up for nothing");
         }

@@ -107,7 +107,8 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
         Ok(!found)
     }
 
-    /// Keeps an invitation for `ttl`: `token` is the digest of its secret.
+    /// Keeps an invitation for `ttl`: `token` is the digest of its secret. Where several instances share the store, one that was
+    /// taken a moment ago stays taken.
     ///
     /// # Errors
     ///
@@ -118,6 +119,22 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
         invitation: &Invitation,
         ttl: Duration,
     ) -> Result<(), StoreError>;
+
+    /// Keeps an invitation that was taken for nothing, so that it can be taken again.
+    ///
+    /// Default: as [`invite`](Self::invite), which does it where that one forgets what was taken.
+    ///
+    /// # Errors
+    ///
+    /// It may not be kept.
+    async fn give_back(
+        &self,
+        token: &Digest,
+        invitation: &Invitation,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.invite(token, invitation, ttl).await
+    }
 
     /// Reads an invitation that has not expired; `None` if there is none. Uses nothing up.
     ///

@@ -312,8 +312,9 @@ async fn an_invitation_that_is_given_back_can_be_taken_again(place: &Place) {
     let token = new_digest();
     let bound = Invitation::new(Purpose::Reset, Some(new_user("amy"))).with_stamp("a stamp");
     let free = Invitation::new(Purpose::FirstAccount, None);
+    place.one.invite(&token, &bound, DAY).await.unwrap();
     for invitation in [&bound, &free, &bound] {
-        place.one.invite(&token, invitation, DAY).await.unwrap();
+        place.one.give_back(&token, invitation, DAY).await.unwrap();
         let found = place.two.invitation(&token).await.unwrap();
         assert_eq!(found.as_ref(), Some(invitation));
         let got = place.two.take_invitation(&token).await.unwrap();
@@ -439,10 +440,16 @@ async fn what_is_sent_twice_is_done_once() {
         assert!(read(&*store, &user).await.disabled);
         let token = new_digest();
         let invitation = Invitation::new(Purpose::Reset, Some(user.clone()));
+        let given = invitation.clone();
         faulty!(invite(&token, &invitation, DAY));
         assert_eq!(faulty!(invitation(&token)), Some(invitation.clone()));
         assert_eq!(faulty!(take_invitation(&token)), Some(invitation));
         assert_eq!(store.take_invitation(&token).await.unwrap(), None);
+        // Another instance that makes the same one does not give it back.
+        store.invite(&token, &given, DAY).await.unwrap();
+        assert_eq!(store.take_invitation(&token).await.unwrap(), None);
+        faulty!(give_back(&token, &given, DAY));
+        assert_eq!(store.take_invitation(&token).await.unwrap(), Some(given));
         // Nobody knows who removed it.
         assert_eq!(faulty!(remove(&user, account.created)), fault == Fault::Cut);
         assert_eq!(store.account(&user).await.unwrap(), None);

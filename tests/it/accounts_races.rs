@@ -516,6 +516,43 @@ async fn a_first_account_that_breaks_off_can_be_made_again() {
     }
 }
 
+#[tokio::test]
+async fn an_instance_that_starts_meanwhile_gives_nobody_a_second_first_account() {
+    let mut is_over = false;
+    for number in 0.. {
+        if is_over {
+            break;
+        }
+        let world = World::redis().await;
+        let Service { accounts, .. } = world.direct();
+        let link = accounts.invite_first().await.unwrap();
+        let steps = Steps::one_by_one();
+        let first = world.service(&steps).accounts;
+        let first = Running::start(steps, async move {
+            let (user, by) = (new_user("one"), Client::default());
+            let chosen = password("vexing quartz sphinx jumps");
+            first.accept(&link, Some(&user), &chosen, &by).await
+        });
+        let first = first.await;
+        for _ in 0..number {
+            is_over |= !first.step().await;
+        }
+        // Without looking whether there is an account, as where it has looked just before.
+        let link = accounts.invite_first().await.unwrap();
+        let (user, by) = (new_user("two"), Client::default());
+        let chosen = password("vexing quartz sphinx jumps");
+        let second = accounts.accept(&link, Some(&user), &chosen, &by).await;
+        let outcomes = [first.finish().await, second];
+        let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(made, 1, "{number}: {outcomes:?}");
+        let mut there = 0;
+        AccountStore::list(&*world.store, &mut |_, _| there += 1)
+            .await
+            .unwrap();
+        assert_eq!(there, 1, "{number}: {outcomes:?}");
+    }
+}
+
 /// Fifty at once, on two instances: who got it.
 async fn fifty(world: &World, links: [&Token; 2], names: [Option<&UserName>; 2]) -> usize {
     let mut all = JoinSet::new();

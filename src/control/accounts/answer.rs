@@ -78,6 +78,14 @@ pub(in crate::control) async fn answer(
                 log(true, user, "link made");
             }
         }
+        Ask::GiveBack {
+            token,
+            invitation,
+            ttl,
+        } => {
+            let invitation = invitation.read().ok_or_else(unknown)?;
+            store.give_back(&token.0, &invitation, *ttl).await?;
+        }
         Ask::Invitation { token } => {
             if let Some(found) = store.invitation(&token.0).await? {
                 reply(AccountReply::Invitation((&found).into()));

@@ -162,6 +162,20 @@ impl AccountStore for RemoteStore {
         self.one(request).await.map(drop)
     }
 
+    async fn give_back(
+        &self,
+        token: &Digest,
+        invitation: &Invitation,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let request = AccountRequest::GiveBack {
+            token: Sha256(*token),
+            invitation: invitation.into(),
+            ttl,
+        };
+        self.one(request).await.map(drop)
+    }
+
     async fn invitation(&self, token: &Digest) -> Result<Option<Invitation>, StoreError> {
         let token = Sha256(*token);
         self.read_invitation(AccountRequest::Invitation { token })

@@ -54,6 +54,11 @@ pub(in crate::control) enum AccountRequest {
         invitation: InvitationOnWire,
         ttl: Duration,
     },
+    GiveBack {
+        token: Sha256,
+        invitation: InvitationOnWire,
+        ttl: Duration,
+    },
     Invitation {
         token: Sha256,
     },

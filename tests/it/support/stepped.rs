@@ -199,6 +199,16 @@ impl AccountStore for Stepped {
         self.steps.step(invite).await
     }
 
+    async fn give_back(
+        &self,
+        token: &Digest,
+        invitation: &Invitation,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let give_back = self.store.give_back(token, invitation, ttl);
+        self.steps.step(give_back).await
+    }
+
     async fn invitation(&self, token: &Digest) -> Result<Option<Invitation>, StoreError> {
         self.steps.step(self.store.invitation(token)).await
     }

@@ -125,13 +125,16 @@ impl AccountStore for RedisStore {
         invitation: &Invitation,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        let mut invite = eval(scripts::INVITE, &[&invitation_key(token)]);
-        invite
-            .arg(seconds(ttl))
-            .arg(invitation.purpose.as_str())
-            .arg(invitation.user.as_ref().map_or("", UserName::as_str))
-            .arg(invitation.stamp.as_deref().unwrap_or_default());
-        self.ask(invite).await
+        self.keep_invitation(token, invitation, ttl, false).await
+    }
+
+    async fn give_back(
+        &self,
+        token: &Digest,
+        invitation: &Invitation,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.keep_invitation(token, invitation, ttl, true).await
     }
 
     async fn invitation(&self, token: &Digest) -> Result<Option<Invitation>, StoreError> {
@@ -151,6 +154,23 @@ impl AccountStore for RedisStore {
 }
 
 impl RedisStore {
+    async fn keep_invitation(
+        &self,
+        token: &Digest,
+        invitation: &Invitation,
+        ttl: Duration,
+        was_taken: bool,
+    ) -> Result<(), StoreError> {
+        let mut invite = eval(scripts::INVITE, &[&invitation_key(token)]);
+        invite
+            .arg(seconds(ttl))
+            .arg(invitation.purpose.as_str())
+            .arg(invitation.user.as_ref().map_or("", UserName::as_str))
+            .arg(invitation.stamp.as_deref().unwrap_or_default())
+            .arg(u8::from(was_taken));
+        self.ask(invite).await
+    }
+
     async fn ask<T: deadpool_redis::redis::FromRedisValue>(
         &self,
         command: Cmd,

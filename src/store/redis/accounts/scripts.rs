@@ -60,8 +60,9 @@ if redis.call('HGET', KEYS[1], 'created') ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 ";
 
-/// Deletes first: one that was taken, and is given back, can be taken again.
+/// Leaves one that was taken as it is, unless it is given back: `ARGV[5]`.
 pub(super) const INVITE: &str = r"
+if ARGV[5] == '0' and redis.call('HEXISTS', KEYS[1], '_taken') == 1 then return end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'purpose', ARGV[2])
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'user', ARGV[3]) end
