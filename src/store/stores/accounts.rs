@@ -14,3 +14,7 @@ pub(crate) type Accounts = Option<Arc<dyn AccountStore>>;
 pub(super) fn of(store: Arc<impl AccountStore>) -> Accounts {
     Some(store)
 }
+
+pub(super) fn none() -> Accounts {
+    None
+}

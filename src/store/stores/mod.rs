@@ -52,7 +52,7 @@ impl Stores {
         Self {
             sessions,
             sign_in: Arc::new(MemorySignInStore::new(clock)),
-            accounts: Accounts::default(),
+            accounts: accounts::none(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// There are none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Accounts;
 
 /// Nothing need be kept.
@@ -12,5 +12,9 @@ pub(crate) trait KeepsAccounts {}
 impl<S> KeepsAccounts for S {}
 
 pub(super) fn of<S: KeepsAccounts>(_: Arc<S>) -> Accounts {
+    Accounts
+}
+
+pub(super) fn none() -> Accounts {
     Accounts
 }

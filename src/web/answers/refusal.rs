@@ -244,7 +244,7 @@ impl Refusal {
             Self::TooManyAttempts { retry_after } => page.with_title("Too many attempts", &too_many_attempts(*retry_after)),
             Self::NoSuchInvitation => page.with_title(
                 "This link is not valid any more",
-                "It works once and for a day, and a newer one takes its place. If you have chosen your password with it, sign in. \
+                "It works once and for a day. If you have chosen your password with it, sign in. \
                  If not, ask the people who run this site for a new link.",
             ),
             Self::NeedsRecentSignIn => page.with_title("Please sign in again", "For this you must have signed in a moment ago."),
