@@ -14,6 +14,7 @@ pub(super) enum AccountRequest {}
 #[derive(Serialize, Deserialize)]
 pub(super) enum AccountReply {}
 
+#[expect(clippy::unused_async, reason = "with accounts it asks the store")]
 pub(super) async fn answer(
     request: &AccountRequest,
     _: &Stores,
