@@ -261,20 +261,6 @@ impl Sessions {
         self.until_deadline(self.store.delete(id, &why)).await
     }
 
-    /// Ends the session of a browser that has just signed in anew, and returns its user; `None`: it was over already.
-    ///
-    /// # Errors
-    ///
-    /// It may be alive.
-    pub(crate) async fn end_replaced(
-        &self,
-        id: &SessionId,
-        by: &Client,
-    ) -> Result<Option<String>, StoreError> {
-        let why = EndedSession::new(EndReason::Replaced, self.clock.now(), by);
-        self.until_deadline(self.store.delete(id, &why)).await
-    }
-
     /// Ends some of a user's sessions, and returns those that were alive.
     ///
     /// The handle of another user's session selects none.

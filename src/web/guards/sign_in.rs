@@ -12,7 +12,9 @@ use super::same_origin::SameOrigin;
 use super::sessions::needs_stage;
 use crate::client::Client;
 use crate::session::{SessionId, Sessions, Started};
-use crate::sign_in::{Credentials, Known, Password, Token, Verified, Verifier, VerifyError};
+use crate::sign_in::{
+    AuthenticatorError, Credentials, Known, Password, Token, Verified, Verifier, VerifyError,
+};
 use crate::user_name::UserName;
 use crate::web::answers::Refusal;
 use crate::web::observe::{Audit, RequestRecord};
@@ -131,11 +133,11 @@ impl Caller<'_> {
         sessions: &Sessions,
     ) -> Result<(), Refusal> {
         let check = self.verifier.still_holds(verified);
-        let refusal = match sessions.until_deadline(async { Ok(check.await) }).await? {
+        let checked = sessions.until_deadline(async { Ok(check.await) }).await;
+        let refusal = match checked.map_err(AuthenticatorError::from).flatten() {
             Ok(true) => return Ok(()),
-            Ok(false) => {
-                Refusal::StoreDown("the account was changed while its user signed in".into())
-            }
+            // The password was changed, or the account disabled, since it was looked at.
+            Ok(false) => Refusal::WrongPassword,
             Err(error) => VerifyError::from(error).into(),
         };
         self.sessions.end(id, &self.client).await?;
@@ -251,16 +253,10 @@ impl SignIn<'_> {
         let sessions = caller.sessions.with_deadline();
         let needs_password = caller.verifier.needs_password();
         let replaced = caller.state.id();
-        // Where the check may yet be void, the session before goes on until it is not.
-        let at_once = replaced.as_ref().filter(|_| !needs_password);
-        let start = sessions.start_with(user, caller.client.clone(), data, at_once);
-        let mut started = start.await?;
+        let start = sessions.start_with(user, caller.client.clone(), data, replaced.as_ref());
+        let started = start.await?;
         if needs_password {
             caller.check_again(verified, &started.id, &sessions).await?;
-            if let Some(replaced) = &replaced {
-                let end = sessions.end_replaced(replaced, &caller.client);
-                started.created.replaced = end.await?;
-            }
             caller.remember_device(user, &sessions).await;
             if known == Known::FirstTime {
                 NewSignIn::tell(caller.sessions, user, &caller.client, started.id);
