@@ -18,8 +18,6 @@ pub(crate) enum Notice {
     Ended { device: Option<String> },
     /// All other sessions were ended.
     OthersEnded { count: usize },
-    /// All sessions were ended.
-    AllEnded { count: usize },
     /// The password was changed, and so many other sessions were ended.
     PasswordChanged { ended: usize },
     /// An account was made.
@@ -63,7 +61,6 @@ impl Notice {
         match self {
             Self::Ended { device } => format!("ended {}", device.as_deref().unwrap_or_default()),
             Self::OthersEnded { count } => format!("others_ended {count}"),
-            Self::AllEnded { count } => format!("all_ended {count}"),
             Self::PasswordChanged { ended } => format!("password_changed {ended}"),
             Self::AccountMade => "account_made ".to_owned(),
         }
@@ -77,7 +74,6 @@ impl Notice {
                 device: Some(detail.to_owned()).filter(|device| !device.is_empty()),
             },
             "others_ended" => Self::OthersEnded { count: count.ok()? },
-            "all_ended" => Self::AllEnded { count: count.ok()? },
             "password_changed" => Self::PasswordChanged { ended: count.ok()? },
             "account_made" if detail.is_empty() => Self::AccountMade,
             _ => return None,
@@ -91,23 +87,21 @@ impl Notice {
                 device: Some(device),
             } => format!("Ended: {device}"),
             Self::Ended { device: None } => "The session was ended".to_owned(),
-            Self::OthersEnded { count } => sessions(*count, "other "),
-            Self::AllEnded { count } => sessions(*count, ""),
+            Self::OthersEnded { count } => other_sessions(*count),
             Self::PasswordChanged { ended: 0 } => "Password changed".to_owned(),
             Self::PasswordChanged { ended } => {
-                format!("Password changed; {}", sessions(*ended, "other "))
+                format!("Password changed; {}", other_sessions(*ended))
             }
             Self::AccountMade => "Your account is ready".to_owned(),
         }
     }
 }
 
-/// `2 other sessions were signed out`.
-fn sessions(count: usize, which: &str) -> String {
+fn other_sessions(count: usize) -> String {
     match count {
-        0 => format!("There was no {which}session to sign out"),
-        1 => format!("1 {which}session was signed out"),
-        _ => format!("{count} {which}sessions were signed out"),
+        0 => "There was no other session to sign out".to_owned(),
+        1 => "1 other session was signed out".to_owned(),
+        _ => format!("{count} other sessions were signed out"),
     }
 }
 
@@ -165,7 +159,6 @@ mod tests {
                 Notice::OthersEnded { count: 2 },
                 "2 other sessions were signed out",
             ),
-            (Notice::AllEnded { count: 3 }, "3 sessions were signed out"),
             (Notice::PasswordChanged { ended: 0 }, "Password changed"),
             (
                 Notice::PasswordChanged { ended: 2 },

@@ -175,13 +175,10 @@ async fn end_several(
         return Err(Refusal::NotAllEnded { ended, error });
     }
     let is_own = selection == Selection::All;
-    let notice = if is_own {
-        Notice::AllEnded { count: ended }
-    } else {
-        Notice::OthersEnded { count: ended }
-    };
+    // Where all have ended, the page that the browser is led to says so itself.
+    let notice = (!is_own).then_some(Notice::OthersEnded { count: ended });
     let body = EndedSeveral { message, ended };
-    Ok(see_other(site, is_own, Some(notice), body))
+    Ok(see_other(site, is_own, notice, body))
 }
 
 /// `is_own`: whether the request's own session has ended.
