@@ -32,18 +32,10 @@
 mod alone;
 mod load;
 mod passwords;
-mod peers;
-mod ping;
-mod plot;
-mod process;
-mod redis;
 mod report;
-mod request;
-mod rounds;
 mod scale;
-mod server;
+mod servers;
 mod standard;
-mod tables;
 
 use std::env;
 use std::process::ExitCode;

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use argon2::{Argon2, Block, Params};
 
+use crate::Plan;
+use crate::load::request::{self, Form};
+use crate::load::rounds::{self, Figure, Outcomes};
 use crate::load::{self, Load, Outcome};
 use crate::report::{self, Table, megabytes, micros, percent, thousands};
-use crate::request::{self, Form};
-use crate::rounds::{self, Figure, Outcomes};
-use crate::server::{Server, temporary_folder, without_request_log};
-use crate::{Plan, process};
+use crate::servers::{Server, process, temporary_folder, without_request_log};
 
 const PASSWORD: &str = "four words beside a lamp";
 /// Fewer sessions each than `max_sessions_per_user`, as far as the rounds go.

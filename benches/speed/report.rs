@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 
 use crate::Plan;
-use crate::rounds::Figure;
+use crate::load::rounds::Figure;
 
 /// A table with a title; nothing at all where it has no rows.
 pub(crate) struct Table {

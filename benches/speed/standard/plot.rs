@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use crate::rounds::Figure;
+use crate::load::rounds::Figure;
 
 pub(crate) struct Bar {
     pub(crate) name: &'static str,

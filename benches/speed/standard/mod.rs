@@ -1,15 +1,19 @@
 //! The standard run: Innkeeper on both stores, Rocket alone, and the peers. Its tables are in `tables`.
 
+mod ping;
+mod plot;
+mod tables;
+
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::Plan;
+use crate::load::request::{self, Form, Supply};
+use crate::load::rounds::{self, Outcomes};
 use crate::load::{self, Load, Outcome};
-use crate::redis::RedisServer;
-use crate::request::{self, Form, Supply};
-use crate::rounds::{self, Outcomes};
-use crate::server::{Server, temporary_folder, without_request_log};
-use crate::{Plan, peers, ping, plot};
+use crate::servers::redis::RedisServer;
+use crate::servers::{Server, peers, temporary_folder, without_request_log};
 
 /// Connections of most measurements, as in `wrk -c32`.
 pub(crate) const USUAL: usize = 32;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::redis::RedisServer;
-use crate::server::Server;
+use crate::servers::Server;
+use crate::servers::redis::RedisServer;
 
 const PEERS: [(&str, &str); 3] = [
     (

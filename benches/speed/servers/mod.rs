@@ -1,5 +1,9 @@
 //! The servers under test, each a process of its own.
 
+pub(crate) mod peers;
+pub(crate) mod process;
+pub(crate) mod redis;
+
 use std::env;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

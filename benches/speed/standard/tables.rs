@@ -1,10 +1,11 @@
 //! The tables of the standard run.
 
+use super::plot;
 use crate::load::Outcome;
+use crate::load::rounds::Figure;
 use crate::report::{self, Table, megabytes, percent, thousands, times};
-use crate::rounds::Figure;
+use crate::servers::{process, redis};
 use crate::standard::{Bench, Kind, MANY, Subject, subject};
-use crate::{plot, process, redis};
 
 const KINDS: [(Kind, &str); 5] = [
     (Kind::Nothing, "nothing (`GET /healthz`)"),

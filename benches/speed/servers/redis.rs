@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use deadpool_redis::redis::{Client, Connection, FromRedisValue, cmd};
 use tempfile::TempDir;
 
-use crate::server::{eventually, free_port, temporary_folder};
+use crate::servers::{eventually, free_port, temporary_folder};
 
 /// In a folder of its own, without persistence; ends with this value, by its process id.
 pub(crate) struct RedisServer {
