@@ -1,8 +1,7 @@
 //! What passwords cost: sign-ins beside the bare hash, and profiles while a hundred sign-ins wait.
 
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,9 +11,10 @@ use argon2::{Argon2, Block, Params};
 use crate::Plan;
 use crate::load::request::{self, Form};
 use crate::load::rounds::{self, Figure, Outcomes};
+use crate::load::visits::{self, session_cookie};
 use crate::load::{self, Load, Outcome};
 use crate::report::{self, Table, megabytes, micros, percent, thousands};
-use crate::servers::{Server, process, temporary_folder, without_request_log};
+use crate::servers::{Program, Server, process, temporary_folder};
 
 const PASSWORD: &str = "four words beside a lamp";
 /// Fewer sessions each than `max_sessions_per_user`, as far as the rounds go.
@@ -37,14 +37,13 @@ pub(crate) fn run(plan: Plan) -> u64 {
     println!("{}\n", report::circumstances(plan));
     let folder = temporary_folder();
     let store = folder.path().join("data").display().to_string();
-    let variables = [
-        ("INNKEEPER_STORE_PATH", store),
-        ("INNKEEPER_SIGN_IN", "password".to_owned()),
-        without_request_log(),
-    ];
-    let server = Server::innkeeper("Innkeeper, embedded", folder.path(), &variables);
+    let program = Program::innkeeper("Innkeeper, embedded", folder.path())
+        .with("INNKEEPER_STORE_PATH", store)
+        .with("INNKEEPER_SIGN_IN", "password")
+        .without_request_log();
+    let server = program.start();
     for user in 0..USERS {
-        add_account(folder.path(), &variables, user);
+        add_account(&program, user);
     }
     let before = process::memory(server.id()).resident;
     let (mut outcomes, mut hashes) = (Outcomes::default(), Vec::new());
@@ -99,11 +98,10 @@ pub(crate) fn run(plan: Plan) -> u64 {
     troubles.values().sum()
 }
 
-fn add_account(folder: &Path, variables: &[(&str, String)], user: usize) {
-    let mut add = Command::new(env!("CARGO_BIN_EXE_innkeeper"))
+fn add_account(program: &Program, user: usize) {
+    let mut add = program
+        .command()
         .args(["accounts", "add", &name(user), "--password-stdin"])
-        .current_dir(folder)
-        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -160,43 +158,21 @@ fn measure(server: &Server, kind: Kind, length: Duration) -> Outcome {
 
 fn profiles(server: &Server, length: Duration) -> Outcome {
     let (_, cookies) = sign_in(server, 1, Duration::from_millis(1));
-    let cookie = cookies.first().expect("a session");
-    let load = load_on(server, CONNECTIONS, length);
-    let mut supply = |into: &mut Vec<u8>| {
-        request::get(into, "/profile/", Form::Json, cookie);
-        true
-    };
-    load::run(&load, &mut supply, &mut |_| {})
+    let load = Load::on(server, CONNECTIONS, Some(length));
+    visits::look_at_profiles(&load, Form::Json, &cookies[..1])
 }
 
 /// Also the sessions' cookies.
 fn sign_in(server: &Server, connections: usize, length: Duration) -> (Outcome, Vec<Vec<u8>>) {
     let (mut user, mut cookies) = (0, Vec::new());
-    let load = load_on(server, connections, length);
+    let load = Load::on(server, connections, Some(length));
     let mut supply = |into: &mut Vec<u8>| {
         user = (user + 1) % USERS;
         request::login_with_password(into, &name(user), PASSWORD);
         true
     };
     let outcome = load::run(&load, &mut supply, &mut |head| {
-        cookies.extend(session_cookie(head));
+        cookies.push(session_cookie(head).to_owned());
     });
     (outcome, cookies)
-}
-
-fn load_on(server: &Server, connections: usize, length: Duration) -> Load {
-    Load {
-        port: server.port,
-        process: server.id(),
-        connections,
-        warm_up: Duration::ZERO,
-        length: Some(length),
-    }
-}
-
-fn session_cookie(head: &[u8]) -> Option<Vec<u8>> {
-    let head = str::from_utf8(head).ok()?;
-    let (_, value) = head.split_once("session_id=")?;
-    let value = value.split(';').next()?;
-    Some(format!("session_id={value}").into_bytes())
 }

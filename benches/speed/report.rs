@@ -59,7 +59,8 @@ pub(crate) fn circumstances(plan: Plan) -> String {
          Figures are medians of the rounds; ratios are made within a round, with the least and the most in brackets.\n\
          Innkeeper's release build with its default settings, but without a line a request in the log (`RUST_LOG=warn`), \
          as the peers write none; what the log costs shows where it is named, written to the null device.\n\
-         A CPU second is one of the server's process alone, without Redis and the load generator.",
+         CPU and context switches are those of the server alone and of the processes that it has started, without Redis \
+         and the load generator.",
         plan.rounds,
         plan.length.as_secs_f64()
     )
@@ -114,10 +115,22 @@ impl Figure {
 }
 
 pub(crate) fn micros(value: f64) -> String {
-    if value < 1000.0 {
+    if !value.is_finite() {
+        "-".to_owned()
+    } else if value < 100.0 {
+        format!("{value:.1} µs")
+    } else if value < 1000.0 {
         format!("{value:.0} µs")
     } else {
         format!("{:.1} ms", value / 1000.0)
+    }
+}
+
+pub(crate) fn hundredths(value: f64) -> String {
+    if value.is_finite() {
+        format!("{value:.2}")
+    } else {
+        "-".to_owned()
     }
 }
 

@@ -73,15 +73,15 @@ impl Connection {
 }
 
 /// The measures of an answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: usize,
-    body: usize,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: usize,
+    pub(crate) body: usize,
 }
 
 impl Answer {
     /// `None`: the head is not complete yet.
-    fn parse(bytes: &[u8]) -> Option<io::Result<Self>> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<io::Result<Self>> {
         const LENGTH: &[u8] = b"content-length:";
         let mut body = None;
         let mut at = 0;

@@ -7,28 +7,54 @@ mod connection;
 mod outcome;
 pub(crate) mod request;
 pub(crate) mod rounds;
+pub(crate) mod visits;
 mod window;
 
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
+pub(crate) use self::connection::Answer;
 pub(crate) use self::outcome::Outcome;
 
-use self::connection::{Answer, Connection};
+use self::connection::Connection;
 use self::request::Supply;
 use self::window::Window;
+use crate::Plan;
+use crate::servers::Server;
 
 /// What is to be done.
 pub(crate) struct Load {
-    pub(crate) port: u16,
-    /// The server's process, whose CPU time is read.
-    pub(crate) process: u32,
+    /// Connections are spread over them.
+    pub(crate) ports: Vec<u16>,
+    /// The servers' processes, whose use of the processor is read.
+    pub(crate) processes: Vec<u32>,
     pub(crate) connections: usize,
     /// Not counted, before `length` begins; errors in it are.
     pub(crate) warm_up: Duration,
     /// `None`: as long as the supply lasts.
     pub(crate) length: Option<Duration>,
+}
+
+impl Load {
+    /// With no warm-up.
+    pub(crate) fn on(server: &Server, connections: usize, length: Option<Duration>) -> Self {
+        Self {
+            ports: vec![server.port],
+            processes: vec![server.id()],
+            connections,
+            warm_up: Duration::ZERO,
+            length,
+        }
+    }
+
+    /// As long as the plan says, after a moment that does not count.
+    pub(crate) fn planned(plan: Plan, server: &Server, connections: usize) -> Self {
+        Self {
+            warm_up: plan.length / 8,
+            ..Self::on(server, connections, Some(plan.length))
+        }
+    }
 }
 
 /// The only status that is no error.
@@ -39,13 +65,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn run(load: &Load, supply: &mut Supply<'_>, heard: &mut dyn FnMut(&[u8])) -> Outcome {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(load.connections.min(1024));
+    let ports = load.ports.iter().cycle();
     let mut connections: Vec<_> = (0..load.connections)
-        .map(|number| Connection::open(load.port, &poll, number).unwrap())
+        .zip(ports)
+        .map(|(number, port)| Connection::open(*port, &poll, number).unwrap())
         .collect();
 
     let begin = Instant::now() + load.warm_up;
     let until = load.length.map(|length| begin + length);
-    let mut window = Window::new(load.process, begin, until);
+    let mut window = Window::new(&load.processes, begin, until);
     let mut outcome = Outcome::default();
     let mut waiting = 0;
     for connection in &mut connections {
@@ -93,7 +121,7 @@ pub(crate) fn run(load: &Load, supply: &mut Supply<'_>, heard: &mut dyn FnMut(&[
             }
         }
     }
-    (outcome.elapsed, outcome.cpu) = window.close();
+    (outcome.elapsed, outcome.usage) = window.close();
     outcome.latencies.sort_unstable();
     outcome
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::servers::process::Usage;
+
 /// What came of it.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) elapsed: Duration,
-    /// The server's, user and system.
-    pub(crate) cpu: Duration,
+    pub(crate) usage: Usage,
     /// In nanoseconds, in ascending order; four seconds and more are one.
     pub(super) latencies: Vec<u32>,
     /// What was not as expected, and how often.
@@ -24,8 +25,14 @@ impl Outcome {
         self.answers() as f64 / self.elapsed.as_secs_f64()
     }
 
-    pub(crate) fn per_cpu_second(&self) -> f64 {
-        self.answers() as f64 / self.cpu.as_secs_f64()
+    /// The servers' processor time a request, in microseconds.
+    pub(crate) fn cpu_micros(&self) -> f64 {
+        1e6 * self.usage.cpu.as_secs_f64() / self.answers() as f64
+    }
+
+    /// The servers' context switches a request.
+    pub(crate) fn switches(&self) -> f64 {
+        self.usage.switches as f64 / self.answers() as f64
     }
 
     /// The latency, in microseconds, that this share of the answers did not exceed.

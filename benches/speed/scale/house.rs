@@ -72,13 +72,7 @@ impl House {
             request::get(into, path, Form::Json, cookie.as_bytes());
             true
         };
-        let load = Load {
-            port: self.server.port,
-            process: self.server.id(),
-            connections: CONNECTIONS,
-            warm_up: plan.length / 8,
-            length: Some(plan.length),
-        };
+        let load = Load::planned(plan, &self.server, CONNECTIONS);
         load::run(&load, &mut supply, &mut |_| {})
     }
 
@@ -110,13 +104,7 @@ impl House {
             }
             own.is_some()
         };
-        let load = Load {
-            port: server.port,
-            process: server.id(),
-            connections: CONNECTIONS,
-            warm_up: Duration::ZERO,
-            length: None,
-        };
+        let load = Load::on(&server, CONNECTIONS, None);
         let outcome = load::run(&load, &mut supply, &mut |_| {});
         note(&format!(
             "after {} sign-outs everywhere, {} a second",

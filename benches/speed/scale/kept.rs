@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{IDLE, MOST, PER_USER};
 use crate::servers::redis::RedisServer;
-use crate::servers::{Server, temporary_folder, without_request_log};
+use crate::servers::{Program, Server, temporary_folder};
 
 /// What a sign-in keeps of `request::AGENT`.
 const KEPT_AGENT: &str = "Firefox on Linux";
@@ -60,22 +60,18 @@ impl Kept {
     }
 
     pub(super) fn serve(&self, idle: Duration) -> Server {
-        let idle = ("INNKEEPER_IDLE_TIMEOUT_SECS", idle.as_secs().to_string());
-        match self {
-            Self::Embedded(folder) => {
-                let store = folder.path().join("data").display().to_string();
-                let variables = [("INNKEEPER_STORE_PATH", store), idle, without_request_log()];
-                Server::innkeeper(self.name(), folder.path(), &variables)
-            }
+        let program = match self {
+            Self::Embedded(folder) => Program::innkeeper(self.name(), folder.path())
+                .with("INNKEEPER_STORE_PATH", folder.path().join("data").display()),
             Self::Redis(redis) => {
-                let variables = [("REDIS_URL", redis.url()), idle, without_request_log()];
-                Server::innkeeper(
-                    self.name(),
-                    Path::new(env!("CARGO_TARGET_TMPDIR")),
-                    &variables,
-                )
+                let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+                Program::innkeeper(self.name(), folder).with("REDIS_URL", redis.url())
             }
-        }
+        };
+        program
+            .with("INNKEEPER_IDLE_TIMEOUT_SECS", idle.as_secs())
+            .without_request_log()
+            .start()
     }
 
     /// Bytes of the file, or of Redis' memory.

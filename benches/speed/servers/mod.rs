@@ -2,17 +2,18 @@
 
 pub(crate) mod peers;
 pub(crate) mod process;
+mod program;
 pub(crate) mod redis;
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub(crate) use self::program::Program;
 
 /// A running server; ends with this value, by its process id.
 pub(crate) struct Server {
@@ -24,41 +25,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Innkeeper as an operator runs it; what it prints goes nowhere.
-    pub(crate) fn innkeeper(
-        name: &'static str,
-        folder: &Path,
-        variables: &[(&str, String)],
-    ) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_innkeeper"));
-        command.current_dir(folder);
-        Self::start(name, command, "ROCKET_PORT", variables)
-    }
-
-    /// This program, see [`crate::alone`].
-    pub(crate) fn alone(name: &'static str, redis: Option<String>) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.arg("rocket-alone");
-        let mut variables = vec![("ROCKET_LOG_LEVEL", "off".to_owned())];
-        variables.extend(redis.map(|url| ("REDIS_URL", url)));
-        Self::start(name, command, "ROCKET_PORT", &variables)
-    }
-
-    pub(crate) fn start(
-        name: &'static str,
-        mut command: Command,
-        port_variable: &str,
-        variables: &[(&str, String)],
-    ) -> Self {
+    fn start(name: &'static str, mut command: Command, port_variable: &str) -> Self {
         let port = free_port();
-        command
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env(port_variable, port.to_string())
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.env(port_variable, port.to_string());
         let begun = Instant::now();
         let process = command.spawn().unwrap();
         let mut server = Self {
@@ -91,14 +60,16 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.process.kill());
+        if !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        // Those that it has started would stay.
+        for id in process::family(self.id()) {
+            let id = id.to_string();
+            drop(Command::new("kill").args(["-KILL", &id]).status());
+        }
         drop(self.process.wait());
     }
-}
-
-/// The peers write none.
-pub(crate) fn without_request_log() -> (&'static str, String) {
-    ("RUST_LOG", "warn".to_owned())
 }
 
 /// Whatever the answer is.

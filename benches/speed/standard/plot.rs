@@ -21,13 +21,13 @@ pub(crate) fn write(bars: &[Bar]) {
     println!("The plot is in {FILE}.");
 }
 
-const LEFT: f64 = 240.0;
+const LEFT: f64 = 260.0;
 const TOP: f64 = 58.0;
 const STEP: f64 = 34.0;
 const THICKNESS: f64 = 20.0;
 /// A hundred per cent.
 const FULL: f64 = 420.0;
-const WIDTH: f64 = 780.0;
+const WIDTH: f64 = 800.0;
 
 /// With a background of its own, so that it can be read on a light page and on a dark one.
 fn svg(bars: &[Bar]) -> String {

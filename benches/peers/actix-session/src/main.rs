@@ -1,4 +1,5 @@
-//! The tutorial's three addresses with actix-web and actix-session on Redis; `PORT` and `REDIS_URL` say where.
+//! The tutorial's three addresses with actix-web and actix-session on Redis; `PORT` and `REDIS_URL` say where, `WORKERS` by
+//! how many threads.
 
 use std::env::var;
 use std::io;
@@ -56,7 +57,8 @@ async fn main() -> io::Result<()> {
     let sliding = PersistentSession::default()
         .session_ttl(Duration::minutes(15))
         .session_ttl_extension_policy(TtlExtensionPolicy::OnEveryRequest);
-    HttpServer::new(move || {
+    let workers = var("WORKERS").ok().and_then(|number| number.parse().ok());
+    let server = HttpServer::new(move || {
         let sessions = SessionMiddleware::builder(store.clone(), key.clone())
             .cookie_name(COOKIE.to_owned())
             .cookie_secure(false)
@@ -67,8 +69,11 @@ async fn main() -> io::Result<()> {
             .route("/login/", web::post().to(login))
             .route("/profile/", web::get().to(profile))
             .route("/logout/", web::post().to(logout))
-    })
-    .bind(format!("127.0.0.1:{port}"))?
-    .run()
-    .await
+    });
+    // Without a number as many as there are cores.
+    let server = match workers {
+        Some(workers) => server.workers(workers),
+        None => server,
+    };
+    server.bind(format!("127.0.0.1:{port}"))?.run().await
 }

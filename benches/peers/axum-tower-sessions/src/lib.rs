@@ -1,4 +1,4 @@
-//! The tutorial's three addresses with axum and tower-sessions on Redis; `PORT` and `REDIS_URL` say where.
+//! The tutorial's three addresses with axum and tower-sessions; each of its programs brings a store. `PORT` says where.
 
 use std::env::var;
 use std::error::Error;
@@ -11,12 +11,29 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_sessions::session::Error as SessionError;
-use tower_sessions::{Expiry, Session, SessionManagerLayer};
-use tower_sessions_redis_store::RedisStore;
-use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
+use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
-/// The client sends many commands at once on each, so a few are enough.
-const CONNECTIONS: usize = 6;
+/// Serves until it is killed.
+///
+/// # Errors
+///
+/// The address cannot be had.
+pub async fn serve<S: SessionStore + Clone>(store: S, sliding: bool) -> Result<(), Box<dyn Error>> {
+    let sessions = SessionManagerLayer::new(store)
+        .with_name("session_id")
+        .with_secure(false)
+        // Without it a session that is only read does not slide.
+        .with_always_save(sliding)
+        .with_expiry(Expiry::OnInactivity(time::Duration::minutes(15)));
+    let app = Router::new()
+        .route("/login/", post(login))
+        .route("/profile/", get(profile))
+        .route("/logout/", post(logout))
+        .layer(sessions);
+    let listener = TcpListener::bind(format!("127.0.0.1:{}", var("PORT")?)).await?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -38,14 +55,12 @@ impl IntoResponse for Failure {
     }
 }
 
+/// Without the session's id: there is one only when the session is saved, and to save it here would be twice.
 async fn login(session: Session, Json(who): Json<Credentials>) -> Result<Response, Failure> {
     session.cycle_id().await?;
     session.insert("user", who.username).await?;
     session.insert("status", "active").await?;
-    // The id is there only once the session is saved.
-    session.save().await?;
-    let id = session.id().map(|id| id.to_string());
-    Ok(Json(json!({ "message": "Logged in successfully", "session_id": id })).into_response())
+    Ok(Json(json!({ "message": "Logged in successfully" })).into_response())
 }
 
 async fn profile(session: Session, headers: HeaderMap) -> Result<Response, Failure> {
@@ -66,26 +81,4 @@ async fn profile(session: Session, headers: HeaderMap) -> Result<Response, Failu
 async fn logout(session: Session) -> Result<Response, Failure> {
     session.flush().await?;
     Ok(Json(json!({ "message": "Logged out successfully" })).into_response())
-}
-
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let redis = Config::from_url(&var("REDIS_URL")?)?;
-    let pool = Pool::new(redis, None, None, None, CONNECTIONS)?;
-    pool.connect();
-    pool.wait_for_connect().await?;
-    let sessions = SessionManagerLayer::new(RedisStore::new(pool))
-        .with_name("session_id")
-        .with_secure(false)
-        // Without it a session that is only read does not slide.
-        .with_always_save(true)
-        .with_expiry(Expiry::OnInactivity(time::Duration::minutes(15)));
-    let app = Router::new()
-        .route("/login/", post(login))
-        .route("/profile/", get(profile))
-        .route("/logout/", post(logout))
-        .layer(sessions);
-    let listener = TcpListener::bind(format!("127.0.0.1:{}", var("PORT")?)).await?;
-    axum::serve(listener, app).await?;
-    Ok(())
 }
