@@ -2,6 +2,9 @@
 //! peers that are built (`benches/peers/build`).
 //!
 //! - `cargo bench`: the table of the guide (comparison.md) and the plot of the README, `.readme/speed.svg`;
+//! - `cargo bench -- threads`: one worker thread and two, beside actix-session with as many;
+//! - `cargo bench -- instances`: one instance and two on one Redis, behind nginx and without;
+//! - `cargo bench -- connections`: one connection to Redis, two and four;
 //! - `cargo bench -- passwords`: sign-ins with passwords, and profiles meanwhile;
 //! - `cargo bench -- scale [SESSIONS]`: a million sessions, or so many, against a thousand;
 //! - `quick` as a further word: short rounds, and no plot.
@@ -30,12 +33,15 @@
 )]
 
 mod alone;
+mod connections;
+mod instances;
 mod load;
 mod passwords;
 mod report;
 mod scale;
 mod servers;
 mod standard;
+mod threads;
 
 use std::env;
 use std::process::ExitCode;
@@ -60,21 +66,11 @@ const QUICK: Plan = Plan {
 fn main() -> ExitCode {
     let (flags, words): (Vec<String>, Vec<String>) =
         env::args().skip(1).partition(|word| word.starts_with("--"));
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let plan = if words.contains(&"quick") {
-        QUICK
-    } else {
-        WHOLE
-    };
-    let sessions = words.iter().find_map(|word| word.parse().ok());
-    for word in &words {
-        let known = ["rocket-alone", "quick", "scale", "passwords"].contains(word);
-        assert!(
-            known || sessions.is_some(),
-            "`{word}` is none of quick, passwords, scale [SESSIONS]"
-        );
-    }
-    if words.contains(&"rocket-alone") {
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let all = words.len();
+    words.retain(|word| *word != "quick");
+    let plan = if words.len() < all { QUICK } else { WHOLE };
+    if words == ["rocket-alone"] {
         return alone::serve();
     }
     // `cargo test --all-targets` runs benches too, and does not pass it.
@@ -82,12 +78,15 @@ fn main() -> ExitCode {
         println!("`cargo bench` measures");
         return ExitCode::SUCCESS;
     }
-    let troubles = if words.contains(&"passwords") {
-        passwords::run(plan)
-    } else if words.contains(&"scale") {
-        scale::run(plan, sessions.unwrap_or(1_000_000))
-    } else {
-        standard::run(plan, words.is_empty())
+    let troubles = match words.as_slice() {
+        [] => standard::run(plan, words.len() == all),
+        ["threads"] => threads::run(plan),
+        ["instances"] => instances::run(plan),
+        ["connections"] => connections::run(plan),
+        ["passwords"] => passwords::run(plan),
+        ["scale"] => scale::run(plan, 1_000_000),
+        ["scale", sessions] => scale::run(plan, sessions.parse().expect("a number of sessions")),
+        _ => panic!("`cargo bench -- {}` is not known", words.join(" ")),
     };
     // A figure that was reached with wrong answers is none.
     ExitCode::from(u8::from(troubles > 0))

@@ -1,5 +1,6 @@
 //! The servers under test, each a process of its own.
 
+pub(crate) mod nginx;
 pub(crate) mod peers;
 pub(crate) mod process;
 mod program;

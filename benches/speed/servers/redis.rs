@@ -1,6 +1,9 @@
 //! A `redis-server` of the bench's own.
 
+use std::fmt::Debug;
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Client, Connection, FromRedisValue, cmd};
 use tempfile::TempDir;
@@ -56,11 +59,21 @@ impl RedisServer {
     }
 
     pub(crate) fn used_memory(&self) -> u64 {
-        let info: String = self.ask(&["INFO", "memory"]);
-        let line = info
+        self.info("memory", "used_memory")
+    }
+
+    /// Its own processor time since its start, user and system.
+    pub(crate) fn cpu(&self) -> Duration {
+        let seconds = |field| Duration::from_secs_f64(self.info("cpu", field));
+        seconds("used_cpu_user") + seconds("used_cpu_sys")
+    }
+
+    fn info<T: FromStr<Err: Debug>>(&self, section: &str, field: &str) -> T {
+        let info: String = self.ask(&["INFO", section]);
+        let value = info
             .lines()
-            .find_map(|line| line.strip_prefix("used_memory:"));
-        line.unwrap().trim().parse().unwrap()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap().trim().parse().unwrap()
     }
 
     fn connection(&self) -> Option<Connection> {
