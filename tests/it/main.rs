@@ -72,3 +72,4 @@ mod testing;
 mod throttle;
 mod tls;
 mod tutorial;
+mod upgrade;

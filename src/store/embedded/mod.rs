@@ -18,6 +18,7 @@ pub(crate) use database::folder::exposed;
 pub(crate) use inspect::{FileState, inspect};
 
 use self::changes::pending_expiry::PendingExpiries;
+use self::changes::version_1;
 use self::database::Database;
 use self::writer::Writer;
 use crate::clock::Clock;
@@ -89,7 +90,7 @@ impl EmbeddedStore {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let timeout = (*path != StorePath::Memory).then_some(limits.timeout);
-        let database = Arc::new(Database::open(path, limits.cache_bytes)?);
+        let database = Arc::new(Database::open(path, limits.cache_bytes, version_1::copy)?);
         let pending = Arc::new(PendingExpiries::default());
         let writer = Writer::start(
             Arc::clone(&database),

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::session::{
     ActiveSession, Created, EndOutcome, EndedSession, HandlePrefix, Listing, NewSession, Selection,
-    Session, SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
+    SessionHandle, SessionId, SessionStore, StoreError, StoreStats, WriteOutcome,
 };
 use crate::store::embedded::EmbeddedStore;
 use crate::store::embedded::changes::Tables;
@@ -21,20 +21,27 @@ use crate::store::embedded::writer::{Effect, MAX_ROWS_WHEN_FULL};
 /// How many sessions are read at a time, where all are.
 const PAGE_SIZE: usize = 1000;
 
+fn key_of(id: &SessionId) -> Key {
+    SessionHandle::from(id).to_bytes()
+}
+
 impl EmbeddedStore {
     /// Reads a session that is alive at `now`.
     fn read(&self, key: &Key, now: SystemTime) -> Result<Option<ActiveSession>, StoreError> {
         // Read the pending expiry before the table: the writer drops a pending expiry only after it is committed, so in
         // this order one of the two has it.
-        let pending = self.pending.get(key).unwrap_or_default();
+        let pending = self.pending.get(key);
         self.database.read(|snapshot| {
             let Some(row) = snapshot.sessions.get(key).map_err(failed)? else {
                 return Ok(None);
             };
-            let (expires_at, bytes) = row.value();
-            let expires_in = expires_at.max(pending).saturating_sub(unix_millis(now));
+            let expires_at = match pending {
+                Some(expires_at) => expires_at,
+                None => snapshot.expiry(key)?.unwrap_or_default(),
+            };
+            let expires_in = expires_at.saturating_sub(unix_millis(now));
             Ok(ActiveSession::new(
-                Session::from(Record::from_bytes(bytes)?),
+                Record::from_bytes(row.value())?.session,
                 Duration::from_millis(expires_in),
                 &self.lifetimes,
                 now,
@@ -46,7 +53,7 @@ impl EmbeddedStore {
         let now = self.clock.now();
         let read = |key| {
             let active = self.read(&key, now).transpose()?;
-            Some(active.map(|active| (SessionHandle::of_digest(&key), active)))
+            Some(active.map(|active| (SessionHandle::from_bytes(key), active)))
         };
         keys.into_iter().filter_map(read).collect()
     }
@@ -76,9 +83,9 @@ impl SessionStore for EmbeddedStore {
         let now = self.clock.now();
         let expires_in = self.lifetimes.expires_in(new.session.created_at, now);
         let expires_at = unix_millis(now + expires_in.unwrap_or_default());
-        let key = new.id.digest();
+        let key = key_of(new.id);
         let record = Record::new(new.session, now);
-        let replaced = new.replaced.map(|(id, why)| (id.digest(), why.clone()));
+        let replaced = new.replaced.map(|(id, why)| (key_of(id), why.clone()));
         let (limit, over_limit) = (new.limit, new.over_limit.clone());
         let create = self.writer.commit(Effect::Grows, move |tables| {
             tables.create(&key, expires_at, &record)?;
@@ -95,7 +102,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn touch(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
-        let key = id.digest();
+        let key = key_of(id);
         let now = self.clock.now();
         let Some(ActiveSession { session, .. }) = self.read(&key, now)? else {
             return Ok(None);
@@ -115,7 +122,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn peek(&self, id: &SessionId) -> Result<Option<ActiveSession>, StoreError> {
-        self.read(&id.digest(), self.clock.now())
+        self.read(&key_of(id), self.clock.now())
     }
 
     /// `reader` is not needed: a list is written with its sessions, so it loses none.
@@ -139,7 +146,7 @@ impl SessionStore for EmbeddedStore {
         id: &SessionId,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
-        let (key, why) = (id.digest(), why.clone());
+        let (key, why) = (key_of(id), why.clone());
         let delete = self.writer.commit(Effect::Shrinks, move |tables| {
             let removed = tables.remove(&key, Some(&why))?;
             Ok(removed.and_then(|removed| removed.user))
@@ -170,7 +177,7 @@ impl SessionStore for EmbeddedStore {
         while let Some(last) = keys.last() {
             for key in &keys {
                 match self.read(key, now) {
-                    Ok(Some(active)) => found(SessionHandle::of_digest(key), active),
+                    Ok(Some(active)) => found(SessionHandle::from_bytes(*key), active),
                     Ok(None) => {}
                     // One bad record must not hide the other sessions.
                     Err(error @ StoreError::Unreadable(_)) => outcome = Err(error),
@@ -187,8 +194,9 @@ impl SessionStore for EmbeddedStore {
         &self,
         prefix: HandlePrefix,
     ) -> Result<Vec<(SessionHandle, ActiveSession)>, StoreError> {
-        let digests = prefix.digests();
-        self.read_all(self.keys_in(digests.start()..=digests.end(), PAGE_SIZE)?)
+        let (first, last) = prefix.handles().into_inner();
+        let (first, last) = (first.to_bytes(), last.to_bytes());
+        self.read_all(self.keys_in(&first..=&last, PAGE_SIZE)?)
     }
 
     async fn delete_all(&self, why: &EndedSession) -> Result<EndOutcome, StoreError> {
@@ -233,7 +241,7 @@ impl SessionStore for EmbeddedStore {
         let now = unix_millis(self.clock.now());
         self.database.read(|snapshot| {
             let ended = snapshot.transaction.open_table(ENDED).map_err(failed)?;
-            let Some(row) = ended.get(&id.digest()).map_err(failed)? else {
+            let Some(row) = ended.get(&key_of(id)).map_err(failed)? else {
                 return Ok(None);
             };
             let (until, text) = row.value();
@@ -253,7 +261,7 @@ impl SessionStore for EmbeddedStore {
         value: Option<&str>,
         limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
-        let key = id.digest();
+        let key = key_of(id);
         let (field, value) = (field.to_owned(), value.map(str::to_owned));
         let effect = if value.is_some() {
             Effect::Grows
@@ -273,7 +281,7 @@ impl SessionStore for EmbeddedStore {
         field: &str,
         value: &str,
     ) -> Result<usize, StoreError> {
-        let (user, except) = (user.to_owned(), except.digest());
+        let (user, except) = (user.to_owned(), key_of(except));
         let (field, value) = (field.to_owned(), value.to_owned());
         let write = self.writer.commit(Effect::Grows, move |tables| {
             tables.write_others(&user, &except, &field, &value)

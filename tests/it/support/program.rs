@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -93,6 +94,33 @@ impl Program {
             }
         }
         panic!("innkeeper did not start in ten tries");
+    }
+
+    /// Starts it, and kills it as soon as something is so; `false`: it listened before that.
+    pub(crate) fn start_and_kill(
+        folder: &Path,
+        variables: &[(&str, &str)],
+        when: impl Fn() -> bool,
+    ) -> bool {
+        let mut process = command(folder, variables)
+            .env("ROCKET_PORT", free_port().to_string())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let killed = loop {
+            if when() {
+                break true;
+            }
+            let log = fs::read_to_string(folder.join("log")).unwrap();
+            assert!(process.try_wait().unwrap().is_none(), "it ended: {log}");
+            if log.contains("listening on") {
+                break false;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{log}");
+        };
+        process.kill().unwrap();
+        process.wait().unwrap();
+        killed
     }
 
     /// Starts it where it is expected to refuse, and returns what it says.

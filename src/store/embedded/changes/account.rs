@@ -6,7 +6,7 @@ use super::Tables;
 use super::account_record::AccountRecord;
 use crate::account::{Account, SetPassword};
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{ACCOUNTS, Key, failed, unix_millis};
+use crate::store::embedded::database::schema::{ACCOUNTS, Digest, failed, unix_millis};
 
 impl Tables<'_> {
     /// `false`: the name is taken by another account.
@@ -45,7 +45,7 @@ impl Tables<'_> {
     pub(crate) fn set_password(
         &mut self,
         user: &str,
-        change: &Key,
+        change: &Digest,
         password: &str,
         changed_micros: u64,
     ) -> Result<SetPassword, StoreError> {

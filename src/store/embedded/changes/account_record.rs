@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::account::{Account, Invitation, Purpose};
 use crate::clock::{from_unix_micros, unix_micros};
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::Key;
+use crate::store::embedded::database::schema::Digest;
 use crate::user_name::UserName;
 
 /// How long a change of password may take, in milliseconds.
@@ -28,7 +28,7 @@ pub(crate) struct AccountRecord {
 /// A change of password that has begun.
 #[derive(Debug, Serialize, Deserialize)]
 struct Change {
-    by: Key,
+    by: Digest,
     /// Milliseconds since 1970.
     until: u64,
 }
@@ -81,20 +81,20 @@ impl AccountRecord {
         }
     }
 
-    pub(crate) fn begin_change(&mut self, by: Key, now: u64) {
+    pub(crate) fn begin_change(&mut self, by: Digest, now: u64) {
         let until = now + CHANGE_TTL;
         self.change = Some(Change { by, until });
     }
 
     /// Whether the change was there.
-    pub(crate) fn cancel_change(&mut self, by: &Key) -> bool {
+    pub(crate) fn cancel_change(&mut self, by: &Digest) -> bool {
         self.change.take_if(|change| change.by == *by).is_some()
     }
 
     /// Whether the change was there, and not too old.
     pub(crate) fn complete_change(
         &mut self,
-        by: &Key,
+        by: &Digest,
         password: &str,
         changed_micros: u64,
         now: u64,

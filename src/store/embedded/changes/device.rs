@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tables;
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{KNOWN_DEVICES, Key, failed};
+use crate::store::embedded::database::schema::{Digest, KNOWN_DEVICES, failed};
 
 /// The most users that one browser is known to.
 const MAX_USERS: usize = 100;
@@ -44,7 +44,7 @@ impl Device {
 impl Tables<'_> {
     pub(crate) fn remember_device(
         &mut self,
-        key: &Key,
+        key: &Digest,
         user: &str,
         until: u64,
     ) -> Result<(), StoreError> {
@@ -68,7 +68,7 @@ impl Tables<'_> {
         table.insert(key, row).map(drop).map_err(failed)
     }
 
-    pub(crate) fn remove_devices(&mut self, keys: &[Key]) -> Result<(), StoreError> {
+    pub(crate) fn remove_devices(&mut self, keys: &[Digest]) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(KNOWN_DEVICES).map_err(failed)?;
         for key in keys {
             table.remove(key).map_err(failed)?;
@@ -80,13 +80,13 @@ impl Tables<'_> {
 /// A browser to forget: of some at random (keys are digests), one of the same user, so that nobody displaces the others' by
 /// many sign-ins; else the one that has not been here for longest.
 fn victim(
-    table: &impl ReadableTable<&'static Key, (u64, &'static [u8])>,
-    key: &Key,
+    table: &impl ReadableTable<&'static Digest, (u64, &'static [u8])>,
+    key: &Digest,
     user: &str,
-) -> Result<Option<Key>, StoreError> {
-    let after = table.range::<&Key>(key..).map_err(failed)?;
+) -> Result<Option<Digest>, StoreError> {
+    let after = table.range::<&Digest>(key..).map_err(failed)?;
     let from_start = table.iter().map_err(failed)?;
-    let mut oldest: Option<(u64, Key)> = None;
+    let mut oldest: Option<(u64, Digest)> = None;
     for row in after.chain(from_start).take(SAMPLE_SIZE) {
         let (key, value) = row.map_err(failed)?;
         let (until, bytes) = value.value();

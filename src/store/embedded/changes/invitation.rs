@@ -2,12 +2,12 @@
 
 use super::Tables;
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{INVITATIONS, Key, failed, unix_millis};
+use crate::store::embedded::database::schema::{Digest, INVITATIONS, failed, unix_millis};
 
 impl Tables<'_> {
     pub(crate) fn invite(
         &mut self,
-        token: &Key,
+        token: &Digest,
         until: u64,
         invitation: &[u8],
     ) -> Result<(), StoreError> {
@@ -17,7 +17,10 @@ impl Tables<'_> {
     }
 
     /// Removes the invitation, and returns it if it has not expired.
-    pub(crate) fn take_invitation(&mut self, token: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn take_invitation(
+        &mut self,
+        token: &Digest,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
         let row = table.remove(token).map_err(failed)?;
         let now = unix_millis(self.now);
@@ -27,7 +30,7 @@ impl Tables<'_> {
         }))
     }
 
-    pub(crate) fn remove_invitations(&mut self, keys: &[Key]) -> Result<(), StoreError> {
+    pub(crate) fn remove_invitations(&mut self, keys: &[Digest]) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(INVITATIONS).map_err(failed)?;
         for key in keys {
             table.remove(key).map_err(failed)?;

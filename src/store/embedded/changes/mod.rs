@@ -9,6 +9,7 @@ mod invitation;
 pub(crate) mod pending_expiry;
 pub(crate) mod record;
 mod session;
+pub(crate) mod version_1;
 
 use std::time::{Duration, SystemTime};
 
@@ -17,13 +18,16 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use self::pending_expiry::PendingExpiries;
 use self::record::Record;
 use crate::session::StoreError;
-use crate::store::embedded::database::schema::{ENDED, Key, SESSIONS, USERS, failed, unix_millis};
+use crate::store::embedded::database::schema::{
+    ENDED, ENDS, EndKey, Key, SESSIONS, USERS, end_key, failed, unix_millis,
+};
 
 /// The tables inside one transaction.
 pub(crate) struct Tables<'t> {
     /// For the tables that few changes need, which open them.
     transaction: &'t WriteTransaction,
-    sessions: Table<'t, &'static Key, (u64, &'static [u8])>,
+    sessions: Table<'t, &'static Key, &'static [u8]>,
+    ends: Table<'t, &'static EndKey, u64>,
     users: Table<'t, (&'static str, u64, &'static Key), ()>,
     ended: Table<'t, &'static Key, (u64, &'static [u8])>,
     pending: &'t PendingExpiries,
@@ -42,6 +46,7 @@ impl<'t> Tables<'t> {
         Ok(Self {
             transaction,
             sessions: transaction.open_table(SESSIONS).map_err(failed)?,
+            ends: transaction.open_table(ENDS).map_err(failed)?,
             users: transaction.open_table(USERS).map_err(failed)?,
             ended: transaction.open_table(ENDED).map_err(failed)?,
             pending,
@@ -50,13 +55,10 @@ impl<'t> Tables<'t> {
         })
     }
 
-    /// Sets the expiry of a session, if its row is still there.
+    /// Sets the expiry of a session, if it is still there.
     pub(crate) fn set_expiry(&mut self, key: &Key, expires_at: u64) -> Result<(), StoreError> {
-        let row = self.sessions.get(key).map_err(failed)?;
-        let Some(bytes) = row.map(|row| row.value().1.to_vec()) else {
-            return Ok(());
-        };
-        self.insert(key, expires_at, &bytes)
+        let end = self.ends.get_mut(&end_key(key)).map_err(failed)?;
+        end.map_or(Ok(()), |mut end| end.insert(expires_at).map_err(failed))
     }
 
     /// Forgets why a session ended.
@@ -64,23 +66,24 @@ impl<'t> Tables<'t> {
         self.ended.remove(key).map(drop).map_err(failed)
     }
 
-    fn row(&self, key: &Key) -> Result<Option<(u64, Record)>, StoreError> {
-        let Some(row) = self.sessions.get(key).map_err(failed)? else {
-            return Ok(None);
-        };
-        let (expires_at, bytes) = row.value();
-        Ok(Some((expires_at, Record::from_bytes(bytes)?)))
+    fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let row = self.sessions.get(key).map_err(failed)?;
+        row.map(|row| Record::from_bytes(row.value())).transpose()
     }
 
-    fn insert(&mut self, key: &Key, expires_at: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let inserted = self.sessions.insert(key, (expires_at, bytes));
+    fn write_record(&mut self, key: &Key, record: &Record) -> Result<(), StoreError> {
+        let inserted = self.sessions.insert(key, record.to_bytes().as_slice());
         inserted.map(drop).map_err(failed)
     }
 
     fn is_alive(&self, key: &Key) -> Result<bool, StoreError> {
-        let row = self.sessions.get(key).map_err(failed)?;
-        Ok(row.is_some_and(|row| {
-            let expires_at = self.pending.get(key).unwrap_or(row.value().0);
+        // The end of a key is another session's, if the first halves agree.
+        if self.sessions.get(key).map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+        let end = self.ends.get(&end_key(key)).map_err(failed)?;
+        Ok(end.is_some_and(|end| {
+            let expires_at = self.pending.get(key).unwrap_or(end.value());
             unix_millis(self.now) < expires_at
         }))
     }

@@ -1,9 +1,11 @@
 //! Creates, ends and changes sessions. A change that fails with [`StoreError::Unreadable`] has changed nothing.
 
+use redb::ReadableTable;
+
 use super::Tables;
 use super::record::Record;
 use crate::session::{EndedSession, Selection, SessionHandle, StoreError, WriteOutcome};
-use crate::store::embedded::database::schema::{Key, failed, keys_of, unix_millis};
+use crate::store::embedded::database::schema::{Key, end_key, failed, keys_of, unix_millis};
 
 /// A session that was alive until it was removed.
 pub(crate) struct Removed {
@@ -18,8 +20,15 @@ impl Tables<'_> {
         expires_at: u64,
         record: &Record,
     ) -> Result<(), StoreError> {
-        self.insert(key, expires_at, &record.to_bytes()?)?;
-        let row = (record.user(), record.created_micros(), key);
+        // Two keys in a billion billions agree in their first halves: this sign-in is made again with another id.
+        if self.ends.get(&end_key(key)).map_err(failed)?.is_some() {
+            let error = "the first half of its key is another session's";
+            return Err(StoreError::Unreadable(error.into()));
+        }
+        self.write_record(key, record)?;
+        let inserted = self.ends.insert(&end_key(key), expires_at);
+        inserted.map(drop).map_err(failed)?;
+        let row = (record.user(), record.created_micros, key);
         self.users.insert(row, ()).map(drop).map_err(failed)
     }
 
@@ -42,7 +51,8 @@ impl Tables<'_> {
         for key in &others {
             self.remove(key, Some(why))?;
         }
-        Ok(others.iter().map(SessionHandle::of_digest).collect())
+        let handles = others.into_iter().map(SessionHandle::from_bytes);
+        Ok(handles.collect())
     }
 
     /// Ends sessions of any users; the reason that is kept for each names its user.
@@ -54,11 +64,10 @@ impl Tables<'_> {
         let mut ended = Vec::new();
         for key in keys {
             // A record that cannot be read is removed, too.
-            let record = self.row(key).ok().flatten();
-            let why =
-                record.map_or_else(|| why.clone(), |(_, record)| why.with_user(record.user()));
+            let record = self.record(key).ok().flatten();
+            let why = record.map_or_else(|| why.clone(), |record| why.with_user(record.user()));
             if self.remove(key, Some(&why))?.is_some() {
-                ended.push(SessionHandle::of_digest(key));
+                ended.push(SessionHandle::from_bytes(*key));
             }
         }
         Ok(ended)
@@ -72,7 +81,7 @@ impl Tables<'_> {
     ) -> Result<Vec<SessionHandle>, StoreError> {
         let mut ended = Vec::new();
         for key in keys_of(&self.users, user)? {
-            let handle = SessionHandle::of_digest(&key);
+            let handle = SessionHandle::from_bytes(key);
             if selection.includes(handle) && self.remove(&key, Some(why))?.is_some() {
                 ended.push(handle);
             }
@@ -90,10 +99,14 @@ impl Tables<'_> {
         why: Option<&EndedSession>,
     ) -> Result<Option<Removed>, StoreError> {
         let was_alive = self.is_alive(key)?;
-        let row = self.sessions.remove(key).map_err(failed)?;
-        let record = row.and_then(|row| Record::from_bytes(row.value().1).ok());
+        let Some(row) = self.sessions.remove(key).map_err(failed)? else {
+            return Ok(None);
+        };
+        let record = Record::from_bytes(row.value()).ok();
+        drop(row);
+        self.ends.remove(&end_key(key)).map_err(failed)?;
         if let Some(record) = &record {
-            let row = (record.user(), record.created_micros(), key);
+            let row = (record.user(), record.created_micros, key);
             self.users.remove(row).map_err(failed)?;
         }
         if !was_alive {
@@ -120,13 +133,13 @@ impl Tables<'_> {
         if !self.is_alive(key)? {
             return Ok(WriteOutcome::NoSession);
         }
-        let Some((expires_at, mut record)) = self.row(key)? else {
+        let Some(mut record) = self.record(key)? else {
             return Ok(WriteOutcome::NoSession);
         };
         if !record.set_field(field, value, limit) {
             return Ok(WriteOutcome::TooManyFields);
         }
-        self.insert(key, expires_at, &record.to_bytes()?)?;
+        self.write_record(key, &record)?;
         Ok(WriteOutcome::Written)
     }
 
@@ -154,10 +167,10 @@ impl Tables<'_> {
 
     /// Moves a session's time of creation back to now, if it lies in the future.
     pub(crate) fn cap_created(&mut self, key: &Key) -> Result<(), StoreError> {
-        let Some((expires_at, mut record)) = self.row(key)? else {
+        let Some(mut record) = self.record(key)? else {
             return Ok(());
         };
         record.cap_created(self.now);
-        self.insert(key, expires_at, &record.to_bytes()?)
+        self.write_record(key, &record)
     }
 }

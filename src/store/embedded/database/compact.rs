@@ -11,7 +11,7 @@ use redb::{
 
 use super::folder::{COMPACTED_FILE_NAME, FILE_NAME};
 use super::open_file::OpenFile;
-use super::schema::{ACCOUNTS, ENDED, INVITATIONS, KNOWN_DEVICES, Key, SESSIONS, USERS, failed};
+use super::schema::{ACCOUNTS, ENDED, ENDS, INVITATIONS, KNOWN_DEVICES, SESSIONS, USERS, failed};
 use super::{Database, first_snapshot};
 use crate::config::StorePath;
 use crate::session::StoreError;
@@ -20,8 +20,8 @@ use crate::session::StoreError;
 const MIN_FILE_BYTES: u64 = 8 << 20;
 /// How many times larger than its live rows a file must be; redb's own structure takes less than the rest.
 const COMPACT_RATIO: u64 = 4;
-/// The most that is copied: nothing else is written meanwhile.
-const MAX_ROWS: u64 = 100_000;
+/// The most that is copied: nothing else is written meanwhile. A session has three rows.
+const MAX_ROWS: u64 = 300_000;
 const MAX_BYTES: u64 = 64 << 20;
 
 impl Database {
@@ -73,45 +73,33 @@ fn not_compacted(error: &dyn std::error::Error) -> StoreError {
 
 /// How many bytes the rows take; `None` if it is too much to copy.
 fn live_bytes(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
-    let accounts = reading.open_table(ACCOUNTS).map_err(failed)?;
-    let (mut rows, mut bytes) = (accounts.len().map_err(failed)?, 0);
+    let (mut rows, mut tables) = (0, Vec::new());
+    for table in reading.list_tables().map_err(failed)? {
+        let table = reading.open_untyped_table(table).map_err(failed)?;
+        rows += table.len().map_err(failed)?;
+        tables.push(table);
+    }
     if rows > MAX_ROWS {
         return Ok(None);
     }
-    for row in accounts.iter().map_err(failed)? {
-        let (user, account) = row.map_err(failed)?;
-        bytes += user.value().len() + account.value().len();
+    let mut bytes = 0;
+    for table in tables {
+        bytes += table.stats().map_err(failed)?.stored_bytes();
     }
-    // The key of a session stands in its user's list, too.
-    for (table, keys) in [
-        (SESSIONS, 2),
-        (ENDED, 1),
-        (INVITATIONS, 1),
-        (KNOWN_DEVICES, 1),
-    ] {
-        let table = reading.open_table(table).map_err(failed)?;
-        rows += table.len().map_err(failed)?;
-        if rows > MAX_ROWS {
-            return Ok(None);
-        }
-        for row in table.iter().map_err(failed)? {
-            let (_, value) = row.map_err(failed)?;
-            bytes += value.value().1.len() + keys * size_of::<Key>();
-        }
-    }
-    let bytes = u64::try_from(bytes).ok();
-    Ok(bytes.filter(|bytes| *bytes <= MAX_BYTES))
+    Ok((bytes <= MAX_BYTES).then_some(bytes))
 }
 
 fn create(path: &Path, cache_bytes: usize) -> Result<OpenFile, StoreError> {
     // Left behind by a process that did not finish its copy.
     drop(fs::remove_file(path));
-    OpenFile::open(path, cache_bytes).map_err(|error| not_compacted(&error))
+    let file = OpenFile::open(path, cache_bytes).and_then(OpenFile::with_tables);
+    file.map_err(|error| not_compacted(&error))
 }
 
 fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
     let writing = to.database.begin_write().map_err(failed)?;
     copy_table(reading, &writing, to, SESSIONS)?;
+    copy_table(reading, &writing, to, ENDS)?;
     copy_table(reading, &writing, to, USERS)?;
     copy_table(reading, &writing, to, ENDED)?;
     copy_table(reading, &writing, to, ACCOUNTS)?;
@@ -150,11 +138,11 @@ mod tests {
     fn a_copy_without_room_for_it_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let path = StorePath::Folder(old.path().to_owned());
-        let database = Database::open(&path, 1 << 20).unwrap();
+        let database = Database::open(&path, 1 << 20, |_, _, _| Ok(())).unwrap();
         let snapshot = database.snapshot().unwrap();
         let writing = snapshot.file.database.begin_write().unwrap();
         let mut sessions = writing.open_table(SESSIONS).unwrap();
-        sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
+        sessions.insert(&[1; 16], b"row".as_slice()).unwrap();
         drop(sessions);
         writing.commit().unwrap();
 
@@ -171,17 +159,23 @@ mod tests {
     #[test]
     fn a_copy_has_every_table_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let old = OpenFile::open(&folder.path().join(FILE_NAME), 1 << 20).unwrap();
+        let old = create(&folder.path().join(FILE_NAME), 1 << 20).unwrap();
         let writing = old.database.begin_write().unwrap();
-        for table in [SESSIONS, ENDED, INVITATIONS, KNOWN_DEVICES] {
+        for table in [INVITATIONS, KNOWN_DEVICES] {
             let mut table = writing.open_table(table).unwrap();
             table.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
         }
+        let mut sessions = writing.open_table(SESSIONS).unwrap();
+        sessions.insert(&[1; 16], b"row".as_slice()).unwrap();
+        let mut ends = writing.open_table(ENDS).unwrap();
+        ends.insert(&[1; 8], 1).unwrap();
+        let mut ended = writing.open_table(ENDED).unwrap();
+        ended.insert(&[1; 16], (1, b"{}".as_slice())).unwrap();
         let mut accounts = writing.open_table(ACCOUNTS).unwrap();
         accounts.insert("amy", b"{}".as_slice()).unwrap();
         let mut users = writing.open_table(USERS).unwrap();
-        users.insert(("amy", 1, &[1; 32]), ()).unwrap();
-        drop((accounts, users));
+        users.insert(("amy", 1, &[1; 16]), ()).unwrap();
+        drop((sessions, ends, ended, accounts, users));
         writing.commit().unwrap();
 
         let reading = old.database.begin_read().unwrap();

@@ -25,6 +25,10 @@ pub(crate) enum Failure {
     /// redb trusts the file, and panics over some bytes that it has not written.
     #[error("{0}")]
     Panic(String),
+    #[error("its tables are of version {0}")]
+    Version(u32),
+    #[error("{0}")]
+    Upgrade(String),
 }
 
 impl OpenError {
@@ -49,6 +53,7 @@ impl OpenError {
     pub fn is_damaged(&self) -> bool {
         match &self.failure {
             Failure::Panic(_) => true,
+            Failure::Version(_) | Failure::Upgrade(_) => false,
             Failure::Redb(redb::Error::Io(error)) => matches!(
                 error.kind(),
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
@@ -79,6 +84,18 @@ impl fmt::Display for OpenError {
                 f,
                 "the session store in {path} is damaged ({failure}); move the file {FILE_NAME} away and start again, \
                  with an empty store: everybody has to sign in again"
+            )
+        } else if let Failure::Version(_) = failure {
+            write!(
+                f,
+                "the session store in {path} was written by a newer version of Innkeeper ({failure}); use that one, or \
+                 move the file {FILE_NAME} away and start again, with an empty store: everybody has to sign in again"
+            )
+        } else if let Failure::Upgrade(_) = failure {
+            write!(
+                f,
+                "the session store in {path} was written by an older version of Innkeeper, and could not be copied \
+                 ({failure}); it is as it was, and its disk needs room for a second file like it"
             )
         } else {
             write!(

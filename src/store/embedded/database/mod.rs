@@ -8,6 +8,7 @@ mod open_file;
 mod reserve;
 pub(crate) mod schema;
 mod snapshot;
+pub(crate) mod upgrade;
 
 use std::fmt;
 use std::io;
@@ -19,10 +20,10 @@ use redb::{Durability, WriteTransaction};
 
 use self::disk::Disk;
 use self::error::{Failure, OpenError, catch_panic};
-use self::folder::FILE_NAME;
 pub(crate) use self::open_file::OpenFile;
 use self::schema::failed;
 pub(crate) use self::snapshot::Snapshot;
+use self::upgrade::CopyRows;
 use crate::config::StorePath;
 use crate::session::StoreError;
 
@@ -45,12 +46,17 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub(crate) fn open(path: &StorePath, cache_bytes: usize) -> Result<Self, OpenError> {
+    /// `copy_rows` is used if an older version has written the file.
+    pub(crate) fn open(
+        path: &StorePath,
+        cache_bytes: usize,
+        copy_rows: CopyRows,
+    ) -> Result<Self, OpenError> {
         let opened = match path {
             StorePath::Memory => OpenFile::in_memory(cache_bytes),
             StorePath::Folder(folder) => folder::make_private(folder)
                 .map_err(Failure::from)
-                .and_then(|()| OpenFile::open(&folder.join(FILE_NAME), cache_bytes)),
+                .and_then(|()| upgrade::open(folder, cache_bytes, copy_rows)),
         };
         let snapshot = opened
             .and_then(first_snapshot)

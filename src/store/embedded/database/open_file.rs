@@ -1,5 +1,7 @@
 //! A redb database in its file, with its tables.
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use redb::{Builder, StorageBackend};
 use super::disk::{Backend, Disk};
 use super::error::{Failure, catch_panic};
 use super::folder::open_private;
-use super::schema::create_tables;
+use super::schema::{FORMAT_VERSION, create_tables, version};
 use crate::session::StoreError;
 
 /// A file up to this size is checked whole when it is opened, which takes a tenth of a second. (After a crash redb
@@ -27,13 +29,25 @@ impl OpenFile {
         Self::new(InMemoryBackend::new(), None, cache_bytes, false)?.with_tables()
     }
 
-    /// Opens the file, and creates it if it is not there.
+    /// Opens the file with its tables, whose version may be another, and creates it if it is not there.
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Failure> {
-        let file = open_private(path)?;
+        Self::open_locked(path, open_private(path)?, cache_bytes)
+    }
+
+    /// Locks what was opened at the path, if it still is there: its last user may just have replaced it by another file.
+    pub(crate) fn open_locked(
+        path: &Path,
+        file: File,
+        cache_bytes: usize,
+    ) -> Result<Self, Failure> {
         let is_checked = file.metadata()?.len() <= MAX_CHECKED_BYTES;
         let disk = Disk::new(file)?;
         let backend = Backend(Arc::clone(&disk));
-        Self::new(backend, Some(disk), cache_bytes, is_checked)?.with_tables()
+        let opened = Self::new(backend, Some(Arc::clone(&disk)), cache_bytes, is_checked)?;
+        if fs::metadata(path)?.ino() != disk.file.metadata()?.ino() {
+            return Err(Failure::Redb(redb::Error::DatabaseAlreadyOpen));
+        }
+        Ok(opened)
     }
 
     /// Opens a file that another database has open, without writing anything but its header.
@@ -57,11 +71,20 @@ impl OpenFile {
         })
     }
 
-    fn with_tables(self) -> Result<Self, Failure> {
-        catch_panic(|| {
-            create_tables(&self.database)?;
-            self.checked()
-        })
+    /// The version of its tables; `None`: it has none yet.
+    pub(crate) fn version(&self) -> Result<Option<u32>, Failure> {
+        catch_panic(|| Ok(version(&self.database)?))
+    }
+
+    /// Creates the tables that are not there.
+    pub(crate) fn with_tables(self) -> Result<Self, Failure> {
+        match self.version()? {
+            None | Some(FORMAT_VERSION) => catch_panic(|| {
+                create_tables(&self.database)?;
+                self.checked()
+            }),
+            Some(other) => Err(Failure::Version(other)),
+        }
     }
 
     /// Fails if a write has failed while redb opened the file, which [`Disk`] hides from redb.
@@ -76,38 +99,5 @@ impl OpenFile {
     pub(crate) fn check_written(&self) -> Result<(), StoreError> {
         let written = self.disk.as_ref().map_or(Ok(()), |disk| disk.check());
         written.map_err(|error| StoreError::Failed(error.to_string()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use redb::ReadableDatabase;
-
-    use super::super::schema::{ACCOUNTS, ENDED, INVITATIONS, KNOWN_DEVICES, SESSIONS, USERS};
-    use super::*;
-
-    #[test]
-    fn an_older_versions_file_gets_the_new_tables_and_keeps_its_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sessions");
-        let old = Builder::new().create(&path).unwrap();
-        let writing = old.begin_write().unwrap();
-        let mut sessions = writing.open_table(SESSIONS).unwrap();
-        sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
-        drop(sessions);
-        writing.open_table(USERS).unwrap();
-        writing.open_table(ENDED).unwrap();
-        writing.commit().unwrap();
-        drop(old);
-
-        for _ in 0..2 {
-            let file = OpenFile::open(&path, 1 << 20).unwrap();
-            let reading = file.database.begin_read().unwrap();
-            reading.open_table(ACCOUNTS).unwrap();
-            reading.open_table(INVITATIONS).unwrap();
-            reading.open_table(KNOWN_DEVICES).unwrap();
-            let sessions = reading.open_table(SESSIONS).unwrap();
-            assert!(sessions.get(&[1; 32]).unwrap().is_some());
-        }
     }
 }

@@ -9,13 +9,15 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::error::panic_message;
 use super::open_file::OpenFile;
-use super::schema::{Key, SESSIONS};
+use super::schema::{ENDS, EndKey, Key, SESSIONS, end_key, failed};
+use crate::session::StoreError;
 
 /// Kept from one commit to the next, because opening a table costs more than reading a row of it.
 ///
 /// A reader holds an [`Arc`] of it as long as it reads: dropping the database would break off the read.
 pub(crate) struct Snapshot {
-    pub(crate) sessions: ReadOnlyTable<&'static Key, (u64, &'static [u8])>,
+    pub(crate) sessions: ReadOnlyTable<&'static Key, &'static [u8]>,
+    pub(crate) ends: ReadOnlyTable<&'static EndKey, u64>,
     /// The other tables in the same state. (The database may be ahead of it: after a failed write it believes in a
     /// commit that is not in the file.)
     pub(crate) transaction: ReadTransaction,
@@ -27,19 +29,27 @@ impl Snapshot {
         let transaction = file.database.begin_read()?;
         Ok(Self {
             sessions: transaction.open_table(SESSIONS)?,
+            ends: transaction.open_table(ENDS)?,
             transaction,
             file,
         })
+    }
+
+    /// The expiry of a session that is there, without the pending ones.
+    pub(crate) fn expiry(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        let end = self.ends.get(&end_key(key)).map_err(failed)?;
+        Ok(end.map(|end| end.value()))
     }
 
     /// Waits for the readers, and closes the database.
     pub(crate) fn close(self: Arc<Self>) {
         let Self {
             sessions,
+            ends,
             transaction,
             file,
         } = unwrap_when_unshared(self);
-        drop((sessions, transaction));
+        drop((sessions, ends, transaction));
         let OpenFile { database, disk } = unwrap_when_unshared(file);
         // The database may have panicked a moment ago.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(database))) {

@@ -7,7 +7,7 @@ use crate::store::embedded::changes::Tables;
 use crate::store::embedded::changes::pending_expiry::PendingExpiries;
 use crate::store::embedded::database::Snapshot;
 use crate::store::embedded::database::schema::{
-    ENDED, INVITATIONS, KNOWN_DEVICES, Key, failed, unix_millis,
+    Digest, ENDED, EndKey, INVITATIONS, KNOWN_DEVICES, Key, failed, unix_millis,
 };
 
 /// How often the file is searched; more often where sessions live shorter than that.
@@ -23,7 +23,7 @@ pub(crate) struct Sweep {
     ended_ttl: Duration,
     swept_at: Instant,
     /// Where the next part begins, if the search has not reached the end.
-    next: Option<Key>,
+    next: Option<EndKey>,
 }
 
 /// The rows that one part of a sweep found.
@@ -31,8 +31,8 @@ pub(crate) struct Sweep {
 pub(crate) struct Expired {
     sessions: Vec<Key>,
     ended: Vec<Key>,
-    invitations: Vec<Key>,
-    devices: Vec<Key>,
+    invitations: Vec<Digest>,
+    devices: Vec<Digest>,
     /// Sessions that expire later than any can, with the latest expiry possible: they were written before the machine's
     /// clock was set back, or with a longer idle timeout.
     pub(crate) too_late: Vec<(Key, u64)>,
@@ -70,23 +70,30 @@ impl Sweep {
         let ended = snapshot.transaction.open_table(ENDED).map_err(failed)?;
         let from = self.next.take().unwrap_or_default();
 
-        let rows = snapshot.sessions.range::<&Key>(&from..).map_err(failed)?;
+        let rows = snapshot.ends.range::<&EndKey>(&from..).map_err(failed)?;
         for (number, row) in rows.enumerate() {
-            let (key, value) = row.map_err(failed)?;
-            let key = *key.value();
+            let (end_key, end) = row.map_err(failed)?;
+            let (end_key, end) = (*end_key.value(), end.value());
             if number == PART_SIZE || expired.sessions.len() + expired.too_late.len() == limit {
-                self.next = Some(key);
+                self.next = Some(end_key);
                 break;
             }
-            let expires_at = pending.get(&key).unwrap_or(value.value().0);
+            if now < end && end <= too_late {
+                continue;
+            }
+            let Some(key) = session_of(snapshot, &end_key)? else {
+                continue;
+            };
+            let expires_at = pending.get(&key).unwrap_or(end);
             if now >= expires_at {
                 expired.sessions.push(key);
             } else if expires_at > too_late {
                 expired.too_late.push((key, latest));
             }
         }
-        let to = self.next.unwrap_or([u8::MAX; 32]);
-        for row in ended.range::<&Key>(&from..=&to).map_err(failed)? {
+        let to = self.next.unwrap_or([u8::MAX; 8]);
+        let (first, last): (Key, Key) = (filled(&from, 0), filled(&to, u8::MAX));
+        for row in ended.range::<&Key>(&first..=&last).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
             if expired.ended.len() == limit {
                 // The rest is the next sweep's.
@@ -97,12 +104,13 @@ impl Sweep {
                 expired.ended.push(*key.value());
             }
         }
+        let (first, last): (Digest, Digest) = (filled(&from, 0), filled(&to, u8::MAX));
         for (table, keys) in [
             (INVITATIONS, &mut expired.invitations),
             (KNOWN_DEVICES, &mut expired.devices),
         ] {
             let table = snapshot.transaction.open_table(table).map_err(failed)?;
-            for row in table.range::<&Key>(&from..=&to).map_err(failed)? {
+            for row in table.range::<&Digest>(&first..=&last).map_err(failed)? {
                 let (key, value) = row.map_err(failed)?;
                 if keys.len() == limit {
                     break;
@@ -119,17 +127,39 @@ impl Sweep {
     }
 }
 
+/// The key that begins like this, and goes on with `fill`.
+fn filled<const N: usize>(start: &EndKey, fill: u8) -> [u8; N] {
+    let mut key = [fill; N];
+    for (byte, own) in key.iter_mut().zip(start) {
+        *byte = *own;
+    }
+    key
+}
+
+fn session_of(snapshot: &Snapshot, end_key: &EndKey) -> Result<Option<Key>, StoreError> {
+    let (first, last): (Key, Key) = (filled(end_key, 0), filled(end_key, u8::MAX));
+    let mut sessions = snapshot
+        .sessions
+        .range::<&Key>(&first..=&last)
+        .map_err(failed)?;
+    let row = sessions.next().transpose().map_err(failed)?;
+    Ok(row.map(|(key, _)| *key.value()))
+}
+
 impl Expired {
     pub(crate) fn is_empty(&self) -> bool {
-        [
-            &self.sessions,
-            &self.ended,
-            &self.invitations,
-            &self.devices,
-        ]
-        .iter()
-        .all(|keys| keys.is_empty())
-            && self.too_late.is_empty()
+        let Self {
+            sessions,
+            ended,
+            invitations,
+            devices,
+            too_late,
+        } = self;
+        sessions.is_empty()
+            && ended.is_empty()
+            && invitations.is_empty()
+            && devices.is_empty()
+            && too_late.is_empty()
     }
 
     pub(crate) fn remove(&self, tables: &mut Tables<'_>) -> Result<(), StoreError> {

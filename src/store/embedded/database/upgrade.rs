@@ -1,0 +1,142 @@
+//! Opens the file, and takes it over if an older version has written it: its rows are copied into a new file, which
+//! replaces it. Until then the old one is as it was, whatever happens.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use redb::{ReadTransaction, ReadableDatabase, WriteTransaction};
+
+use super::error::{Failure, catch_panic};
+use super::folder::{self, COMPACTED_FILE_NAME, FILE_NAME};
+use super::open_file::OpenFile;
+use super::schema::failed;
+use crate::session::StoreError;
+
+/// Copies the rows of version 1 into the tables of an empty file.
+pub(crate) type CopyRows =
+    fn(&ReadTransaction, &WriteTransaction, &OpenFile) -> Result<(), StoreError>;
+
+pub(crate) fn open(
+    folder: &Path,
+    cache_bytes: usize,
+    copy_rows: CopyRows,
+) -> Result<OpenFile, Failure> {
+    let file = OpenFile::open(&folder.join(FILE_NAME), cache_bytes)?;
+    if file.version()? != Some(1) {
+        return file.with_tables();
+    }
+    let begun = Instant::now();
+    tracing::info!(
+        "the session store was written by an older version, and is copied into a new file; with a million sessions \
+         that takes some ten seconds"
+    );
+    let path = folder.join(COMPACTED_FILE_NAME);
+    let upgraded = copy(&file, &path, cache_bytes, copy_rows).and_then(|new| {
+        fs::rename(&path, folder.join(FILE_NAME))?;
+        // Nothing is committed before this has succeeded: after a crash the old file may be there again.
+        folder::sync(folder)?;
+        Ok(new)
+    });
+    match upgraded {
+        Ok(new) => {
+            let taken = begun.elapsed();
+            tracing::info!(?taken, "the session store has been copied");
+            Ok(new)
+        }
+        Err(error) => {
+            // On a nearly full disk half a copy must not take the last room.
+            drop(fs::remove_file(&path));
+            Err(error)
+        }
+    }
+}
+
+fn copy(
+    from: &OpenFile,
+    path: &Path,
+    cache_bytes: usize,
+    copy_rows: CopyRows,
+) -> Result<OpenFile, Failure> {
+    // Left behind by a process that did not finish its copy.
+    drop(fs::remove_file(path));
+    let to = OpenFile::open(path, cache_bytes)?.with_tables()?;
+    let copied = catch_panic(|| {
+        let reading = from.database.begin_read().map_err(redb::Error::from)?;
+        let writing = to.database.begin_write().map_err(redb::Error::from)?;
+        let copied = copy_rows(&reading, &writing, &to)
+            .and_then(|()| writing.commit().map_err(failed))
+            .and_then(|()| to.check_written());
+        copied.map_err(|error| Failure::Upgrade(error.reason()))
+    });
+    copied.map(|()| to)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use redb::{Builder, TableDefinition};
+
+    use super::super::schema::FORMAT_VERSION;
+    use super::*;
+
+    const OLD: TableDefinition<'_, &[u8; 32], (u64, &[u8])> = TableDefinition::new("sessions");
+
+    fn keep_none(
+        _: &ReadTransaction,
+        _: &WriteTransaction,
+        _: &OpenFile,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    #[test]
+    fn a_copy_that_fails_leaves_the_file_as_it_was() {
+        let failing: [CopyRows; 3] = [
+            |_, _, _| Err(StoreError::Failed("no room".to_owned())),
+            |_, _, _| panic!("over a damaged row"),
+            |_, _, file| {
+                let disk = file.disk.as_ref().unwrap();
+                disk.fail(io::ErrorKind::StorageFull.into());
+                Ok(())
+            },
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let old = Builder::new().create(&path).unwrap();
+        let writing = old.begin_write().unwrap();
+        let mut sessions = writing.open_table(OLD).unwrap();
+        sessions.insert(&[1; 32], (1, b"{}".as_slice())).unwrap();
+        drop(sessions);
+        writing.commit().unwrap();
+        drop(old);
+        for copy in failing {
+            assert!(open(folder.path(), 1 << 20, copy).is_err());
+            assert!(!folder.path().join(COMPACTED_FILE_NAME).exists());
+            let old = Builder::new().open(&path).unwrap();
+            let reading = old.begin_read().unwrap();
+            let row = reading.open_table(OLD).unwrap().get(&[1; 32]).unwrap();
+            assert!(row.is_some());
+        }
+        for _ in 0..2 {
+            let file = open(folder.path(), 1 << 20, keep_none).unwrap();
+            assert_eq!(file.version().unwrap(), Some(FORMAT_VERSION));
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_before_it_was_locked_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        drop(open(folder.path(), 1 << 20, keep_none).unwrap());
+        let late = folder::open_private(&path).unwrap();
+        fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        drop(open(folder.path(), 1 << 20, keep_none).unwrap());
+        let opened = OpenFile::open_locked(&path, late, 1 << 20);
+        assert!(matches!(
+            opened.map(drop),
+            Err(Failure::Redb(redb::Error::DatabaseAlreadyOpen))
+        ));
+    }
+}
