@@ -128,11 +128,13 @@ mod tests {
     use tokio::task::yield_now;
     use tokio::time::timeout;
 
+    use super::changes::record::Record;
     use super::writer::Effect;
     use super::*;
     use crate::client::Client;
     use crate::session::{
-        EndReason, EndedSession, NewSession, Session, SessionId, SessionStore, StoreError,
+        EndReason, EndedSession, NewSession, Session, SessionHandle, SessionId, SessionStore,
+        StoreError,
     };
 
     fn open(path: &StorePath) -> EmbeddedStore {
@@ -293,6 +295,30 @@ mod tests {
         let taken = begun.elapsed();
         assert!(taken < limit + CLOSE_GRACE + limit / 2, "{taken:?}");
         go_on.send(()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn two_sessions_never_share_an_end() {
+        let store = open(&StorePath::Memory);
+        let id = sign_in(&store).await.unwrap();
+        let key = SessionHandle::from(&id).to_bytes();
+        let mut other = key;
+        other[15] ^= 1;
+        let begin = store.writer.commit(Effect::Grows, move |tables| {
+            let session = Session::new("zoe", Client::default(), tables.now);
+            tables.create(&other, u64::MAX, &Record::new(&session, tables.now))
+        });
+        let refused = begin.await;
+        assert!(
+            matches!(refused, Err(StoreError::Unreadable(_))),
+            "{refused:?}"
+        );
+        assert_eq!(store.stats().await.active, Some(1));
+        let end = store.writer.commit(Effect::Shrinks, move |tables| {
+            Ok(tables.remove(&other, None)?.is_some())
+        });
+        assert!(!end.await.unwrap());
+        assert!(store.touch(&id).await.unwrap().is_some());
     }
 
     #[tokio::test]

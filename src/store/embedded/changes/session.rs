@@ -20,7 +20,7 @@ impl Tables<'_> {
         expires_at: u64,
         record: &Record,
     ) -> Result<(), StoreError> {
-        // Two keys in a billion billions agree in their first halves: this sign-in is made again with another id.
+        // Two keys in ten billion billions agree in their first halves. The next try of this sign-in has another id.
         if self.ends.get(&end_key(key)).map_err(failed)?.is_some() {
             let error = "the first half of its key is another session's";
             return Err(StoreError::Unreadable(error.into()));

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::config::{CONTROL_SOCKET, StorePath};
@@ -46,6 +46,16 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     // A file that was copied here may have other permissions.
     close_to_others(path, &file.metadata()?, 0o600);
     Ok(file)
+}
+
+/// Gives a copy to the owner of the original: an operator's command may be run by another user than the server.
+pub(crate) fn keep_owner(original: &File, copy: &File) -> io::Result<()> {
+    let (original, found) = (original.metadata()?, copy.metadata()?);
+    let (user, group) = (original.uid(), original.gid());
+    if (user, group) == (found.uid(), found.gid()) {
+        return Ok(());
+    }
+    fchown(copy, Some(user), Some(group))
 }
 
 /// Makes new and renamed files in a folder survive a crash.

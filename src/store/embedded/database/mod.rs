@@ -65,7 +65,8 @@ impl Database {
             path: path.clone(),
             cache_bytes,
             snapshot: RwLock::new(Some(snapshot)),
-            is_unsynced: AtomicBool::new(false),
+            // A process may have ended between the two.
+            is_unsynced: AtomicBool::new(true),
             read_failure: Mutex::default(),
         })
     }

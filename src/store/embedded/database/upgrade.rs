@@ -34,8 +34,6 @@ pub(crate) fn open(
     let path = folder.join(COMPACTED_FILE_NAME);
     let upgraded = copy(&file, &path, cache_bytes, copy_rows).and_then(|new| {
         fs::rename(&path, folder.join(FILE_NAME))?;
-        // Nothing is committed before this has succeeded: after a crash the old file may be there again.
-        folder::sync(folder)?;
         Ok(new)
     });
     match upgraded {
@@ -61,6 +59,9 @@ fn copy(
     // Left behind by a process that did not finish its copy.
     drop(fs::remove_file(path));
     let to = OpenFile::open(path, cache_bytes)?.with_tables()?;
+    if let (Some(from), Some(to)) = (&from.disk, &to.disk) {
+        folder::keep_owner(&from.file, &to.file)?;
+    }
     let copied = catch_panic(|| {
         let reading = from.database.begin_read().map_err(redb::Error::from)?;
         let writing = to.database.begin_write().map_err(redb::Error::from)?;
