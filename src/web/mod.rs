@@ -1,4 +1,4 @@
-//! HTTP: `site`, `request` and `observe` <- `answers` <- `guards` <- `views` <- `routes` <- `stage`.
+//! HTTP: `static_files` <- `site`, `request` and `observe` <- `answers` <- `guards` <- `views` <- `routes` <- `stage`.
 
 mod answers;
 mod guards;
@@ -7,6 +7,7 @@ mod request;
 mod routes;
 mod site;
 mod stage;
+mod static_files;
 mod views;
 
 #[cfg(feature = "pages")]

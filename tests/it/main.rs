@@ -66,6 +66,7 @@ mod sessions;
 mod shutdown;
 mod sign_in_stores;
 mod silent_nodes;
+mod static_files;
 mod store_contract;
 mod tabs;
 mod testing;

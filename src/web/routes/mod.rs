@@ -15,18 +15,18 @@ pub(crate) mod sessions;
 use rocket::route::{Handler, Outcome};
 use rocket::{Build, Data, Request, Rocket, Route, async_trait, routes};
 
-use crate::config::Accent;
 use crate::web::answers::Refusal;
 use crate::web::observe::RequestRecord;
 use crate::web::request::is_for_own_host;
 use crate::web::site::{Part, Site};
+use crate::web::static_files::StaticFiles;
 
 /// Added to the ranks that Rocket gives our routes, which keep their order. Those of the application, whose ranks are
 /// negative, come before them, and so does a `FileServer`, whose rank is 10.
 const RANK_OFFSET: isize = 40;
 
 /// Mounts the parts that the site has, below its prefix.
-pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rocket<Build> {
+pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, files: &StaticFiles) -> Rocket<Build> {
     let groups = [
         (Part::Home, only_pages::home()),
         (Part::SignIn, sign_in(site)),
@@ -34,7 +34,7 @@ pub(crate) fn mount(rocket: Rocket<Build>, site: &Site, accent: &Accent) -> Rock
         (Part::Sessions, sessions(site)),
         (Part::Health, health()),
         (Part::Docs, docs()),
-        (Part::StaticFiles, only_pages::static_files(accent)),
+        (Part::StaticFiles, only_pages::static_files(files)),
     ];
     let prefix = site.prefix().to_string();
     groups

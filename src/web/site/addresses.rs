@@ -6,6 +6,7 @@ use super::HAS_PAGES;
 use super::part::{CheckOfSite, Part, Parts};
 use super::path::SitePath;
 use crate::config::Config;
+use crate::web::static_files::StaticFiles;
 
 /// What pages know of the site, managed by Rocket: its name, and the addresses of Innkeeper's that are mounted.
 ///
@@ -38,7 +39,7 @@ use crate::config::Config;
 /// | `password_min_length` | how many characters a new password must have |
 /// | `sessions`, `session` | of [`Part::Sessions`]: the list, and how long the session lives |
 /// | `docs`, `openapi` | of [`Part::Docs`] |
-/// | `stylesheet`, `script`, `docs_script`, `icon` | of [`Part::StaticFiles`] |
+/// | `stylesheet`, `script`, `docs_script`, `icon` | of [`Part::StaticFiles`]; each address has a hash of the file's content, so that browsers keep the file and never ask for it again |
 #[derive(Debug, Serialize)]
 pub struct Site {
     name: String,
@@ -74,12 +75,17 @@ impl Site {
     /// `sign_in_page`: the application's own, instead of ours.
     pub(crate) fn new(
         config: &Config,
+        files: &StaticFiles,
         parts: Parts,
         prefix: SitePath,
         sign_in_page: Option<String>,
         check: CheckOfSite,
     ) -> Self {
         let of = |part, address: &str| parts.have(part).then(|| prefix.join(address));
+        let file = |name| {
+            let address = files.address(name)?;
+            of(Part::StaticFiles, &address)
+        };
         let login = of(Part::SignIn, "/login/");
         let our_page = login.clone().filter(|_| HAS_PAGES);
         Self {
@@ -97,10 +103,10 @@ impl Site {
             session: of(Part::Sessions, "/session/"),
             docs: of(Part::Docs, "/docs").filter(|_| HAS_PAGES),
             openapi: of(Part::Docs, "/openapi.json"),
-            stylesheet: of(Part::StaticFiles, "/static/innkeeper/style.css"),
-            script: of(Part::StaticFiles, "/static/innkeeper/innkeeper.js"),
-            docs_script: of(Part::StaticFiles, "/static/innkeeper/docs.js"),
-            icon: of(Part::StaticFiles, "/static/innkeeper/favicon.svg"),
+            stylesheet: file("style.css"),
+            script: file("innkeeper.js"),
+            docs_script: file("docs.js"),
+            icon: file("favicon.svg"),
             parts,
             check,
             signs_up: config.sign_up,

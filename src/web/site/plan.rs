@@ -5,6 +5,7 @@ use super::addresses::Site;
 use super::part::{CheckOfSite, Part, Parts};
 use super::path::SitePath;
 use crate::config::Config;
+use crate::web::static_files::StaticFiles;
 
 /// What the application has chosen, not yet checked.
 #[derive(Clone, Debug)]
@@ -28,7 +29,12 @@ impl Plan {
     /// # Errors
     ///
     /// A sentence for the operator: a path cannot be used.
-    pub(crate) fn site(&self, config: &Config, check: CheckOfSite) -> Result<Site, String> {
+    pub(crate) fn site(
+        &self,
+        config: &Config,
+        files: &StaticFiles,
+        check: CheckOfSite,
+    ) -> Result<Site, String> {
         let prefix = SitePath::parse(&self.prefix)
             .map_err(|problem| format!("the prefix of `mount_at` {problem}"))?;
         let mut parts = self.parts.clone();
@@ -55,6 +61,6 @@ impl Plan {
         if !check.accounts {
             parts = parts.without(Part::Accounts);
         }
-        Ok(Site::new(config, parts, prefix, sign_in_page, check))
+        Ok(Site::new(config, files, parts, prefix, sign_in_page, check))
     }
 }

@@ -25,11 +25,13 @@ use crate::web::stage::brought::Brought;
 use crate::web::stage::metrics::MetricsServer;
 use crate::web::stage::shutdown::GracefulShutdown;
 use crate::web::stage::{defaults, openapi};
+use crate::web::static_files::StaticFiles;
 
 /// The settings, and the store and the metrics server that they ask for.
 pub(crate) struct Assembly {
     config: Config,
     site: Site,
+    static_files: StaticFiles,
     /// Whether the application has brought its own store.
     own_store: bool,
     stores: Stores,
@@ -66,7 +68,8 @@ impl Assembly {
             needs_password: has_accounts || own_needs_one,
             accounts: has_accounts,
         };
-        let site = plan.site(&config, check)?;
+        let static_files = StaticFiles::new(&config.accent);
+        let site = plan.site(&config, &static_files, check)?;
         let checked = match &authenticator {
             Some(_) => Config::check_no_sign_in(figment),
             None if site.has(Part::SignIn) => config.check_open_sign_in(figment),
@@ -102,6 +105,7 @@ impl Assembly {
             accounts,
             config,
             site,
+            static_files,
             own_store,
             stores,
             sessions,
@@ -117,6 +121,7 @@ impl Assembly {
         let Self {
             config,
             site,
+            static_files,
             own_store,
             stores,
             sessions,
@@ -167,7 +172,7 @@ impl Assembly {
             .attach(access_log)
             .attach(shutdown)
             .attach(announcement(&config, own_store));
-        let mut rocket = routes::mount(rocket, &site, &config.accent);
+        let mut rocket = routes::mount(rocket, &site, &static_files);
         if site.has(Part::Catcher) {
             let prefix = site.prefix().clone();
             // In a fairing, which runs after those that are attached already: they may register catchers of their own.

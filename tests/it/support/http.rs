@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// Sends these bytes and reads until the server closes; the request should say `Connection: close`.
 pub(crate) fn exchange(port: u16, request: &[u8]) -> String {
+    String::from_utf8_lossy(&exchange_bytes(port, request)).into_owned()
+}
+
+fn exchange_bytes(port: u16, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -14,11 +18,16 @@ pub(crate) fn exchange(port: u16, request: &[u8]) -> String {
     drop(stream.write_all(request));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
-    String::from_utf8_lossy(&answer).into_owned()
+    answer
 }
 
 /// A request with a body, of one connection.
 pub(crate) fn request(port: u16, head: &str, headers: &[&str], body: &str) -> String {
+    String::from_utf8_lossy(&request_bytes(port, head, headers, body)).into_owned()
+}
+
+/// The same, where the answer is no text.
+pub(crate) fn request_bytes(port: u16, head: &str, headers: &[&str], body: &str) -> Vec<u8> {
     let mut text = format!("{head} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
     for header in headers {
         text.push_str(header);
@@ -31,7 +40,7 @@ pub(crate) fn request(port: u16, head: &str, headers: &[&str], body: &str) -> St
     }
     text.push_str("\r\n");
     text.push_str(body);
-    exchange(port, text.as_bytes())
+    exchange_bytes(port, text.as_bytes())
 }
 
 /// Signs in by JSON and returns the session's id.

@@ -46,6 +46,19 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
+/// A page with the plain names of the static files, whatever their content is.
+pub(crate) fn without_hashes(page: &str) -> String {
+    let mut parts = page.split("/static/innkeeper/");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (stem, rest) = part.split_once('-').unwrap();
+        let (hash, rest) = rest.split_once('.').unwrap();
+        assert_eq!(hash.len(), 16, "{part}");
+        plain.push_str(&format!("/static/innkeeper/{stem}.{rest}"));
+    }
+    plain
+}
+
 /// Waits for something that another process does, and gives up loudly.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -1,6 +1,8 @@
 //! What is there for pages alone, and has no JSON form; if the feature is there.
 
 #[cfg(feature = "pages")]
+mod accept_encoding;
+#[cfg(feature = "pages")]
 mod mounted;
 #[cfg(feature = "pages")]
 mod static_files;

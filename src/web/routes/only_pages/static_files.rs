@@ -1,122 +1,75 @@
-//! The style sheet, the scripts and the icon, compiled in.
+//! The style sheet, the scripts and the icon, below `/static/innkeeper/`.
 
-use std::borrow::Cow;
+use std::io::Cursor;
 use std::sync::Arc;
 
-use rocket::http::{ContentType, Method, Status};
+use rocket::http::{Method, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route, async_trait};
 
-use crate::config::{Accent, Shades};
-use crate::sign_in::Digest;
+use super::accept_encoding::preferred;
+use crate::web::static_files::{Found, StaticFiles};
 
-/// The contents of a file in `static/`, compiled in.
-macro_rules! compiled_in {
-    ($name:literal) => {
-        include_str!(concat!("../../../../static/", $name))
-    };
+/// A year, as long as caches keep anything; they do not ask again, not even when the page is loaded anew (RFC 8246).
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// To be revalidated by the `ETag` for each use.
+const REVALIDATED: &str = "public, no-cache";
+
+pub(crate) fn routes(files: &StaticFiles) -> Vec<Route> {
+    let path = "/static/innkeeper/<file>";
+    vec![Route::new(Method::Get, path, Files(files.clone()))]
 }
 
-pub(crate) fn routes(accent: &Accent) -> Vec<Route> {
-    let route = |name: &str, content_type, text| {
-        let path = format!("/static/innkeeper/{name}");
-        Route::new(Method::Get, &path, StaticFile::new(content_type, text))
-    };
-    let style = style_sheet(accent);
-    let icon = icon(accent);
-    vec![
-        route("style.css", ContentType::CSS, style),
-        route(
-            "innkeeper.js",
-            ContentType::JavaScript,
-            compiled_in!("innkeeper.js").into(),
-        ),
-        route(
-            "docs.js",
-            ContentType::JavaScript,
-            compiled_in!("docs.js").into(),
-        ),
-        route("favicon.svg", ContentType::SVG, icon),
-    ]
-}
-
-/// With the site's accent in place of ours. In the file, because pages have no styles of their own: their
-/// `Content-Security-Policy` forbids them.
-fn style_sheet(accent: &Accent) -> Cow<'static, str> {
-    let ours = compiled_in!("style.css");
-    let rule = |shades: Shades| {
-        let Shades {
-            accent,
-            hover,
-            text,
-        } = shades;
-        format!(":root {{ --accent: {accent}; --accent-deep: {hover}; --on-accent: {text}; }}\n")
-    };
-    let light = accent.light.map(|light| format!("\n{}", rule(light)));
-    let dark = accent.dark.map(|dark| {
-        let rule = rule(dark);
-        format!("\n@media (prefers-color-scheme: dark) {{\n  {rule}}}\n")
-    });
-    let own: String = light.into_iter().chain(dark).collect();
-    if own.is_empty() {
-        ours.into()
-    } else {
-        format!("{ours}{own}").into()
-    }
-}
-
-/// In the colours of a button.
-fn icon(accent: &Accent) -> Cow<'static, str> {
-    let ours = compiled_in!("favicon.svg");
-    match accent.light {
-        None => ours.into(),
-        Some(Shades { accent, text, .. }) => ours
-            .replace("#8a3d1f", &accent.to_string())
-            .replace("#fff3e0", &text.to_string())
-            .into(),
-    }
-}
-
-/// A file that browsers may keep, but must revalidate by its `ETag` for each use: so a new version is seen at once.
 #[derive(Clone)]
-struct StaticFile {
-    content_type: ContentType,
-    text: Arc<str>,
-    tag: String,
-}
+struct Files(StaticFiles);
 
-impl StaticFile {
-    fn new(content_type: ContentType, text: Cow<'static, str>) -> Self {
-        Self {
-            content_type,
-            tag: format!("\"{}\"", Digest::of(&text)),
-            text: text.into(),
+#[async_trait]
+impl Handler for Files {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        // The last segment.
+        let name = request.param::<&str>(2).and_then(Result::ok);
+        match name.and_then(|name| self.0.find(name)) {
+            Some(found) => Outcome::from(request, found),
+            None => Outcome::forward(data, Status::NotFound),
         }
     }
 }
 
-impl<'r> Responder<'r, 'static> for &StaticFile {
+/// A name without a hash, and one with a hash of another version, is answered by the file as it is now, to be revalidated:
+/// while instances are updated one after the other, a page of one asks the next for its files. Refused, it would have no
+/// style; kept, it would have the wrong one.
+impl<'r> Responder<'r, 'static> for Found<'_> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let known = request
-            .headers()
+        let headers = request.headers();
+        let variant = self.file.variant(preferred(headers));
+        let known = headers
             .get("If-None-Match")
             .flat_map(|list| list.split(','))
-            .any(|known| known.trim().trim_start_matches("W/") == self.tag);
-        let mut response = if known {
-            Response::build().status(Status::NotModified).finalize()
+            .map(|known| known.trim().trim_start_matches("W/"))
+            .any(|known| known == variant.tag || known == "*");
+        let mut response = Response::new();
+        if known {
+            response.set_status(Status::NotModified);
         } else {
-            (self.content_type.clone(), Arc::clone(&self.text)).respond_to(request)?
+            response.set_header(self.file.content_type.clone());
+            if let Some(coding) = variant.coding {
+                response.set_raw_header("Content-Encoding", coding.name());
+            }
+            let content = Arc::clone(&variant.content);
+            response.set_sized_body(content.len(), Cursor::new(content));
+        }
+        if self.file.has_codings() {
+            response.set_raw_header("Vary", "Accept-Encoding");
+        }
+        let lifetime = if self.is_immutable {
+            IMMUTABLE
+        } else {
+            REVALIDATED
         };
-        response.set_raw_header("Cache-Control", "public, no-cache");
-        response.set_raw_header("ETag", self.tag.clone());
+        response.set_raw_header("Cache-Control", lifetime);
+        response.set_raw_header("ETag", variant.tag.clone());
         Ok(response)
-    }
-}
-
-#[async_trait]
-impl Handler for StaticFile {
-    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
-        Outcome::from(request, self)
     }
 }

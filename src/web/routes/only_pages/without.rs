@@ -6,6 +6,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::config::{Accent, Config};
 use crate::web::site::Site;
+use crate::web::static_files::StaticFiles;
 
 pub(crate) fn home() -> Vec<Route> {
     Vec::new()
@@ -23,7 +24,7 @@ pub(crate) fn docs() -> Vec<Route> {
     Vec::new()
 }
 
-pub(crate) fn static_files(_: &Accent) -> Vec<Route> {
+pub(crate) fn static_files(_: &StaticFiles) -> Vec<Route> {
     Vec::new()
 }
 

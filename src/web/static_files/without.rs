@@ -1,0 +1,16 @@
+//! In place of the static files, where the feature `pages` is missing.
+
+use crate::config::Accent;
+
+/// There are none.
+pub(crate) struct StaticFiles;
+
+impl StaticFiles {
+    pub(crate) fn new(_: &Accent) -> Self {
+        Self
+    }
+
+    pub(crate) fn address(&self, _: &str) -> Option<String> {
+        None
+    }
+}
