@@ -95,7 +95,8 @@ impl fmt::Display for OpenError {
             write!(
                 f,
                 "the session store in {path} was written by an older version of Innkeeper, and could not be copied \
-                 ({failure}); it is as it was, and its disk needs room for a second file like it"
+                 ({failure}); it is as it was. Its disk needs room for the copy, too. If nothing else helps, move the file \
+                 {FILE_NAME} away and start again, with an empty store: everybody has to sign in again"
             )
         } else {
             write!(

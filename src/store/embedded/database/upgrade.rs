@@ -29,7 +29,7 @@ pub(crate) fn open(
     let begun = Instant::now();
     tracing::info!(
         "the session store was written by an older version, and is copied into a new file; with a million sessions \
-         that takes some ten seconds"
+         that takes half a minute"
     );
     let path = folder.join(COMPACTED_FILE_NAME);
     let upgraded = copy(&file, &path, cache_bytes, copy_rows).and_then(|new| {
@@ -42,10 +42,13 @@ pub(crate) fn open(
             tracing::info!(?taken, "the session store has been copied");
             Ok(new)
         }
-        Err(error) => {
+        Err(failure) => {
             // On a nearly full disk half a copy must not take the last room.
             drop(fs::remove_file(&path));
-            Err(error)
+            Err(match failure {
+                Failure::Redb(error) => Failure::Upgrade(error.to_string()),
+                other => other,
+            })
         }
     }
 }
