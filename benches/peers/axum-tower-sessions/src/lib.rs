@@ -19,12 +19,18 @@ use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 ///
 /// The address cannot be had.
 pub async fn serve<S: SessionStore + Clone>(store: S, sliding: bool) -> Result<(), Box<dyn Error>> {
+    // What nothing prolongs has to last a day's work.
+    let length = if sliding {
+        time::Duration::minutes(15)
+    } else {
+        time::Duration::hours(12)
+    };
     let sessions = SessionManagerLayer::new(store)
         .with_name("session_id")
         .with_secure(false)
         // Without it a session that is only read does not slide.
         .with_always_save(sliding)
-        .with_expiry(Expiry::OnInactivity(time::Duration::minutes(15)));
+        .with_expiry(Expiry::OnInactivity(length));
     let app = Router::new()
         .route("/login/", post(login))
         .route("/profile/", get(profile))
