@@ -24,8 +24,8 @@ pub(crate) fn run(plan: Plan) -> u64 {
     let folder = temporary_folder();
     let servers = TO_REDIS.map(|number| {
         let server = Program::innkeeper("Innkeeper, Redis", folder.path())
-            .with("REDIS_URL", redis.url())
-            .with("INNKEEPER_REDIS_CONNECTIONS", number)
+            .with("REDIS_URL", &redis.url())
+            .with("INNKEEPER_REDIS_CONNECTIONS", &number)
             .without_request_log()
             .start();
         let cookies = visits::guests(&server);

@@ -44,8 +44,8 @@ pub(crate) fn run(plan: Plan) -> u64 {
     let folder = temporary_folder();
     let instance = || {
         Program::innkeeper("Innkeeper, Redis", folder.path())
-            .with("REDIS_URL", redis.url())
-            .with("ROCKET_WORKERS", 1)
+            .with("REDIS_URL", &redis.url())
+            .with("ROCKET_WORKERS", &1)
             .without_request_log()
             .start()
     };

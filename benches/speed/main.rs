@@ -86,7 +86,10 @@ fn main() -> ExitCode {
         ["passwords"] => passwords::run(plan),
         ["scale"] => scale::run(plan, 1_000_000),
         ["scale", sessions] => scale::run(plan, sessions.parse().expect("a number of sessions")),
-        _ => panic!("`cargo bench -- {}` is not known", words.join(" ")),
+        _ => {
+            eprintln!("`{}` is no run: see the head of this file", words.join(" "));
+            return ExitCode::from(2);
+        }
     };
     // A figure that was reached with wrong answers is none.
     ExitCode::from(u8::from(troubles > 0))

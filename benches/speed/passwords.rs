@@ -38,7 +38,7 @@ pub(crate) fn run(plan: Plan) -> u64 {
     let folder = temporary_folder();
     let store = folder.path().join("data").display().to_string();
     let program = Program::innkeeper("Innkeeper, embedded", folder.path())
-        .with("INNKEEPER_STORE_PATH", store)
+        .with("INNKEEPER_STORE_PATH", &store)
         .with("INNKEEPER_SIGN_IN", "password")
         .without_request_log();
     let server = program.start();

@@ -27,7 +27,7 @@ impl Pair {
     /// `variable` tells the program how many workers it has.
     fn start(program: impl Fn(usize) -> Program, variable: &'static str, ours: bool) -> Self {
         let servers = WORKERS.map(|workers| {
-            let server = program(workers).with(variable, workers).start();
+            let server = program(workers).with(variable, &workers).start();
             let cookies = visits::guests(&server);
             (server, cookies)
         });
@@ -56,11 +56,11 @@ pub(crate) fn run(plan: Plan) -> u64 {
     let innkeeper = |name| Program::innkeeper(name, folder.path()).without_request_log();
     let embedded = |workers| {
         let store = folder.path().join(format!("data-{workers}"));
-        innkeeper("Innkeeper, embedded store").with("INNKEEPER_STORE_PATH", store.display())
+        innkeeper("Innkeeper, embedded store").with("INNKEEPER_STORE_PATH", &store.display())
     };
     let mut pairs = vec![Pair::start(embedded, "ROCKET_WORKERS", true)];
     if let Some(redis) = &redis {
-        let on_redis = |_| innkeeper("Innkeeper, Redis").with("REDIS_URL", redis.url());
+        let on_redis = |_| innkeeper("Innkeeper, Redis").with("REDIS_URL", &redis.url());
         pairs.push(Pair::start(on_redis, "ROCKET_WORKERS", true));
         let (built, _) = peers::find(Some(redis), folder.path());
         let actix = built
@@ -180,8 +180,8 @@ fn beside_actix(pairs: &[Pair], outcomes: &Outcomes<Subject>) -> Table {
         return table;
     };
     for connections in CONNECTIONS {
-        for ours in 0..WORKERS.len() {
-            for theirs in 0..WORKERS.len() {
+        for (ours, our_workers) in WORKERS.iter().enumerate() {
+            for (theirs, their_workers) in WORKERS.iter().enumerate() {
                 let subject = |pair, workers| Subject {
                     pair,
                     workers,
@@ -192,8 +192,8 @@ fn beside_actix(pairs: &[Pair], outcomes: &Outcomes<Subject>) -> Table {
                 let (ours_of, theirs_of) = (subject(actix - 1, ours), subject(actix, theirs));
                 table.row([
                     connections.to_string(),
-                    WORKERS[ours].to_string(),
-                    WORKERS[theirs].to_string(),
+                    our_workers.to_string(),
+                    their_workers.to_string(),
                     times(outcomes.ratio(ours_of, theirs_of, Outcome::rate)),
                     times(outcomes.ratio(ours_of, theirs_of, Outcome::cpu_micros)),
                 ]);

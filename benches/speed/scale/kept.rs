@@ -61,15 +61,17 @@ impl Kept {
 
     pub(super) fn serve(&self, idle: Duration) -> Server {
         let program = match self {
-            Self::Embedded(folder) => Program::innkeeper(self.name(), folder.path())
-                .with("INNKEEPER_STORE_PATH", folder.path().join("data").display()),
+            Self::Embedded(folder) => Program::innkeeper(self.name(), folder.path()).with(
+                "INNKEEPER_STORE_PATH",
+                &folder.path().join("data").display(),
+            ),
             Self::Redis(redis) => {
                 let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-                Program::innkeeper(self.name(), folder).with("REDIS_URL", redis.url())
+                Program::innkeeper(self.name(), folder).with("REDIS_URL", &redis.url())
             }
         };
         program
-            .with("INNKEEPER_IDLE_TIMEOUT_SECS", idle.as_secs())
+            .with("INNKEEPER_IDLE_TIMEOUT_SECS", &idle.as_secs())
             .without_request_log()
             .start()
     }

@@ -63,10 +63,11 @@ impl Drop for Nginx {
 }
 
 fn configure(port: u16, servers: &[&Server]) -> String {
-    let upstream: String = servers
+    let upstream: Vec<_> = servers
         .iter()
-        .map(|server| format!("    server 127.0.0.1:{};\n", server.port))
+        .map(|server| format!("    server 127.0.0.1:{};", server.port))
         .collect();
+    let upstream = upstream.join("\n");
     format!(
         "daemon off;
 worker_processes auto;
@@ -82,7 +83,8 @@ http {{
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
   upstream innkeeper {{
-{upstream}    keepalive 256;
+{upstream}
+    keepalive 256;
     keepalive_requests 100000000;
   }}
   server {{

@@ -48,16 +48,16 @@ pub(crate) fn find(redis: Option<&RedisServer>, folder: &Path) -> (Vec<Peer>, Ve
                 .port("UVICORN_PORT"),
         ];
         all.extend(on_redis.map(|program| Peer {
-            program: program.with("REDIS_URL", redis.url()),
+            program: program.with("REDIS_URL", &redis.url()),
             store: Store::Redis,
         }));
     }
     let file = |name: &str| folder.join(name).display().to_string();
     let on_sqlite = [
         program("axum, tower-sessions, SQLite", AXUM_ON_SQLITE)
-            .with("SQLITE_FILE", file("sliding.sqlite")),
+            .with("SQLITE_FILE", &file("sliding.sqlite")),
         program("the same, not sliding", AXUM_ON_SQLITE)
-            .with("SQLITE_FILE", file("not-sliding.sqlite"))
+            .with("SQLITE_FILE", &file("not-sliding.sqlite"))
             .with("SLIDING", "no"),
     ];
     all.extend(on_sqlite.map(|program| Peer {

@@ -60,7 +60,7 @@ impl Program {
         }
     }
 
-    pub(crate) fn with(mut self, variable: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, variable: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.variables.push((variable, value.to_string()));
         self
     }

@@ -54,14 +54,14 @@ impl Bench {
         let mut programs = vec![
             Program::alone("Rocket alone", path),
             innkeeper("Innkeeper, embedded store")
-                .with("INNKEEPER_STORE_PATH", path.join("data").display())
+                .with("INNKEEPER_STORE_PATH", &path.join("data").display())
                 .without_request_log(),
         ];
         let (alone, embedded) = (0, 1);
         let (mut on_redis, mut logging) = (None, None);
         if let Some(redis) = &redis {
-            programs[alone] = programs[alone].clone().with("REDIS_URL", redis.url());
-            let ours = |name| innkeeper(name).with("REDIS_URL", redis.url());
+            programs[alone] = programs[alone].clone().with("REDIS_URL", &redis.url());
+            let ours = |name| innkeeper(name).with("REDIS_URL", &redis.url());
             on_redis = Some(programs.len());
             programs.push(ours("Innkeeper, Redis").without_request_log());
             logging = Some(programs.len());
@@ -92,14 +92,17 @@ impl Bench {
         let mut cookies: Vec<_> = servers
             .iter()
             .enumerate()
-            .map(|(number, server)| match number == alone {
+            .map(|(number, server)| {
                 // It knows no sign-in.
-                true => Vec::new(),
-                false => visits::guests(server),
+                if number == alone {
+                    Vec::new()
+                } else {
+                    visits::guests(server)
+                }
             })
             .collect();
         if let Some(on_redis) = on_redis {
-            cookies[alone] = cookies[on_redis].clone();
+            cookies[alone] = cookies.get(on_redis).cloned().unwrap_or_default();
         }
         Self {
             plan,

@@ -24,9 +24,9 @@ pub(super) struct Weight {
 
 impl Weight {
     pub(super) fn of_profile(port: u16, form: Form, cookie: &[u8]) -> Self {
-        let mut asked = Vec::new();
-        request::get(&mut asked, "/profile/", form, cookie);
-        let (answer, head) = ask(port, &asked);
+        let mut question = Vec::new();
+        request::get(&mut question, "/profile/", form, cookie);
+        let (answer, head) = ask(port, &question);
         assert_eq!(answer.status, 200, "{head}");
         Self {
             body: answer.body,
@@ -49,9 +49,9 @@ pub(super) fn log_lines(program: &Program, folder: &Path) -> usize {
     settle();
     let before = lines();
     for number in 0..REQUESTS {
-        let mut asked = Vec::new();
-        request::login(&mut asked, &format!("logged{number:03}"));
-        ask(server.port, &asked);
+        let mut question = Vec::new();
+        request::login(&mut question, &format!("logged{number:03}"));
+        ask(server.port, &question);
     }
     settle();
     let written = lines() - before;
@@ -59,20 +59,20 @@ pub(super) fn log_lines(program: &Program, folder: &Path) -> usize {
     written.div_ceil(REQUESTS)
 }
 
-fn ask(port: u16, request: &[u8]) -> (Answer, String) {
+fn ask(port: u16, question: &[u8]) -> (Answer, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.write_all(request).unwrap();
-    let (mut heard, mut part) = (Vec::new(), [0; 4096]);
+    stream.write_all(question).unwrap();
+    let (mut told, mut piece) = (Vec::new(), [0; 4096]);
     loop {
-        let length = stream.read(&mut part).unwrap();
+        let length = stream.read(&mut piece).unwrap();
         assert!(length > 0, "an answer that is not whole");
-        heard.extend_from_slice(&part[..length]);
-        let Some(answer) = Answer::parse(&heard) else {
+        told.extend_from_slice(&piece[..length]);
+        let Some(answer) = Answer::parse(&told) else {
             continue;
         };
         let answer = answer.unwrap();
-        if heard.len() >= answer.head + answer.body {
-            let head = String::from_utf8_lossy(&heard[..answer.head]).into_owned();
+        if told.len() >= answer.head + answer.body {
+            let head = String::from_utf8_lossy(&told[..answer.head]).into_owned();
             return (answer, head);
         }
     }
