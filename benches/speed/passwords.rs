@@ -1,6 +1,7 @@
 //! What passwords cost: sign-ins beside the bare hash, and profiles while a hundred sign-ins wait.
 
 use std::io::Write;
+use std::mem;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
@@ -11,13 +12,13 @@ use argon2::{Argon2, Block, Params};
 use crate::Plan;
 use crate::load::request::{self, Form};
 use crate::load::rounds::{self, Figure, Outcomes};
-use crate::load::visits::{self, session_cookie};
+use crate::load::visits::{self, Cookie, session_cookie};
 use crate::load::{self, Load, Outcome};
 use crate::report::{self, Table, megabytes, micros, percent, thousands};
 use crate::servers::{Program, Server, process, temporary_folder};
 
 const PASSWORD: &str = "four words beside a lamp";
-/// Fewer sessions each than `max_sessions_per_user`, as far as the rounds go.
+/// Who sign in, in turn. One more has the session that profiles are asked for, so that no sign-in ends it.
 const USERS: usize = 16;
 const CONNECTIONS: usize = 32;
 /// As many as keep all hashing threads busy, and none waiting for long.
@@ -42,10 +43,11 @@ pub(crate) fn run(plan: Plan) -> u64 {
         .with("INNKEEPER_SIGN_IN", "password")
         .without_request_log();
     let server = program.start();
-    for user in 0..USERS {
+    for user in 0..=USERS {
         add_account(&program, user);
     }
     let before = process::memory(server.id()).resident;
+    let cookies = [sign_in_once(&server, USERS)];
     let (mut outcomes, mut hashes) = (Outcomes::default(), Vec::new());
     let mut units = [
         None,
@@ -55,7 +57,7 @@ pub(crate) fn run(plan: Plan) -> u64 {
     ];
     rounds::run(plan.rounds, &mut units, |unit| match unit {
         None => hashes.push(hashes_a_second(plan.length)),
-        Some(kind) => outcomes.add(*kind, measure(&server, *kind, plan.length)),
+        Some(kind) => outcomes.add(*kind, measure(&server, *kind, &cookies, plan.length)),
     });
 
     let mut table = Table::new("Passwords", &["what", "a second", "compared", "p99"]);
@@ -143,36 +145,47 @@ fn hashes_a_second(length: Duration) -> f64 {
     f64::from(done.into_inner().unwrap()) / begun.elapsed().as_secs_f64()
 }
 
-fn measure(server: &Server, kind: Kind, length: Duration) -> Outcome {
+fn measure(server: &Server, kind: Kind, cookies: &[Cookie], length: Duration) -> Outcome {
     match kind {
-        Kind::SignIn => sign_in(server, AT_ONCE, length).0,
-        Kind::Profile => profiles(server, length),
+        Kind::SignIn => sign_in(server, AT_ONCE, length),
+        Kind::Profile => profiles(server, cookies, length),
         Kind::ProfileMeanwhile => thread::scope(|scope| {
             // Longer than the profiles on both sides. Most of these wait for more than a second, and are told so.
             scope.spawn(|| sign_in(server, WAITING, 2 * length));
             thread::sleep(length / 2);
-            profiles(server, length)
+            profiles(server, cookies, length)
         }),
     }
 }
 
-fn profiles(server: &Server, length: Duration) -> Outcome {
-    let (_, cookies) = sign_in(server, 1, Duration::from_millis(1));
+fn profiles(server: &Server, cookies: &[Cookie], length: Duration) -> Outcome {
     let load = Load::on(server, CONNECTIONS, Some(length));
-    visits::look_at_profiles(&load, Form::Json, &cookies[..1])
+    visits::look_at_profiles(&load, Form::Json, cookies)
 }
 
-/// Also the sessions' cookies.
-fn sign_in(server: &Server, connections: usize, length: Duration) -> (Outcome, Vec<Vec<u8>>) {
-    let (mut user, mut cookies) = (0, Vec::new());
+/// Everybody in turn.
+fn sign_in(server: &Server, connections: usize, length: Duration) -> Outcome {
+    let mut user = 0;
     let load = Load::on(server, connections, Some(length));
     let mut supply = |into: &mut Vec<u8>| {
         user = (user + 1) % USERS;
         request::login_with_password(into, &name(user), PASSWORD);
         true
     };
-    let outcome = load::run(&load, &mut supply, &mut |head| {
+    load::run(&load, &mut supply, &mut |_| {})
+}
+
+fn sign_in_once(server: &Server, user: usize) -> Cookie {
+    let mut cookies = Vec::new();
+    let mut left = true;
+    let mut supply = |into: &mut Vec<u8>| {
+        request::login_with_password(into, &name(user), PASSWORD);
+        mem::take(&mut left)
+    };
+    let outcome = load::run(&Load::on(server, 1, None), &mut supply, &mut |head| {
         cookies.push(session_cookie(head).to_owned());
     });
-    (outcome, cookies)
+    let cookie = cookies.pop();
+    assert!(cookie.is_some(), "no session: {:?}", outcome.troubles);
+    cookie.unwrap()
 }

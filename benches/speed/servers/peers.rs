@@ -56,7 +56,7 @@ pub(crate) fn find(redis: Option<&RedisServer>, folder: &Path) -> (Vec<Peer>, Ve
     let on_sqlite = [
         program("axum, tower-sessions, SQLite", AXUM_ON_SQLITE)
             .with("SQLITE_FILE", &file("sliding.sqlite")),
-        program("the same, not sliding", AXUM_ON_SQLITE)
+        program("axum on SQLite, not sliding", AXUM_ON_SQLITE)
             .with("SQLITE_FILE", &file("not-sliding.sqlite"))
             .with("SLIDING", "no"),
     ];

@@ -15,7 +15,7 @@ impl Bench {
                 "profile",
                 "headers",
                 "head",
-                "log lines a request",
+                "log lines a profile",
                 "memory idle",
                 "after all rounds",
                 "at most",

@@ -10,6 +10,7 @@ use std::{fs, path::Path};
 
 use crate::load::Answer;
 use crate::load::request::{self, Form};
+use crate::load::visits::session_cookie;
 use crate::servers::Program;
 
 /// Of the answer to `GET /profile/`.
@@ -37,7 +38,7 @@ impl Weight {
     }
 }
 
-/// How many lines a program writes for a request, as it is started for the bench.
+/// How many lines a program writes for a profile, as it is started for the bench.
 pub(super) fn log_lines(program: &Program, folder: &Path) -> usize {
     const REQUESTS: usize = 20;
     let log = folder.join("log");
@@ -46,11 +47,19 @@ pub(super) fn log_lines(program: &Program, folder: &Path) -> usize {
     let lines = || fs::read(&log).unwrap().split(|byte| *byte == b'\n').count();
     // What it says of its start, and of these requests, may come a little later.
     let settle = || thread::sleep(Duration::from_millis(300));
+    let mut question = Vec::new();
+    request::login(&mut question, "logged");
+    let (answer, head) = ask(server.port, &question);
+    // A bare Rocket knows no sign-in, and answers a profile with an error.
+    let cookie: &[u8] = match answer.status {
+        200 => session_cookie(head.as_bytes()),
+        _ => b"",
+    };
+    question.clear();
+    request::get(&mut question, "/profile/", Form::Json, cookie);
     settle();
     let before = lines();
-    for number in 0..REQUESTS {
-        let mut question = Vec::new();
-        request::login(&mut question, &format!("logged{number:03}"));
+    for _ in 0..REQUESTS {
         ask(server.port, &question);
     }
     settle();
