@@ -69,14 +69,16 @@ pub(crate) fn sign_out(load: &Load, mut cookies: Vec<Cookie>) -> Outcome {
     run(load, &mut supply, &mut |_| {})
 }
 
-/// The first cookie that an answer sets.
+/// That of the session, which all programs name alike: an answer may set others too.
 pub(crate) fn session_cookie(head: &[u8]) -> &[u8] {
     const NAME: &[u8] = b"set-cookie: ";
-    let line = head
-        .split(|byte| *byte == b'\n')
-        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))
+    let mut cookies = head.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (name, cookie) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then_some(cookie)
+    });
+    let cookie = cookies
+        .find(|cookie| cookie.starts_with(b"session_id="))
         .expect("a login sets a cookie");
-    let cookie = &line[NAME.len()..];
     cookie
         .split(|byte| *byte == b';')
         .next()
