@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use rocket::Request;
 
+use super::header::header_values;
 use crate::config::is_loopback;
 
 /// Which hosts a request may be meant for.
@@ -48,7 +49,7 @@ pub(crate) enum RequestedHost<'r> {
 
 impl<'r> RequestedHost<'r> {
     pub(crate) fn of(request: &'r Request<'_>) -> Self {
-        let mut headers = request.headers().get("Host");
+        let mut headers = header_values(request, "Host");
         match (headers.next(), headers.next()) {
             (Some(host), None) => Self::One(host.into()),
             (Some(_), Some(_)) => Self::Several,

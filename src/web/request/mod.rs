@@ -2,8 +2,8 @@
 
 mod client;
 mod cookie;
-mod device_cookie;
 mod format;
+mod header;
 mod host;
 mod method_override;
 mod next;
@@ -11,9 +11,9 @@ mod notice;
 mod origin;
 mod user_agent;
 
-pub(crate) use cookie::{CookieState, SessionCookie};
-pub(crate) use device_cookie::DeviceCookie;
+pub(crate) use cookie::{CookieState, DeviceCookie, SessionCookie};
 pub(crate) use format::Format;
+pub(crate) use header::header_values;
 pub(crate) use host::Hosts;
 pub(crate) use method_override::NoMethodOverride;
 pub use next::NextPath;

@@ -4,6 +4,7 @@ use rocket::Request;
 use rocket::http::Method;
 use url::Url;
 
+use super::header::header_values;
 use super::host::{Hosts, RequestedHost};
 use crate::config::{PublicUrl, TrustedOrigin};
 
@@ -58,16 +59,20 @@ impl PublicOrigin {
     }
 }
 
+/// Whether a request is meant for a host that is ours; in its local cache, because route and guard both ask.
+struct IsForOwnHost(bool);
+
 /// Whether the request is meant for a host that is ours.
 pub(crate) fn is_for_own_host(request: &Request<'_>) -> bool {
     let origin = request.rocket().state::<PublicOrigin>();
-    origin.is_none_or(|origin| origin.hosts.allow(request))
+    let is_ours = || IsForOwnHost(origin.is_none_or(|origin| origin.hosts.allow(request)));
+    request.local_cache(is_ours).0
 }
 
 /// The request's `Origin`, if a page of that origin may call us (`trusted_origins`).
 pub(crate) fn trusted_origin<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     let ours = request.rocket().state::<PublicOrigin>()?;
-    let mut origins = request.headers().get("Origin");
+    let mut origins = header_values(request, "Origin");
     match (origins.next(), origins.next()) {
         (Some(origin), None) => Some(origin).filter(|origin| ours.trusts(origin)),
         _ => None,
@@ -85,16 +90,15 @@ pub(crate) fn is_same_origin(request: &Request<'_>) -> bool {
     if trusted_origin(request).is_some() {
         return true;
     }
-    let headers = request.headers();
-    if headers.contains("Sec-Fetch-Site") {
-        return headers
-            .get("Sec-Fetch-Site")
-            .all(|site| matches!(site, "same-origin" | "none"));
+    let mut sites = header_values(request, "Sec-Fetch-Site").peekable();
+    if sites.peek().is_some() {
+        return sites.all(|site| matches!(site, "same-origin" | "none"));
     }
-    if !headers.contains("Origin") {
+    let mut origins = header_values(request, "Origin").peekable();
+    if origins.peek().is_none() {
         return true;
     }
     let ours = request.rocket().state::<PublicOrigin>();
     let ours = ours.and_then(|ours| ours.for_request(request));
-    ours.is_some_and(|ours| headers.get("Origin").all(|origin| origin == ours))
+    ours.is_some_and(|ours| origins.all(|origin| origin == ours))
 }

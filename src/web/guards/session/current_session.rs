@@ -19,7 +19,7 @@ use crate::web::answers::Refusal;
 use crate::web::guards::same_origin::SameOrigin;
 use crate::web::guards::sessions::{self, needs_stage};
 use crate::web::observe::{Audit, RequestRecord};
-use crate::web::request::{CookieState, SessionCookie};
+use crate::web::request::{CookieState, SessionCookie, header_values};
 
 /// The active session of this request: a request guard.
 ///
@@ -240,7 +240,7 @@ impl<'r> FromRequest<'r> for &'r CurrentSession {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
         let resolved = request.local_cache_async(async {
             let (id, active, sessions) = resolve(request, Expiry::Slide).await?;
-            let user_agent = request.headers().get_one("User-Agent");
+            let user_agent = header_values(request, "User-Agent").next();
             Ok(CurrentSession {
                 id,
                 active,

@@ -12,6 +12,8 @@ use rocket::http::{Accept, MediaType, QMediaType};
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, async_trait};
 
+use super::header::header_values;
+
 /// The most bytes of `Accept`, in all its lines, that are parsed; browsers send 200.
 ///
 /// Rocket's parser gives each media range that it finds a copy of the whole line, so its memory grows with the square
@@ -36,7 +38,7 @@ impl Format {
             return Self::Html;
         }
         // Rocket's own `accept()` reads only the first line of several.
-        let lines: Vec<_> = request.headers().get("Accept").collect();
+        let lines: Vec<_> = header_values(request, "Accept").collect();
         // Most programs send one of these, or no header.
         if let [] | ["*/*" | "application/json"] = lines[..] {
             return Self::Json;

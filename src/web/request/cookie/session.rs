@@ -3,8 +3,9 @@
 use rocket::http::{Cookie, SameSite};
 use rocket::{Orbit, Request, Rocket};
 
-use super::origin::PublicOrigin;
 use crate::session::SessionId;
+use crate::web::request::header::header_values;
+use crate::web::request::origin::PublicOrigin;
 
 /// The session cookie: its name and its attributes.
 #[derive(Clone, Copy, Debug)]
@@ -102,16 +103,15 @@ impl SessionCookie {
 /// Reads the `Cookie` header itself and not Rocket's jar, which keeps the last of several cookies, and decodes names:
 /// `__Host%2Dsession_id` would pass for a cookie whose prefix the browser has enforced. For the same reason only the two
 /// characters that RFC 6265 calls white space are skipped, and not Unicode's others.
-pub(super) fn values<'r>(
+pub(in crate::web::request) fn values<'r>(
     request: &'r Request<'_>,
     name: &'static str,
 ) -> impl Iterator<Item = &'r str> {
+    let mut headers = header_values(request, "Cookie").peekable();
     // Rocket's local test client fills only the jar.
-    let by_jar = !request.headers().contains("Cookie");
+    let by_jar = headers.peek().is_none();
     let in_jar = by_jar.then(|| request.cookies().get(name)).flatten();
-    request
-        .headers()
-        .get("Cookie")
+    headers
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.split_once('='))
         .filter(move |(found, _)| found.trim_matches(SPACE) == name)

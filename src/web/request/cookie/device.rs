@@ -4,7 +4,7 @@ use rocket::Request;
 use rocket::http::{Cookie, SameSite};
 use rocket::time::Duration;
 
-use super::cookie::{SessionCookie, values};
+use super::session::{SessionCookie, values};
 use crate::sign_in::{DEVICE_TTL, Token};
 
 /// The most accounts that one browser is known to: each costs a question to the store.
