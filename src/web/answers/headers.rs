@@ -6,46 +6,61 @@ use rocket::{Request, Response, async_trait};
 use crate::web::observe::{Readiness, RequestRecord};
 use crate::web::request::PublicOrigin;
 
-type Entry = (&'static str, &'static str);
+/// A header of ours, and its value on a page and on any other answer (JSON, a redirect, a file); `None`: it has none there.
+struct Line {
+    name: &'static str,
+    on_page: Option<&'static str>,
+    elsewhere: Option<&'static str>,
+}
 
-/// Headers of every answer of ours (OWASP Secure Headers Project and REST Security cheat sheet).
-const EVERYWHERE: [Entry; 3] = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-];
+const fn everywhere(name: &'static str, value: &'static str) -> Line {
+    Line {
+        name,
+        on_page: Some(value),
+        elsewhere: Some(value),
+    }
+}
 
-/// Further headers of a page.
-const PAGE: [Entry; 4] = [
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    (
+const fn on_page(name: &'static str, value: &'static str) -> Line {
+    Line {
+        name,
+        on_page: Some(value),
+        elsewhere: None,
+    }
+}
+
+/// OWASP Secure Headers Project and REST Security cheat sheet.
+const LINES: [Line; 9] = [
+    everywhere("X-Content-Type-Options", "nosniff"),
+    everywhere("X-Frame-Options", "DENY"),
+    everywhere("Cross-Origin-Resource-Policy", "same-origin"),
+    everywhere(CACHE_CONTROL, NO_STORE),
+    Line {
+        name: "Content-Security-Policy",
+        on_page: Some(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+        elsewhere: Some("default-src 'none'; frame-ancestors 'none'"),
+    },
+    on_page("Referrer-Policy", "same-origin"),
+    on_page("Cross-Origin-Opener-Policy", "same-origin"),
+    on_page(
         "Permissions-Policy",
         "camera=(), geolocation=(), microphone=()",
     ),
+    // One year; browsers then refuse to reach the site without TLS (RFC 6797). The last one, for `without_hsts`.
+    everywhere("Strict-Transport-Security", "max-age=31536000"),
 ];
 
-/// Further headers of JSON, redirects and files.
-const NO_PAGE: [Entry; 1] = [(
-    "Content-Security-Policy",
-    "default-src 'none'; frame-ancestors 'none'",
-)];
-
 /// What Rocket's `Shield` sets by default: ours replace it, because they are stricter and the application did not choose it.
-const SHIELD_DEFAULTS: [Entry; 2] = [
+const SHIELD_DEFAULTS: [(&str, &str); 2] = [
     ("X-Frame-Options", "SAMEORIGIN"),
     ("Permissions-Policy", "interest-cohort=()"),
 ];
 
-const NO_STORE: Entry = ("Cache-Control", "no-store");
-
-/// One year; browsers then refuse to reach the site without TLS (RFC 6797).
-const HSTS: Entry = ("Strict-Transport-Security", "max-age=31536000");
+const CACHE_CONTROL: &str = "Cache-Control";
+const NO_STORE: &str = "no-store";
 
 /// Sets the headers that the answer does not have yet. For the fairing, and for the catcher of a request that Rocket cannot
 /// parse (an unknown method, say), which no fairing sees.
@@ -53,35 +68,42 @@ pub(crate) fn set_security_headers(request: &Request<'_>, response: &mut Respons
     let Some(origin) = request.rocket().state::<PublicOrigin>() else {
         return;
     };
-    let is_page = response.content_type().is_some_and(|kind| kind.is_html());
-    let special: &[Entry] = if is_page { &PAGE } else { &NO_PAGE };
-    let hsts = origin.allows_hsts().then_some(HSTS);
-    let ours = || {
-        let always = EVERYWHERE.iter().chain(special).copied();
-        always.chain([NO_STORE]).chain(hsts)
-    };
-    // Compared one by one: an answer has few headers so far, and looking one up by its name costs more.
-    let mut present = [false; EVERYWHERE.len() + PAGE.len() + 2];
-    let mut server = false;
+    // In one pass: an answer has few headers so far, and looking one up by its name hashes that byte by byte.
+    let mut present = [false; LINES.len()];
+    let (mut is_page, mut server) = (false, false);
     for header in response.headers().iter() {
-        let name = header.name();
-        server |= name == "Server";
-        let is_default = |entry: &Entry| name == entry.0 && header.value() == entry.1;
+        let (name, value) = (&header.name, &*header.value);
+        let is_default =
+            |(default, its_value): &(&str, &str)| name == default && value == *its_value;
         if SHIELD_DEFAULTS.iter().any(is_default) {
             continue;
         }
-        for ((ours, _), present) in ours().zip(&mut present) {
-            *present |= name == ours;
+        is_page |= name == "Content-Type" && is_html(value);
+        server |= name == "Server";
+        for (line, present) in LINES.iter().zip(&mut present) {
+            *present |= name == line.name;
         }
     }
-    for ((name, value), present) in ours().zip(present) {
-        if !present {
-            response.set_raw_header(name, value);
+    let without_hsts = usize::from(!origin.allows_hsts());
+    let lines = LINES.iter().zip(present);
+    for (line, present) in lines.take(LINES.len() - without_hsts) {
+        let value = if is_page {
+            line.on_page
+        } else {
+            line.elsewhere
+        };
+        if let Some(value) = value.filter(|_| !present) {
+            response.set_raw_header(line.name, value);
         }
     }
     if server {
         response.remove_header("Server");
     }
+}
+
+fn is_html(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("text/html")
 }
 
 /// Sets the security headers on our own answers. On an application's it sets only `Cache-Control: no-store` where a guard has
@@ -106,9 +128,9 @@ impl Fairing for SecurityHeaders {
         let record = RequestRecord::of(request);
         if record.is_own() {
             set_security_headers(request, response);
-        } else if record.is_session_looked_up() && !response.headers().contains(NO_STORE.0) {
+        } else if record.is_session_looked_up() && !response.headers().contains(CACHE_CONTROL) {
             // The next request may come with another session, or with none.
-            response.set_raw_header(NO_STORE.0, NO_STORE.1);
+            response.set_raw_header(CACHE_CONTROL, NO_STORE);
         }
     }
 }

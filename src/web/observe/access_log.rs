@@ -17,6 +17,8 @@ pub(crate) struct AccessLog {
     pub(crate) writes: bool,
 }
 
+const REQUEST_ID: &str = "X-Request-Id";
+
 /// Writes a line at the given level. A macro, because `tracing` needs the level at compile time.
 macro_rules! write_line {
     ($level:ident, $request:ident, $record:ident, $status:ident) => {
@@ -56,9 +58,11 @@ impl AccessLog {
         if !self.writes {
             return;
         }
-        // An application may set an id of its own.
-        if !response.headers().contains("X-Request-Id") {
-            response.set_raw_header("X-Request-Id", record.id.to_string());
+        // An application may set an id of its own. Compared one by one: a look-up hashes the name.
+        let mut headers = response.headers().iter();
+        if !headers.any(|header| header.name == REQUEST_ID) {
+            drop(headers);
+            response.set_raw_header(REQUEST_ID, record.id.as_str().to_owned());
         }
         write(request, record, status);
     }

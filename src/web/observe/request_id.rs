@@ -25,16 +25,58 @@ impl RequestIds {
 
     pub(crate) fn next(&self) -> RequestId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        RequestId(self.key.hash_one(number))
+        RequestId::from(self.key.hash_one(number))
     }
 }
 
-/// Displayed as 16 hexadecimal digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RequestId(u64);
+/// 16 hexadecimal digits, written once: each request shows them in its answer and in the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestId([u8; 16]);
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<u64> for RequestId {
+    fn from(number: u64) -> Self {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let digit = |place: usize| DIGITS[(number >> (60 - 4 * place)) as usize & 0xf];
+        Self(std::array::from_fn(digit))
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::from(0)
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RequestId;
+
+    #[test]
+    fn an_id_has_all_its_digits() {
+        for (number, text) in [
+            (0, "0000000000000000"),
+            (0x0123_4567_89ab_cdef, "0123456789abcdef"),
+            (u64::MAX, "ffffffffffffffff"),
+        ] {
+            assert_eq!(RequestId::from(number).to_string(), text);
+        }
     }
 }
