@@ -1,9 +1,8 @@
 //! Who is signed in.
-
-use std::collections::BTreeMap;
+#![expect(single_use_lifetimes, reason = "in what `ToSchema` is derived to")]
 
 use rocket::get;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -19,22 +18,26 @@ use crate::web::views::{Countdown, Timestamp, in_words};
     "session_id": "de95c9ed-a84e-4c5b-a56e-9cff0aeb51bf",
     "session_data": { "user": "abdullah", "status": "active" }
 })))]
-pub(crate) struct Profile {
+pub(crate) struct Profile<'a> {
     #[schema(format = "uuid")]
     session_id: String,
-    session_data: SessionData,
+    session_data: SessionData<'a>,
 }
 
 /// The session's data, without the fields that Innkeeper keeps for itself.
 #[derive(Serialize, ToSchema)]
-struct SessionData {
-    user: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    status: String,
+struct SessionData<'a> {
+    user: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    status: &'a str,
     /// What the application has stored.
     #[serde(flatten)]
-    data: BTreeMap<String, Value>,
+    #[schema(value_type = std::collections::BTreeMap<String, Value>)]
+    data: Data<'a>,
 }
+
+/// Written as it is read: a map of values would be built for each request.
+struct Data<'a>(&'a Session);
 
 /// The page.
 #[derive(Serialize)]
@@ -50,14 +53,14 @@ pub(crate) struct View {
 #[utoipa::path(
     get,
     path = "/profile/",
-    responses(Page<View, Profile>, ReadResponses),
+    responses(Page<View, Profile<'static>>, ReadResponses),
     security(("session" = []))
 )]
 #[get("/profile")]
-pub(crate) fn page(
-    current: Result<&CurrentSession, Refusal>,
+pub(crate) fn page<'r>(
+    current: Result<&'r CurrentSession, Refusal>,
     format: Format,
-) -> Result<Page<View, Profile>, Refusal> {
+) -> Result<Page<View, Profile<'r>>, Refusal> {
     let current = current?;
     Ok(Page::new(
         format,
@@ -67,28 +70,27 @@ pub(crate) fn page(
     ))
 }
 
-impl From<&CurrentSession> for Profile {
-    fn from(current: &CurrentSession) -> Self {
+impl<'a> From<&'a CurrentSession> for Profile<'a> {
+    fn from(current: &'a CurrentSession) -> Self {
         let session = current.session();
         Self {
             session_id: current.id().to_string(),
             session_data: SessionData {
-                user: session.user.clone(),
-                status: session.status.clone(),
-                data: session
-                    .data
-                    .keys()
-                    .map(|name| field(session, name))
-                    .collect(),
+                user: &session.user,
+                status: &session.status,
+                data: Data(session),
             },
         }
     }
 }
 
-/// `null` if the value is not JSON: another program that shares the Redis may have written it.
-fn field(session: &Session, name: &str) -> (String, Value) {
-    let value = session.field(name).ok().flatten();
-    (name.to_owned(), value.unwrap_or_default())
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(session) = *self;
+        // `null` if the value is not JSON: another program that shares the Redis may have written it.
+        let value = |name| session.field::<Value>(name).ok().flatten();
+        serializer.collect_map(session.data.keys().map(|name| (name, value(name))))
+    }
 }
 
 impl From<&CurrentSession> for View {

@@ -28,7 +28,7 @@ use crate::web::site::{Part, Site};
         Detail,
         HTTPValidationError,
         login::LoggedIn,
-        profile::Profile,
+        profile::Profile<'_>,
         logout::LoggedOut,
     ))
 )]
