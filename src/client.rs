@@ -6,6 +6,6 @@
 pub struct Client {
     /// The client's address.
     pub ip: Option<String>,
-    /// The `User-Agent` header; a sign-in keeps at most 64 bytes of it.
+    /// The `User-Agent` header; a sign-in keeps at most 37 bytes of it.
     pub user_agent: Option<String>,
 }

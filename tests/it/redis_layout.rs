@@ -29,14 +29,16 @@ async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
     );
 
     let hash: BTreeMap<String, String> = app.redis().run(&format!("HGETALL session:{id}"));
-    let created: f64 = hash["_created"].parse().unwrap();
+    let (created, client) = hash["_"].split_once(' ').unwrap();
+    let created: f64 = created.parse().unwrap();
     let names: Vec<_> = hash.keys().map(String::as_str).collect();
-    assert_eq!(names, ["_agent", "_created", "status", "user"]);
+    assert_eq!(names, ["_", "status", "user"]);
     assert_eq!(
         (hash["user"].as_str(), hash["status"].as_str()),
         ("abdullah", "active")
     );
-    assert_eq!(hash["_agent"], "curl/8.5.0");
+    // Rocket's local client has no address.
+    assert_eq!(client, "- curl/8.5.0");
 
     assert_eq!(app.redis().run::<u64>("ZCARD user_sessions:abdullah"), 1);
     let score: f64 = app
@@ -44,6 +46,92 @@ async fn a_session_is_a_hash_and_an_entry_in_its_users_list() {
         .run(&format!("ZSCORE user_sessions:abdullah {id}"));
     assert!((score - created) < 1.0, "{score} {created}");
     assert_eq!(app.redis().run::<i64>("TTL user_sessions:abdullah"), 43_200);
+}
+
+#[rocket::async_test]
+async fn a_session_of_an_earlier_version_keeps_its_age_and_its_client() {
+    let settings = [("absolute_timeout_secs", serde_json::json!(1000))];
+    let app = TestApp::with(Backend::Redis, &settings).await;
+    let (now, _): (u64, u64) = app.redis().run("TIME");
+    for (id, fields) in [
+        (
+            "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c11",
+            format!("_created {} _ip 203.0.113.7 _agent curl/8.5.0", now - 400),
+        ),
+        // Written by an instance of this version after that.
+        (
+            "0c5ba4f5-9b3c-4b5e-8f6d-6d0f9e2a7c12",
+            format!(
+                "_created {} _ip 203.0.113.7 _agent curl/8.5.0 _proved {now}",
+                now - 400
+            ),
+        ),
+    ] {
+        app.redis().run::<u64>(&format!(
+            "HSET session:{id} user {id} status active {fields}"
+        ));
+        app.redis().run::<u64>(&format!("EXPIRE session:{id} 900"));
+        let mut program = app.program().with_cookie("session_id", id);
+        assert_eq!(program.profile().await.status.code, 200);
+        let left = app.redis().run::<u64>(&format!("TTL session:{id}"));
+        assert!((590..=600).contains(&left), "{left}");
+        let listed = program.get("/sessions/").await.json();
+        assert_eq!(listed["sessions"][0]["ip"], "203.0.113.7");
+        assert_eq!(listed["sessions"][0]["device"], "curl");
+    }
+}
+
+/// What Redis needs for the data alone: its tables of keys grow in steps, with what else is in it.
+#[rocket::async_test]
+async fn a_session_with_its_list_takes_less_than_300_bytes() {
+    const SESSIONS: u64 = 2000;
+    let app = TestApp::open(Backend::Redis).await;
+    let sign_in = async |number: u64| {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("User-Agent", "curl/8.5.0"),
+        ];
+        let body = format!(r#"{{"username":"user{number}"}}"#);
+        let mut program = app.program();
+        let answer = program.send(Method::Post, "/login/", &headers, &body).await;
+        assert_eq!(answer.status.code, 200);
+    };
+    let used = || -> u64 {
+        let info: String = app.redis().run("INFO memory");
+        let (_, used) = info.split_once("used_memory_dataset:").unwrap();
+        used.lines().next().unwrap().trim().parse().unwrap()
+    };
+    // The script is kept too.
+    sign_in(0).await;
+    let before = used();
+    for number in 1..=SESSIONS {
+        sign_in(number).await;
+    }
+    let each = (used() - before) / SESSIONS;
+    assert!(each < 300, "{each} bytes");
+}
+
+/// Over a distant network each round trip costs more than all the rest.
+#[rocket::async_test]
+async fn signing_in_and_out_is_one_command_each() {
+    let app = TestApp::open(Backend::Redis).await;
+    let mut program = app.program();
+    // Those inside a script are counted too; of these only `EVAL` and `HGET` are sent by themselves.
+    let sent = || -> u64 {
+        let info: String = app.redis().run("INFO commandstats");
+        let calls = |name: &str| -> u64 {
+            let before = format!("cmdstat_{name}:calls=");
+            let calls = info.lines().find_map(|line| line.strip_prefix(&before));
+            calls.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+        };
+        calls("eval") + calls("hget")
+    };
+    program.log_in_as("abdullah").await;
+    assert_eq!(sent(), 1);
+    program.log_in_as("abdullah").await;
+    assert_eq!(sent(), 2);
+    program.log_out().await;
+    assert_eq!(sent(), 3);
 }
 
 #[rocket::async_test]

@@ -20,7 +20,7 @@ const MAX_USERS_OF_DEVICE: usize = 100;
 #[async_trait]
 impl SignInStore for RedisStore {
     async fn count(&self, attempts: &Attempts) -> Result<Counted, StoreError> {
-        let mut count = eval(COUNT, &[&attempts_key(&attempts.counter)]);
+        let mut count = eval(COUNT, &[attempts_key(&attempts.counter)]);
         count.arg(attempts.limit).arg(seconds(attempts.window));
         let left: i64 = self
             .client
@@ -36,7 +36,7 @@ impl SignInStore for RedisStore {
 
     /// Sent once: if its reply was lost, a second one would let a guess too many pass.
     async fn uncount(&self, counter: &Digest) -> Result<(), StoreError> {
-        let uncount = eval(UNCOUNT, &[&attempts_key(counter)]);
+        let uncount = eval(UNCOUNT, &[attempts_key(counter)]);
         self.client
             .with_timeout(self.client.query_once(uncount))
             .await
@@ -56,7 +56,7 @@ impl SignInStore for RedisStore {
         user: &UserName,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        let mut remember = eval(REMEMBER, &[&known_device_key(device)]);
+        let mut remember = eval(REMEMBER, &[known_device_key(device)]);
         remember
             .arg(user.as_str())
             .arg(seconds(ttl))

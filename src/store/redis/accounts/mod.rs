@@ -40,7 +40,7 @@ impl AccountStore for RedisStore {
     }
 
     async fn add(&self, user: &UserName, account: &Account) -> Result<bool, StoreError> {
-        let mut add = eval(scripts::ADD, &[&account_key(user)]);
+        let mut add = eval(scripts::ADD, &[account_key(user)]);
         add.arg(timestamp(account.created))
             .arg(timestamp(account.changed))
             .arg(account.password.as_deref().unwrap_or_default())
@@ -49,13 +49,13 @@ impl AccountStore for RedisStore {
     }
 
     async fn begin_change(&self, user: &UserName, change: &Digest) -> Result<bool, StoreError> {
-        let mut begin = eval(scripts::BEGIN_CHANGE, &[&account_key(user)]);
+        let mut begin = eval(scripts::BEGIN_CHANGE, &[account_key(user)]);
         begin.arg(change.to_string()).arg(CHANGE_TTL.as_secs());
         self.ask(begin).await
     }
 
     async fn cancel_change(&self, user: &UserName, change: &Digest) -> Result<(), StoreError> {
-        let mut cancel = eval(scripts::CANCEL_CHANGE, &[&account_key(user)]);
+        let mut cancel = eval(scripts::CANCEL_CHANGE, &[account_key(user)]);
         cancel.arg(change.to_string());
         self.ask(cancel).await
     }
@@ -67,7 +67,7 @@ impl AccountStore for RedisStore {
         password: &str,
         changed: SystemTime,
     ) -> Result<SetPassword, StoreError> {
-        let mut set = eval(scripts::SET_PASSWORD, &[&account_key(user)]);
+        let mut set = eval(scripts::SET_PASSWORD, &[account_key(user)]);
         set.arg(change.to_string())
             .arg(password)
             .arg(timestamp(changed));
@@ -79,20 +79,20 @@ impl AccountStore for RedisStore {
     }
 
     async fn rehash(&self, user: &UserName, old: &str, new: &str) -> Result<(), StoreError> {
-        let mut rehash = eval(scripts::REHASH, &[&account_key(user)]);
+        let mut rehash = eval(scripts::REHASH, &[account_key(user)]);
         rehash.arg(old).arg(new);
         self.ask(rehash).await
     }
 
     async fn set_disabled(&self, user: &UserName, disabled: bool) -> Result<bool, StoreError> {
-        let mut set = eval(scripts::SET_DISABLED, &[&account_key(user)]);
+        let mut set = eval(scripts::SET_DISABLED, &[account_key(user)]);
         set.arg(u8::from(disabled));
         self.ask(set).await
     }
 
     /// (If the reply is lost, the second answer is `false`.)
     async fn remove(&self, user: &UserName, created: SystemTime) -> Result<bool, StoreError> {
-        let mut remove = eval(scripts::REMOVE, &[&account_key(user)]);
+        let mut remove = eval(scripts::REMOVE, &[account_key(user)]);
         remove.arg(timestamp(created));
         self.ask(remove).await
     }
@@ -146,7 +146,7 @@ impl AccountStore for RedisStore {
     /// must find that this very call has taken it.
     async fn take_invitation(&self, token: &Digest) -> Result<Option<Invitation>, StoreError> {
         let taker = Token::generate();
-        let mut take = eval(scripts::TAKE_INVITATION, &[&invitation_key(token)]);
+        let mut take = eval(scripts::TAKE_INVITATION, &[invitation_key(token)]);
         take.arg(taker.expose()).arg(TAKEN_TTL.as_secs());
         let found: Value = self.ask(take).await?;
         invitation_of(found, Some(taker.expose()))
@@ -161,7 +161,7 @@ impl RedisStore {
         ttl: Duration,
         was_taken: bool,
     ) -> Result<(), StoreError> {
-        let mut invite = eval(scripts::INVITE, &[&invitation_key(token)]);
+        let mut invite = eval(scripts::INVITE, &[invitation_key(token)]);
         invite
             .arg(seconds(ttl))
             .arg(invitation.purpose.as_str())

@@ -1,13 +1,14 @@
 //! Writes and reads a session's hash.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::Cmd;
 
-use crate::session::{ActiveSession, Session, SessionId, StoreError};
+use crate::session::{ActiveSession, NewSession, Session, SessionId, StoreError};
 use crate::store::redis::keys::{list_key, seconds, session_key};
-use crate::store::redis::sessions::index::{LENGTHEN, LIST, eval};
-use crate::store::redis::sessions::record::{self, Fields};
+use crate::store::redis::sessions::index::{END, LIST, end_keys, eval};
+use crate::store::redis::sessions::record::{self, Stored};
 use crate::store::redis::sessions::server_time::Time;
 use crate::store::redis::sessions::store::RedisStore;
 
@@ -18,76 +19,107 @@ pub(crate) const PTTL_NO_KEY: i64 = -2;
 /// Redis' clock can differ.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
+/// What a sign-in has written.
+pub(crate) struct WrittenNew {
+    /// How many of the user's sessions are listed now.
+    pub(crate) listed: usize,
+    pub(crate) time: Time,
+    /// The user of the session that the new one takes the place of, if that ended with the same command.
+    pub(crate) replaced: Option<String>,
+}
+
 impl RedisStore {
-    /// Lists a session and writes it: in one script, or in a cluster, where the keys are on different nodes, in two.
-    /// Returns how many of its user's sessions are listed now, and Redis' time.
+    /// Lists a session, writes it, and ends the one that it takes the place of, if `replaced` is its user: in one script. In a
+    /// cluster, where the keys are on different nodes, lists and writes in two, and ends nothing.
     ///
     /// Listed first: an unlisted session would survive the end of all its user's sessions, while an entry without a
     /// session does no harm. A session that cannot be listed (the list's key holds another type, say) is not written
-    /// either.
+    /// either, and then nothing ends.
     pub(crate) async fn write_new(
         &self,
-        id: &SessionId,
-        session: &Session,
+        new: &NewSession<'_>,
+        replaced: Option<&str>,
         now: SystemTime,
-    ) -> Result<(usize, Time), StoreError> {
+    ) -> Result<WrittenNew, StoreError> {
+        let NewSession { id, session, .. } = *new;
+        if self.client.is_cluster() {
+            let list = self.list_command(id, &session.user);
+            let (listed, seconds, micros) = self.client.query_one(list).await?;
+            let script = ["local key = KEYS[1]", CREATE].concat();
+            let mut create = eval(&script, &[session_key(id)]);
+            // The arguments that `LIST` and `END` would take.
+            create.arg(&["", "", "", "", ""]);
+            self.append_hash(&mut create, session, now);
+            self.client.query_one::<()>(create).await?;
+            return Ok(WrittenNew {
+                listed,
+                time: (seconds, micros),
+                replaced: None,
+            });
+        }
+        let mut keys = vec![list_key(&session.user), session_key(id)];
+        let mut arguments = <[String; 3]>::default();
+        if let (Some((replaced, why)), Some(user)) = (new.replaced, replaced) {
+            keys.extend(end_keys(replaced, user));
+            arguments = self.end_arguments(replaced, why);
+        }
+        let mut command = eval(&SIGN_IN, &keys);
+        command
+            .arg(seconds(self.list_expiry()))
+            .arg(id.to_string())
+            .arg(&arguments);
+        self.append_hash(&mut command, session, now);
+        let (listed, seconds, micros, ended) = self.client.query_one(command).await?;
+        Ok(WrittenNew {
+            listed,
+            time: (seconds, micros),
+            replaced: replaced.filter(|_| ended).map(str::to_owned),
+        })
+    }
+
+    fn append_hash(&self, command: &mut Cmd, session: &Session, now: SystemTime) {
         let age = session
             .created_at
             .map(|created_at| now.duration_since(created_at).unwrap_or_default());
         let expires_in = self.lifetimes.expires_in(session.created_at, now);
-        let append_hash = |command: &mut Cmd| {
-            command
-                .arg(seconds(expires_in.unwrap_or_default()))
-                .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()))
-                .arg(record::pairs(session));
-        };
-        if self.client.is_cluster() {
-            let list = self.list_command(id, &session.user);
-            let (listed, seconds, micros) = self.client.query_one(list).await?;
-            let mut create = eval(CREATE, &[&session_key(id)]);
-            // `CREATE` leaves the first two arguments to `LIST`.
-            create.arg("").arg("");
-            append_hash(&mut create);
-            self.client.query_one::<()>(create).await?;
-            return Ok((listed, (seconds, micros)));
+        command
+            .arg(seconds(expires_in.unwrap_or_default()))
+            .arg(age.map_or_else(String::new, |age| age.as_secs_f64().to_string()))
+            .arg(record::client(&session.client));
+        for (name, value) in record::pairs(session) {
+            command.arg(name).arg(value);
         }
-        let script = [LIST, LENGTHEN, CREATE, "return listed"].concat();
-        let mut both = eval(&script, &[&list_key(&session.user), &session_key(id)]);
-        both.arg(seconds(self.list_expiry())).arg(id.to_string());
-        append_hash(&mut both);
-        let (listed, seconds, micros) = self.client.query_one(both).await?;
-        Ok((listed, (seconds, micros)))
     }
 
     /// The hashes of several sessions, each with its key's `PTTL`.
     pub(crate) async fn read_each(
         &self,
         ids: &[SessionId],
-    ) -> Result<Vec<Result<(Fields, i64), StoreError>>, StoreError> {
+    ) -> Result<Vec<Result<(Stored, i64), StoreError>>, StoreError> {
         let read = ids.iter().map(|id| {
             let key = session_key(id);
             vec![Cmd::hgetall(&key), Cmd::pttl(&key)]
         });
         let answers = self.query_each(read.collect()).await?.into_iter();
-        let sessions = answers.map(|answers| answers.and_then(record::fields_and_pttl));
+        let sessions = answers.map(|answers| answers.and_then(record::session_and_pttl));
         Ok(sessions.collect())
     }
 
-    /// The session in a hash, its creation converted to the process' own clock.
-    pub(crate) fn session(&self, fields: Fields) -> Option<Session> {
-        let mut session = record::session(fields)?;
+    /// A session as it is stored, its creation converted to the process' own clock.
+    pub(crate) fn session(&self, Stored(session): Stored) -> Option<Session> {
+        let mut session = session?;
         session.created_at = session.created_at.map(|at| self.server_time.to_local(at));
         Some(session)
     }
 
-    /// The session in a hash, by its key's `PTTL`; `None` if it has expired.
+    /// A session as it is stored, by its key's `PTTL`; `None` if it has expired.
     pub(crate) fn active(
         &self,
-        fields: Fields,
+        stored: Stored,
         pttl: i64,
         now: SystemTime,
     ) -> Option<ActiveSession> {
-        let session = self.session(fields)?;
+        let session = self.session(stored)?;
         if pttl == PTTL_NO_KEY {
             return None;
         }
@@ -109,7 +141,7 @@ impl RedisStore {
         if session.created_at.is_none_or(|at| at <= latest) {
             return Ok(());
         }
-        let correct = eval(CORRECT_CREATED, &[&session_key(id)]);
+        let correct = eval(CORRECT_CREATED, &[session_key(id)]);
         match self.client.query_one(correct).await {
             // If Redis' memory is full, it stays as it is for now: the request must not fail because of it.
             Err(StoreError::Failed(error)) => {
@@ -130,27 +162,37 @@ impl RedisStore {
     }
 }
 
-/// Writes a session to the last of its keys, with its expiry, and if its age is known with its creation by Redis'
-/// clock. The first two arguments are [`LIST`]'s.
+/// The whole of a sign-in on a single server.
+static SIGN_IN: LazyLock<String> = LazyLock::new(|| {
+    let answer = "return {listed[1], listed[2], listed[3], ended}";
+    let replaced = "local keys, args = {unpack(KEYS, 3)}, {unpack(ARGV, 3, 5)}";
+    [LIST, "local key = KEYS[2]", CREATE, replaced, END, answer].concat()
+});
+
+/// Writes a session to `key`, with its expiry, and if its age is known with its creation by Redis' clock. The first five
+/// arguments are [`LIST`]'s and [`END`]'s; then come the expiry, the age, the client and the fields.
 ///
 /// A script and not a transaction: a slot that is being migrated takes only single commands, and a transaction would go
 /// on after a command that failed.
 const CREATE: &str = r"
-local key = KEYS[#KEYS]
-redis.call('HSET', key, unpack(ARGV, 5))
-if ARGV[4] ~= '' then
+local created = '-'
+if ARGV[7] ~= '' then
   local time = redis.call('TIME')
-  local created = math.floor(time[1] + time[2] / 1000000 - ARGV[4])
-  redis.call('HSET', key, '_created', string.format('%.0f', created))
+  created = string.format('%.0f', math.floor(time[1] + time[2] / 1000000 - ARGV[7]))
 end
-redis.call('EXPIRE', key, ARGV[3])
+redis.call('HSET', key, '_', created .. ' ' .. ARGV[8], unpack(ARGV, 9))
+redis.call('EXPIRE', key, ARGV[6])
 ";
 
-/// Sets a session's creation to now if it lies in the future.
+/// Sets a session's creation to now if it lies in the future, in whichever field it stands.
 const CORRECT_CREATED: &str = r"
-local created = tonumber(redis.call('HGET', KEYS[1], '_created') or '')
 local now = redis.call('TIME')[1]
-if created and created > tonumber(now) then redis.call('HSET', KEYS[1], '_created', now) end
+local function is_later(created) return created and created > tonumber(now) end
+local created = tonumber(redis.call('HGET', KEYS[1], '_created') or '')
+if is_later(created) then redis.call('HSET', KEYS[1], '_created', now) end
+local origin = redis.call('HGET', KEYS[1], '_') or ''
+local created, client = string.match(origin, '^(%d+)(.*)$')
+if is_later(tonumber(created or '')) then redis.call('HSET', KEYS[1], '_', now .. client) end
 ";
 
 /// Writes a field, or removes it if no value is given. Answers 0 if there is no session, 1 if it is done, 2 if the

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Pipeline, Value, cmd};
+use deadpool_redis::redis::{Cmd, Pipeline, ToRedisArgs, Value, cmd};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
@@ -151,15 +151,15 @@ impl RedisStore {
     }
 
     pub(crate) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
-        let script = [LIST, LENGTHEN, "return listed"].concat();
-        let mut command = eval(&script, &[&list_key(user)]);
+        let script = [LIST, "return listed"].concat();
+        let mut command = eval(&script, &[list_key(user)]);
         command.arg(seconds(self.list_expiry())).arg(id.to_string());
         command
     }
 
     /// Lets a user's list live at least as long as a session of this instance can.
     pub(crate) fn lengthen_command(&self, user: &str) -> Cmd {
-        let mut command = eval(LENGTHEN, &[&list_key(user)]);
+        let mut command = eval(LENGTHEN, &[list_key(user)]);
         command.arg(seconds(self.list_expiry()));
         command
     }
@@ -179,9 +179,32 @@ impl RedisStore {
         }
         let young = self.client.timeout().max(LONGEST_SIGN_IN) + Duration::from_secs(1);
         let names: Vec<_> = ids.iter().map(SessionId::to_string).collect();
-        let mut command = eval(REMOVE_STALE, &[&list_key(user)]);
+        let mut command = eval(REMOVE_STALE, &[list_key(user)]);
         command.arg(young.as_secs_f64()).arg(names);
         self.client.query_one(command).await
+    }
+
+    /// Ends a session in one round trip, on a single server. Returns whether this call ended it.
+    pub(crate) async fn end_one(
+        &self,
+        id: &SessionId,
+        user: &str,
+        why: &EndedSession,
+    ) -> Result<bool, StoreError> {
+        let script = ["local keys, args = KEYS, ARGV", END, "return ended"].concat();
+        let mut end = eval(&script, &end_keys(id, user));
+        end.arg(&self.end_arguments(id, why));
+        self.client.query_one(end).await
+    }
+
+    /// The arguments of [`END`].
+    pub(crate) fn end_arguments(&self, id: &SessionId, why: &EndedSession) -> [String; 3] {
+        let text = serde_json::to_string(why).unwrap_or_default();
+        [
+            id.to_string(),
+            text,
+            seconds(self.lifetimes.idle).to_string(),
+        ]
     }
 
     /// Deletes sessions of one user, and stores the reason. Returns those that existed: of several calls at once only
@@ -276,8 +299,23 @@ impl RedisStore {
     }
 }
 
+/// The keys of [`END`].
+pub(crate) fn end_keys(id: &SessionId, user: &str) -> [String; 3] {
+    [session_key(id), list_key(user), ended_key(id)]
+}
+
+/// Ends the session of `keys[1]` if it is alive, removes it from the list, and stores the reason. Sets `ended` to 1 if it was
+/// alive. Once its key is deleted it has ended, so a failure of the rest is not reported.
+pub(crate) const END: &str = r"
+local ended = keys[1] and redis.call('DEL', keys[1]) or 0
+if ended == 1 then
+  redis.pcall('ZREM', keys[2], args[1])
+  redis.pcall('SETEX', keys[3], args[3], args[2])
+end
+";
+
 /// `EVAL` of a script with these keys; the caller adds the arguments.
-pub(crate) fn eval(script: &str, keys: &[&str]) -> Cmd {
+pub(crate) fn eval(script: &str, keys: &[impl ToRedisArgs]) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(script).arg(keys.len()).arg(keys);
     command
@@ -287,17 +325,24 @@ pub(crate) fn eval(script: &str, keys: &[&str]) -> Cmd {
 /// `redis_timeout_ms`, of which this is the highest value.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 
-/// Lists a session as its user's youngest. Sets `listed` to the number of listed sessions and Redis' time.
+/// Lists a session as its user's youngest, and lets the list live at least `ARGV[1]` seconds, as [`LENGTHEN`] does. Sets
+/// `listed` to the number of listed sessions and Redis' time.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: the score is
-/// Redis' own time. It touches only the first of its keys. To be followed by [`LENGTHEN`].
+/// Redis' own time. It touches only the first of its keys. Most users have one session: then there is nothing to compare.
 pub(crate) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
-local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 0.000001 end
 redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
-local listed = {redis.call('ZCARD', KEYS[1]), tonumber(time[1]), tonumber(time[2])}
+local count = redis.call('ZCARD', KEYS[1])
+if count > 1 then
+  local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  if last[1] ~= ARGV[2] then
+    redis.call('ZADD', KEYS[1], string.format('%.6f', tonumber(last[2]) + 0.000001), ARGV[2])
+  end
+end
+if count == 1 or redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+local listed = {count, tonumber(time[1]), tonumber(time[2])}
 ";
 
 /// Lets a list live at least `ARGV[1]` seconds. Never shortens its life: another instance's sessions may live longer.

@@ -15,7 +15,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use self::hash::{PTTL_NO_KEY, WRITE};
 use self::index::eval;
-use self::record::Fields;
+use self::record::Stored;
 use self::stats::Sample;
 use self::store::RedisStore;
 use crate::session::{
@@ -30,8 +30,12 @@ impl SessionStore for RedisStore {
     async fn create(&self, new: &NewSession<'_>) -> Result<Created, StoreError> {
         let now = self.clock.now();
         let NewSession { id, session, .. } = *new;
-        let (listed, time) = self.write_new(id, session, now).await?;
-        self.server_time.set(time, now, self.clock.now());
+        let known = new
+            .replaced
+            .and_then(|(replaced, _)| self.known.get(replaced));
+        let replaced = known.as_ref().map(|known| &*known.user);
+        let written = self.write_new(new, replaced, now).await?;
+        self.server_time.set(written.time, now, self.clock.now());
         if self.client.is_cluster() {
             // In a cluster the hash is written after the list, and twice if a reply is lost. If the session was ended
             // between the two writes, the list has lost it.
@@ -39,11 +43,15 @@ impl SessionStore for RedisStore {
         } else {
             self.known.set_listed(id, &session.user);
         }
-        let mut created = Created::default();
-        if let Some((replaced, why)) = new.replaced {
+        let mut created = Created {
+            replaced: written.replaced,
+            ..Created::default()
+        };
+        let in_one_script = known.is_some() && !self.client.is_cluster();
+        if let Some((replaced, why)) = new.replaced.filter(|_| !in_one_script) {
             created.replaced = self.delete(replaced, why).await?;
         }
-        if listed > new.limit {
+        if written.listed > new.limit {
             created.evicted = self.trim(new).await?;
         }
         Ok(created)
@@ -63,8 +71,8 @@ impl SessionStore for RedisStore {
         }
         let mut answers = self.send_with_time(&mut commands).await?;
         let score = answers.split_off(2).pop();
-        let (fields, slid): (Fields, bool) = read(answers)?;
-        let Some(session) = self.session(fields).filter(|_| slid) else {
+        let (stored, slid): (Stored, bool) = read(answers)?;
+        let Some(session) = self.session(stored).filter(|_| slid) else {
             return Ok(None);
         };
         self.correct_creation_time(id, &session, now).await?;
@@ -99,8 +107,8 @@ impl SessionStore for RedisStore {
         let now = self.clock.now();
         let mut commands = Pipeline::with_capacity(3);
         commands.hgetall(session_key(id)).pttl(session_key(id));
-        let (fields, pttl): (Fields, i64) = self.query_with_time(&mut commands).await?;
-        Ok(self.active(fields, pttl, now))
+        let (stored, pttl): (Stored, i64) = self.query_with_time(&mut commands).await?;
+        Ok(self.active(stored, pttl, now))
     }
 
     async fn list(
@@ -122,7 +130,7 @@ impl SessionStore for RedisStore {
         let mut missing = Vec::new();
         for (id, answers) in ids.iter().zip(self.read_each(&ids).await?) {
             // Neither a key of another type nor a node that does not answer may hide the other sessions.
-            let (fields, pttl) = match answers {
+            let (stored, pttl) = match answers {
                 Ok(answers) => answers,
                 Err(_) if self.client.is_cluster() => {
                     listing.complete = false;
@@ -130,11 +138,11 @@ impl SessionStore for RedisStore {
                 }
                 Err(error) => return Err(error),
             };
-            if pttl == PTTL_NO_KEY || !fields.is_session() {
+            if pttl == PTTL_NO_KEY || stored.0.is_none() {
                 missing.push(*id);
             // A session beyond our absolute limit is not shown, but only its key's expiry removes it: another instance
             // may have a longer limit.
-            } else if let Some(active) = self.active(fields, pttl, now) {
+            } else if let Some(active) = self.active(stored, pttl, now) {
                 listing.sessions.push((SessionHandle::from(id), active));
             }
         }
@@ -158,6 +166,11 @@ impl SessionStore for RedisStore {
         id: &SessionId,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
+        // For a session that this process has seen, one round trip; in a cluster its keys are on different nodes.
+        if let Some(known) = self.known.get(id).filter(|_| !self.client.is_cluster()) {
+            let ended = self.end_one(id, &known.user, why).await?;
+            return Ok(ended.then(|| (*known.user).to_owned()));
+        }
         if let Some(user) = self.user_of(id).await? {
             let removed = self.remove(&user, &[*id], Some(why)).await?;
             return removed.user_if_ended(user);
@@ -277,7 +290,7 @@ impl SessionStore for RedisStore {
         value: Option<&str>,
         limit: usize,
     ) -> Result<WriteOutcome, StoreError> {
-        let mut write = eval(WRITE, &[&session_key(id)]);
+        let mut write = eval(WRITE, &[session_key(id)]);
         write.arg(field).arg(limit).arg(value);
         Ok(match self.client.query_one(write).await? {
             0 => WriteOutcome::NoSession,
@@ -296,7 +309,7 @@ impl SessionStore for RedisStore {
         let ids = self.listed(user).await?;
         let others = ids.iter().filter(|id| *id != except);
         let writes = others.map(|id| {
-            let mut write = eval(WRITE, &[&session_key(id)]);
+            let mut write = eval(WRITE, &[session_key(id)]);
             write.arg(field).arg(0).arg(value);
             vec![write]
         });

@@ -1,6 +1,7 @@
 //! The fields of a session's hash, and the parsing of answers about it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 
@@ -10,82 +11,147 @@ use crate::session::field::is_own;
 use crate::session::{Session, StoreError};
 use crate::store::redis::connection::reply::read;
 
-/// The answer to `HGETALL`. Bytes that are not UTF-8 become U+FFFD.
-#[derive(Default)]
-pub(crate) struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    /// A hash without `user` is no session.
-    pub(crate) fn is_session(&self) -> bool {
-        self.0.iter().any(|(name, _)| name == USER)
-    }
-}
-
-impl FromRedisValue for Fields {
-    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let fields = Vec::<(Vec<u8>, Vec<u8>)>::from_redis_value(value)?;
-        let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-        };
-        let fields = fields.into_iter();
-        Ok(Self(
-            fields
-                .map(|(name, value)| (text(name), text(value)))
-                .collect(),
-        ))
-    }
-}
-
 pub(crate) const USER: &str = "user";
 const STATUS: &str = "status";
-/// Written by the script `CREATE` too.
+/// Innkeeper's own field: when the session was created, and the client's address and `User-Agent`, with a space between
+/// them and `-` for what is not known.
+///
+/// One field, because each string of the reply costs the Redis client as much to parse as a header costs Rocket. It has 64
+/// bytes at most for nearly every client, so that Redis keeps the hash compact (`hash-max-listpack-value`): therefore an
+/// IPv6 address is written as 32 digits.
+pub(crate) const ORIGIN: &str = "_";
+/// The three fields that earlier versions wrote instead.
 const CREATED: &str = "_created";
 const IP: &str = "_ip";
 const AGENT: &str = "_agent";
 
-/// The session in a hash; `None` for a hash without `user`.
-pub(crate) fn session(Fields(fields): Fields) -> Option<Session> {
-    let (mut user, mut status, mut created_at) = (None, String::new(), None);
-    let mut client = Client::default();
-    let (mut data, mut own) = (BTreeMap::new(), BTreeMap::new());
-    for (name, value) in fields {
+/// The answer to `HGETALL`: the session in a hash; `None` for a hash without `user`. Bytes that are not UTF-8 become U+FFFD.
+pub(crate) struct Stored(pub(crate) Option<Session>);
+
+impl FromRedisValue for Stored {
+    /// By hand: the library's own conversion makes two lists on the way.
+    fn from_redis_value(answer: Value) -> Result<Self, ParsingError> {
+        let mut fields = Fields::default();
+        match answer {
+            Value::Array(texts) => {
+                let mut texts = texts.into_iter();
+                while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+                    fields.insert(text(name)?, text(value)?);
+                }
+            }
+            Value::Map(pairs) => {
+                for (name, value) in pairs {
+                    fields.insert(text(name)?, text(value)?);
+                }
+            }
+            _ => return Err("a hash was expected".to_owned().into()),
+        }
+        Ok(Self(fields.session()))
+    }
+}
+
+fn text(answer: Value) -> Result<String, ParsingError> {
+    let Value::BulkString(bytes) = answer else {
+        return String::from_redis_value(answer);
+    };
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+#[derive(Default)]
+struct Fields {
+    user: Option<String>,
+    status: String,
+    origin: Option<String>,
+    created: Option<u64>,
+    ip: Option<String>,
+    agent: Option<String>,
+    data: BTreeMap<String, String>,
+    own: BTreeMap<String, String>,
+}
+
+impl Fields {
+    fn insert(&mut self, name: String, value: String) {
         match name.as_str() {
-            USER => user = Some(value),
-            STATUS => status = value,
-            CREATED => created_at = value.parse().ok().map(from_unix_time),
-            IP => client.ip = Some(value),
-            AGENT => client.user_agent = Some(value),
+            USER => self.user = Some(value),
+            STATUS => self.status = value,
+            ORIGIN => self.origin = Some(value),
+            CREATED => self.created = value.parse().ok(),
+            IP => self.ip = Some(value),
+            AGENT => self.agent = Some(value),
             _ => {
-                let fields = if is_own(&name) { &mut own } else { &mut data };
+                let fields = if is_own(&name) {
+                    &mut self.own
+                } else {
+                    &mut self.data
+                };
                 fields.insert(name, value);
             }
         }
     }
-    Some(Session {
-        user: user?,
-        status,
-        data,
-        own,
-        created_at,
-        client,
-    })
+
+    fn session(self) -> Option<Session> {
+        let origin = self.origin.as_deref().unwrap_or_default();
+        let mut parts = origin
+            .splitn(3, ' ')
+            .map(|part| Some(part).filter(|part| *part != NONE));
+        let mut part = || parts.next().flatten();
+        let (created, ip, agent) = (part(), part(), part());
+        Some(Session {
+            user: self.user?,
+            status: self.status,
+            data: self.data,
+            own: self.own,
+            created_at: self
+                .created
+                .or_else(|| created?.parse().ok())
+                .map(from_unix_time),
+            client: Client {
+                ip: self.ip.or_else(|| ip.map(read_ip)),
+                user_agent: self.agent.or_else(|| agent.map(str::to_owned)),
+            },
+        })
+    }
 }
 
-/// The fields of a session, `_created` aside.
-pub(crate) fn pairs(session: &Session) -> Vec<(String, String)> {
+/// What is not known, in [`ORIGIN`].
+const NONE: &str = "-";
+
+/// [`ORIGIN`] without the time of the creation, which the script `CREATE` puts before it.
+pub(crate) fn client(client: &Client) -> String {
+    let ip = client.ip.as_deref().map(write_ip);
+    let ip = ip.as_deref().unwrap_or(NONE);
+    let agent = client.user_agent.as_deref().unwrap_or(NONE);
+    format!("{ip} {agent}")
+}
+
+/// An IPv6 address without its colons; anything else as it is, but without spaces.
+fn write_ip(ip: &str) -> String {
+    match ip.parse::<Ipv6Addr>() {
+        Ok(address) => format!("{:032x}", address.to_bits()),
+        Err(_) => ip.replace(' ', ""),
+    }
+}
+
+fn read_ip(ip: &str) -> String {
+    if ip.len() == 32
+        && let Ok(bits) = u128::from_str_radix(ip, 16)
+    {
+        return Ipv6Addr::from_bits(bits).to_string();
+    }
+    ip.to_owned()
+}
+
+/// The fields of a session, [`ORIGIN`] aside.
+pub(crate) fn pairs(session: &Session) -> impl Iterator<Item = (&str, &str)> {
     let fixed = [
-        (USER, Some(session.user.clone())),
-        (STATUS, Some(session.status.clone())),
-        (IP, session.client.ip.clone()),
-        (AGENT, session.client.user_agent.clone()),
+        (USER, session.user.as_str()),
+        (STATUS, session.status.as_str()),
     ];
+    let others = session.data.iter().chain(&session.own);
     fixed
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .chain(session.data.clone())
-        .chain(session.own.clone())
-        .collect()
+        .chain(others.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// The answer to `HGET` for a session's user; a key of another type has none.
@@ -97,11 +163,11 @@ pub(crate) fn owner(answers: Vec<Value>) -> Result<Option<String>, StoreError> {
     Ok(user.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The answers to `HGETALL` and `PTTL`; a key of another type has no fields.
-pub(crate) fn fields_and_pttl(mut answers: Vec<Value>) -> Result<(Fields, i64), StoreError> {
+/// The answers to `HGETALL` and `PTTL`; a key of another type holds no session.
+pub(crate) fn session_and_pttl(mut answers: Vec<Value>) -> Result<(Stored, i64), StoreError> {
     if answers.first().is_some_and(is_wrong_type) {
         let (pttl,) = read(answers.split_off(1))?;
-        return Ok((Fields::default(), pttl));
+        return Ok((Stored(None), pttl));
     }
     read(answers)
 }

@@ -90,8 +90,8 @@ impl RedisStore {
         let answers = self.client.with_timeout(self.read_each(ids)).await?;
         let mut found = Vec::new();
         for (id, answers) in ids.iter().zip(answers) {
-            let (fields, pttl) = answers?;
-            let active = self.active(fields, pttl, now);
+            let (stored, pttl) = answers?;
+            let active = self.active(stored, pttl, now);
             found.extend(active.map(|active| (SessionHandle::from(id), active)));
         }
         Ok(found)
