@@ -112,16 +112,16 @@ impl Sessions {
     }
 
     /// Bounds a call of the store that keeps the sessions, also for what else is kept there.
-    pub(crate) async fn until_deadline<T>(
+    pub(crate) async fn until_deadline<T, E: From<StoreError>>(
         &self,
-        call: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
         let Some(timeout) = self.timeout else {
             return call.await;
         };
         let deadline = self.deadline.unwrap_or_else(|| Instant::now() + timeout);
         let outcome = timeout_at(deadline, call).await;
-        outcome.unwrap_or(Err(StoreError::Timeout(timeout)))
+        outcome.unwrap_or_else(|_| Err(StoreError::Timeout(timeout).into()))
     }
 
     /// Starts a session for `user` under a new id, and ends the session that the request came with.

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::throttle::Counters;
 use super::{
     Authenticator, AuthenticatorError, Credentials, SignInStore, Throttle, Token, Verified,
     VerifyError,
 };
 use crate::client::Client;
-use crate::session::StoreError;
+use crate::session::{Sessions, StoreError};
 use crate::user_name::UserName;
 
 /// How long a browser is remembered after it has signed in.
@@ -23,7 +21,8 @@ pub(crate) struct Verifier {
     authenticator: Arc<dyn Authenticator>,
     store: Arc<dyn SignInStore>,
     throttle: Throttle,
-    timeout: Option<Duration>,
+    /// Their store keeps the counts too, and is waited for no longer.
+    sessions: Sessions,
 }
 
 /// Whether the browser has signed in as this user before.
@@ -34,14 +33,13 @@ pub(crate) enum Known {
 }
 
 impl Verifier {
-    /// `timeout`: how long a request waits for the store; `None`: as long as it takes.
     pub(crate) fn new(
         authenticator: Arc<dyn Authenticator>,
         store: Arc<dyn SignInStore>,
-        timeout: Option<Duration>,
+        sessions: Sessions,
     ) -> Self {
         Self {
-            timeout,
+            sessions,
             authenticator,
             throttle: Throttle::new(Arc::clone(&store)),
             store,
@@ -66,12 +64,11 @@ impl Verifier {
             return Ok((verified.ok_or_else(wrong)?, Known::Before));
         }
         let count = self.count(credentials, devices);
-        let (account, known, counters) = self.within_timeout(count).await?;
+        let (account, known, counters) = self.sessions.until_deadline(count).await?;
         match self.authenticator.authenticate(credentials).await {
             Ok(Some(verified)) => {
                 let succeeded = self.throttle.succeeded(&counters);
-                let succeeded = async { Ok(succeeded.await?) };
-                if let Err(VerifyError::Unavailable(error)) = self.within_timeout(succeeded).await {
+                if let Err(error) = self.sessions.until_deadline(succeeded).await {
                     tracing::warn!(%error, "a sign-in that succeeded may stay counted as a failed one");
                 }
                 Ok((verified, known))
@@ -99,7 +96,7 @@ impl Verifier {
     /// Counts an attempt that has nothing to do with an account: a name that is taken, say.
     pub(crate) async fn count_source(&self, client: &Client) -> Result<(), VerifyError> {
         let count = self.throttle.count_source(client, None);
-        self.within_timeout(count).await.map(drop)
+        self.sessions.until_deadline(count).await.map(drop)
     }
 
     /// Remembers the browser for a year from now, and returns the token that its cookie holds for this account: the one by which
@@ -154,22 +151,9 @@ impl Verifier {
         Ok((account, known, counters))
     }
 
-    /// A store that is silent keeps nobody waiting for longer than a request may.
-    async fn within_timeout<T>(
-        &self,
-        call: impl Future<Output = Result<T, VerifyError>>,
-    ) -> Result<T, VerifyError> {
-        let Some(limit) = self.timeout else {
-            return call.await;
-        };
-        let late = || VerifyError::from(StoreError::Timeout(limit));
-        timeout(limit, call).await.unwrap_or_else(|_| Err(late()))
-    }
-
     async fn give_back(&self, counters: &Counters) {
         let give_back = self.throttle.not_judged(counters);
-        let give_back = async { Ok(give_back.await?) };
-        if let Err(VerifyError::Unavailable(error)) = self.within_timeout(give_back).await {
+        if let Err(error) = self.sessions.until_deadline(give_back).await {
             tracing::warn!(%error, "an attempt that was not judged stays counted");
         }
     }

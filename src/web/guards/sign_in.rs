@@ -12,9 +12,7 @@ use super::same_origin::SameOrigin;
 use super::sessions::needs_stage;
 use crate::client::Client;
 use crate::session::{SessionId, Sessions, Started};
-use crate::sign_in::{
-    AuthenticatorError, Credentials, Known, Password, Token, Verified, Verifier, VerifyError,
-};
+use crate::sign_in::{Credentials, Known, Password, Token, Verified, Verifier, VerifyError};
 use crate::user_name::UserName;
 use crate::web::answers::Refusal;
 use crate::web::observe::{Audit, RequestRecord};
@@ -133,8 +131,7 @@ impl Caller<'_> {
         sessions: &Sessions,
     ) -> Result<(), Refusal> {
         let check = self.verifier.still_holds(verified);
-        let checked = sessions.until_deadline(async { Ok(check.await) }).await;
-        let refusal = match checked.map_err(AuthenticatorError::from).flatten() {
+        let refusal = match sessions.until_deadline(check).await {
             Ok(true) => return Ok(()),
             // The password was changed, or the account disabled, since it was looked at.
             Ok(false) => Refusal::WrongPassword,
@@ -147,8 +144,7 @@ impl Caller<'_> {
     /// A browser that is not remembered is only treated as a stranger's.
     async fn remember_device(&self, user: &UserName, sessions: &Sessions) {
         let remember = self.verifier.remember(user, &self.devices);
-        let remembered = sessions.until_deadline(async { Ok(remember.await) }).await;
-        match remembered.map_err(Into::into).flatten() {
+        match sessions.until_deadline(remember).await {
             Ok(token) => {
                 let cookie = DeviceCookie::beside(self.cookie);
                 self.jar.add(cookie.with_token(&self.devices, &token));

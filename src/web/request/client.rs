@@ -61,10 +61,7 @@ mod tests {
 
     #[test]
     fn only_a_user_agent_that_is_too_long_is_shortened() {
-        let exact = format!(
-            "{:-<MAX_USER_AGENT$}",
-            "Mozilla/5.0 (Linux) Firefox/140.0 "
-        );
+        let exact = format!("{:-<MAX_USER_AGENT$}", "Mozilla/5.0 (Linux) Firefox/140.0 ");
         for kept in ["", "curl/8.5.0", exact.as_str()] {
             assert_eq!(shorten(kept), kept);
         }

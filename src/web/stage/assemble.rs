@@ -101,7 +101,7 @@ impl Assembly {
                 .authenticator(),
         };
         Ok(Self {
-            verifier: Verifier::new(authenticator, Arc::clone(&stores.sign_in), timeout),
+            verifier: Verifier::new(authenticator, Arc::clone(&stores.sign_in), sessions.clone()),
             accounts,
             config,
             site,
