@@ -50,6 +50,7 @@ mod misspelt;
 mod monitoring;
 mod negotiation;
 mod notices;
+mod one_worker;
 mod openapi;
 mod operator;
 mod outage;

@@ -431,6 +431,19 @@ async fn a_key_that_holds_no_list_lets_no_session_begin_unlisted() {
     let mut program = app.program();
     assert_eq!(program.log_in_as("abdullah").await.status.code, 503);
     assert_eq!(app.redis().keys(), ["user_sessions:abdullah"]);
+    // Nor does it end the session that it would have taken the place of.
+    let mut program = app.program();
+    assert_eq!(program.log_in_as("amy").await.status.code, 200);
+    assert_eq!(program.log_in_as("abdullah").await.status.code, 503);
+    assert_eq!(program.profile().await.status.code, 200);
+    app.redis().run::<()>("CONFIG SET maxmemory 1");
+    assert_eq!(program.log_in_as("beth").await.status.code, 503);
+    assert_eq!(program.profile().await.status.code, 200);
+    program.log_out().await;
+    program
+        .profile()
+        .await
+        .assert_detail(403, "No session cookie found");
 }
 
 /// Not some time later: whoever signs out everywhere ends all that have been used.

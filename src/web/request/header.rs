@@ -13,8 +13,10 @@ pub(crate) fn header_values<'r>(
     name: &'static str,
 ) -> impl Iterator<Item = &'r str> {
     let all = request.headers().iter();
-    all.filter_map(move |header| match header.value {
-        Cow::Borrowed(value) if header.name == name => Some(value),
-        Cow::Borrowed(_) | Cow::Owned(_) => None,
-    })
+    all.filter(move |header| header.name == name)
+        .filter_map(|header| match header.value {
+            Cow::Borrowed(value) => Some(value),
+            // Rocket's `HeaderMap::iter` borrows each of them.
+            Cow::Owned(_) => None,
+        })
 }

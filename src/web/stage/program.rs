@@ -131,7 +131,7 @@ fn control(rocket: &Rocket<Build>) -> Option<ControlServer> {
         .ok()
 }
 
-/// With one worker everything runs on this thread: a scheduler of several threads hands each request from one to another,
+/// With one worker all requests are served by this thread: a scheduler of several threads hands each request from one to another,
 /// which costs as much as a fifth of the request, even where there is only one to hand it to.
 fn runtime(figment: &Figment) -> Result<Runtime, String> {
     let rocket: rocket::Config = figment.extract().map_err(|error| error.to_string())?;

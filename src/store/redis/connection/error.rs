@@ -48,8 +48,13 @@ pub(crate) fn needs_reconnect(error: &RedisError) -> bool {
                 | ServerErrorKind::Moved
                 | ServerErrorKind::Ask
         )
-    )
+    ) || error
+        .detail()
+        .is_some_and(|detail| detail.contains(READ_ONLY_IN_SCRIPT))
 }
+
+/// How Redis before 7 reports it where a script has written.
+const READ_ONLY_IN_SCRIPT: &str = "-READONLY ";
 
 /// Problems that an operator can solve, in the words that the log uses and `doctor` searches for.
 pub(crate) const NO_PASSWORD: &str = "Redis refuses the user or the password";

@@ -333,15 +333,16 @@ const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 pub(crate) const LIST: &str = r"
 local time = redis.call('TIME')
 local score = time[1] + time[2] / 1000000
-redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
+local added = redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
 local count = redis.call('ZCARD', KEYS[1])
+local is_new = added == 1 and count == 1
 if count > 1 then
   local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   if last[1] ~= ARGV[2] then
     redis.call('ZADD', KEYS[1], string.format('%.6f', tonumber(last[2]) + 0.000001), ARGV[2])
   end
 end
-if count == 1 or redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+if is_new or redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 local listed = {count, tonumber(time[1]), tonumber(time[2])}
 ";
 

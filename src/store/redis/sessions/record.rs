@@ -16,9 +16,9 @@ const STATUS: &str = "status";
 /// Innkeeper's own field: when the session was created, and the client's address and `User-Agent`, with a space between
 /// them and `-` for what is not known.
 ///
-/// One field, because each string of the reply costs the Redis client as much to parse as a header costs Rocket. It has 64
-/// bytes at most for nearly every client, so that Redis keeps the hash compact (`hash-max-listpack-value`): therefore an
-/// IPv6 address is written as 32 digits.
+/// One field, because each string of the reply costs the Redis client as much to parse as a header costs Rocket. For nearly
+/// every client it has 64 bytes at most, up to which Redis keeps a hash compact (`hash-max-listpack-value`): therefore an
+/// IPv6 address is written to the base of 36.
 pub(crate) const ORIGIN: &str = "_";
 /// The three fields that earlier versions wrote instead.
 const CREATED: &str = "_created";
@@ -125,17 +125,29 @@ pub(crate) fn client(client: &Client) -> String {
     format!("{ip} {agent}")
 }
 
-/// An IPv6 address without its colons; anything else as it is, but without spaces.
+const BASE: u32 = 36;
+
+/// An IPv6 address, which has colons, as [`BASE_36_DIGITS`]; anything else as it is, but without spaces.
 fn write_ip(ip: &str) -> String {
-    match ip.parse::<Ipv6Addr>() {
-        Ok(address) => format!("{:032x}", address.to_bits()),
-        Err(_) => ip.replace(' ', ""),
+    let Ok(address) = ip.parse::<Ipv6Addr>() else {
+        return ip.replace(' ', "");
+    };
+    let mut rest = address.to_bits();
+    let mut digits = [' '; BASE_36_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        let value = u32::try_from(rest % u128::from(BASE)).unwrap_or_default();
+        *digit = char::from_digit(value, BASE).unwrap_or_default();
+        rest /= u128::from(BASE);
     }
+    digits.iter().collect()
 }
 
+/// So many that no address needs more.
+const BASE_36_DIGITS: usize = 25;
+
 fn read_ip(ip: &str) -> String {
-    if ip.len() == 32
-        && let Ok(bits) = u128::from_str_radix(ip, 16)
+    if ip.len() == BASE_36_DIGITS
+        && let Ok(bits) = u128::from_str_radix(ip, BASE)
     {
         return Ipv6Addr::from_bits(bits).to_string();
     }
@@ -174,4 +186,71 @@ pub(crate) fn session_and_pttl(mut answers: Vec<Value>) -> Result<(Stored, i64),
 
 fn is_wrong_type(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.code() == "WRONGTYPE")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn session(fields: &[(&str, &str)]) -> Option<Session> {
+        let texts = fields.iter().flat_map(|(name, value)| [name, value]);
+        let texts = texts.map(|text| Value::BulkString(text.as_bytes().to_vec()));
+        let Stored(session) = Stored::from_redis_value(Value::Array(texts.collect())).unwrap();
+        session
+    }
+
+    #[test]
+    fn a_client_is_read_as_it_was_written() {
+        for (ip, agent) in [
+            (None, None),
+            (Some("203.0.113.7"), Some("curl/8.5.0")),
+            (Some("203.0.113.7"), None),
+            (None, Some("Mozilla/5.0 (X11; Linux x86_64)")),
+            (Some("::1"), Some("a b")),
+            (
+                Some("2001:db8:85a3:8d3:1319:8a2e:370:7348"),
+                Some("Samsung Internet on Android"),
+            ),
+            (Some("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), None),
+        ] {
+            let written = Client {
+                ip: ip.map(str::to_owned),
+                user_agent: agent.map(str::to_owned),
+            };
+            let text = format!("1764523000 {}", client(&written));
+            assert!(text.len() <= 64, "{text}");
+            let read = session(&[("user", "amy"), (ORIGIN, &text)]).unwrap();
+            assert_eq!(read.client, written);
+            assert_eq!(read.created_at, Some(from_unix_time(1_764_523_000)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_none_and_an_earlier_field_counts() {
+        let earlier = session(&[
+            ("user", "amy"),
+            (ORIGIN, "- - -"),
+            (CREATED, "1000"),
+            (IP, "203.0.113.7"),
+            (AGENT, "curl"),
+        ]);
+        let earlier = earlier.unwrap();
+        let since = earlier
+            .created_at
+            .unwrap()
+            .duration_since(std::time::UNIX_EPOCH);
+        assert_eq!(since.unwrap(), Duration::from_secs(1000));
+        assert_eq!(earlier.client.ip.as_deref(), Some("203.0.113.7"));
+        for origin in ["", "-", "soon", "- - -", "-1 -"] {
+            let read = session(&[("user", "amy"), (ORIGIN, origin)]).unwrap();
+            assert_eq!(
+                (read.created_at, read.client),
+                (None, Client::default()),
+                "{origin}"
+            );
+        }
+        assert_eq!(session(&[(ORIGIN, "1000 - -")]), None);
+    }
 }
