@@ -1,8 +1,9 @@
 //! The metrics: what is counted, and where it is read.
 
 use std::convert::identity;
+use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use innkeeper::CurrentSession;
 use rocket::error::ErrorKind;
@@ -229,6 +230,42 @@ fn an_outage_is_seen_and_its_end() {
         let again = Scrape::of(program.metrics_port());
         let closed = again.value("innkeeper_store_circuit_open") < 0.5;
         (closed && again.find("innkeeper_sessions_active").is_some()).then_some(())
+    });
+}
+
+#[test]
+fn the_process_is_measured_as_the_system_sees_it() {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let before = now().as_secs_f64();
+    let program = Program::start(&[ON_A_FREE_PORT]);
+    let system = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", program.id())).unwrap();
+    let line = |file: &str, name: &str| -> f64 {
+        let text = system(file);
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.unwrap().split_ascii_whitespace().next().unwrap();
+        number.parse().unwrap()
+    };
+    // Threads come and go.
+    let scrape = eventually("threads to be still", || {
+        let scrape = Scrape::of(program.metrics_port());
+        let same = (scrape.value("process_threads") - line("status", "Threads:")).abs() < 0.5;
+        same.then_some(scrape)
+    });
+    let limit = line("limits", "Max open files");
+    assert!((scrape.value("process_max_fds") - limit).abs() < 0.5);
+    let open = scrape.value("process_open_fds");
+    assert!(open > 3.0 && open < limit, "{open}");
+    let resident = scrape.value("process_resident_memory_bytes");
+    let factor = resident / (line("status", "VmRSS:") * 1024.0);
+    assert!(factor > 0.5 && factor < 2.0, "{factor}");
+    assert!(scrape.value("process_virtual_memory_bytes") > resident);
+    // The system tells both in whole seconds.
+    let started = scrape.value("process_start_time_seconds");
+    assert!(started > before - 2.0 && started < now().as_secs_f64() + 2.0);
+    let used = |scrape: &Scrape| scrape.value("process_cpu_seconds_total");
+    eventually("the time of its processor to move", || {
+        http::request(program.port(), "GET /docs", &["Accept: text/html"], "");
+        (used(&Scrape::of(program.metrics_port())) > used(&scrape)).then_some(())
     });
 }
 

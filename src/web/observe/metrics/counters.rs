@@ -8,6 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::process;
 use crate::session::{EndReason, StoreStats};
 use crate::store::LATENCY_BUCKETS;
 use crate::web::observe::LogWriter;
@@ -86,10 +87,6 @@ impl Metrics {
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
-        #[cfg(target_os = "linux")]
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
         Ok(metrics)
     }
 
@@ -129,6 +126,7 @@ impl Metrics {
     /// All of it in the text format, with how the store is at this moment.
     pub(crate) fn text(&self, stats: &StoreStats) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
+        families.extend(process::gather()?);
         families.extend(dropped_lines()?.collect());
         families.extend(registry_of(stats)?.gather());
         TextEncoder::new().encode_to_string(&families)

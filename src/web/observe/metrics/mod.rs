@@ -2,6 +2,8 @@
 
 #[cfg(feature = "metrics")]
 mod counters;
+#[cfg(feature = "metrics")]
+mod process;
 #[cfg(not(feature = "metrics"))]
 mod without;
 
