@@ -7,8 +7,8 @@ use rocket::config::{Ident, Shutdown};
 use rocket::figment::providers::{Env, Format, Toml};
 use rocket::figment::{self, Figment, Profile, Provider};
 
-/// Rocket's own figment with four differences: no `Server` header, no client address from a header, none of Rocket's
-/// printing, and SIGTERM is left to the program.
+/// Rocket's own figment with five differences: no `Server` header, no client address from a header, none of Rocket's
+/// printing, SIGTERM is left to the program, and on two cores there is one worker.
 ///
 /// Read from the file that is named here, else the one that `ROCKET_CONFIG` names, else `Rocket.toml` of the working
 /// directory; and from the environment.
@@ -22,6 +22,11 @@ pub(crate) fn rocket_figment(named: Option<&Path>) -> Result<Figment, String> {
         shutdown: Shutdown {
             signals: HashSet::new(),
             ..Shutdown::default()
+        },
+        // One thread needs no scheduler, and leaves the other core to Redis and the proxy: see the chapter "Operating it".
+        workers: match rocket::Config::default().workers {
+            0..=2 => 1,
+            cores => cores,
         },
         ..rocket::Config::default()
     };

@@ -25,10 +25,10 @@ use crate::web::stage::{defaults, lost_store, shutdown, template_folder};
 
 /// The whole application, as `cargo run` serves it.
 ///
-/// Its figment is Rocket's own with four differences: no `Server` header, no client address from a header, none of
-/// Rocket's own log, and SIGTERM is left to [`launch`](super::launch), which is to serve it. Rocket.toml is read from the
-/// working directory and from no folder above, and templates from a `template_dir` that is set, else from
-/// `templates/innkeeper` alone.
+/// Its figment is Rocket's own with five differences: no `Server` header, no client address from a header, none of
+/// Rocket's own log, SIGTERM is left to [`launch`](super::launch), which is to serve it, and on two cores there is one
+/// worker. Rocket.toml is read from the working directory and from no folder above, and templates from a `template_dir`
+/// that is set, else from `templates/innkeeper` alone.
 ///
 /// # Errors
 ///
