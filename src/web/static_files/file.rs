@@ -1,6 +1,5 @@
 //! One static file, in all the forms that it is sent in.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use rocket::http::ContentType;
@@ -29,12 +28,8 @@ pub(crate) struct Variant {
 }
 
 impl StaticFile {
-    pub(super) fn new(
-        name: &'static str,
-        content_type: ContentType,
-        text: Cow<'static, str>,
-    ) -> Self {
-        let mut hash = Digest::of(&text).to_string();
+    pub(super) fn new(name: &'static str, content_type: ContentType, text: &str) -> Self {
+        let mut hash = Digest::of(text).to_string();
         hash.truncate(HASH_LENGTH);
         let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
         Self {
@@ -57,7 +52,7 @@ impl StaticFile {
         source: &Compressed,
         more: &str,
     ) -> Self {
-        let mut file = Self::new(name, content_type, source.whole(more));
+        let mut file = Self::new(name, content_type, &source.whole(more));
         let tag = file.plain.tag.trim_matches('"');
         let variant = |coding: Coding| Variant {
             coding: Some(coding),
@@ -104,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_file_is_known_by_its_name_with_and_without_a_hash() {
-        let file = StaticFile::new("style.css", ContentType::CSS, "a {}".into());
+        let file = StaticFile::new("style.css", ContentType::CSS, "a {}");
         // `printf 'a {}' | sha256sum`
         assert_eq!(file.hashed_name(), "style-9a4487ccbedf68e5.css");
         for name in [

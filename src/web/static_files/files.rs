@@ -45,7 +45,7 @@ impl StaticFiles {
             StaticFile::compressed("style.css", ContentType::CSS, &STYLE, &own),
             script("innkeeper.js", &SCRIPT),
             script("docs.js", &DOCS_SCRIPT),
-            StaticFile::new("favicon.svg", ContentType::SVG, icon(accent)),
+            StaticFile::new("favicon.svg", ContentType::SVG, &icon(accent)),
         ]))
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn without_hashes(page: &str) -> String {
         let (stem, rest) = part.split_once('-').unwrap();
         let (hash, rest) = rest.split_once('.').unwrap();
         assert_eq!(hash.len(), 16, "{part}");
-        plain.push_str(&format!("/static/innkeeper/{stem}.{rest}"));
+        plain.extend(["/static/innkeeper/", stem, ".", rest]);
     }
     plain
 }

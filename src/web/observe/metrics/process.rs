@@ -69,7 +69,7 @@ fn open_files() -> Option<u64> {
     u64::try_from(open).ok()?.checked_sub(1)
 }
 
-/// What we take of `/proc/self/stat` (proc_pid_stat(5)).
+/// What we take of `/proc/self/stat` (`proc_pid_stat(5)`).
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     cpu_ticks: u64,
