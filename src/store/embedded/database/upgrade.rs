@@ -47,7 +47,7 @@ pub(crate) fn open(
             drop(fs::remove_file(&path));
             Err(match failure {
                 Failure::Redb(error) => Failure::Upgrade(error.to_string()),
-                other => other,
+                Failure::Panic(_) | Failure::Version(_) | Failure::Upgrade(_) => failure,
             })
         }
     }

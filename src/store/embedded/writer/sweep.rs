@@ -81,7 +81,7 @@ impl Sweep {
             if now < end && end <= too_late {
                 continue;
             }
-            let Some(key) = session_of(snapshot, &end_key)? else {
+            let Some(key) = session_of(snapshot, end_key)? else {
                 continue;
             };
             let expires_at = pending.get(&key).unwrap_or(end);
@@ -92,7 +92,7 @@ impl Sweep {
             }
         }
         let to = self.next.unwrap_or([u8::MAX; 8]);
-        let (first, last): (Key, Key) = (filled(&from, 0), filled(&to, u8::MAX));
+        let (first, last): (Key, Key) = (filled(from, 0), filled(to, u8::MAX));
         for row in ended.range::<&Key>(&first..=&last).map_err(failed)? {
             let (key, value) = row.map_err(failed)?;
             if expired.ended.len() == limit {
@@ -104,7 +104,7 @@ impl Sweep {
                 expired.ended.push(*key.value());
             }
         }
-        let (first, last): (Digest, Digest) = (filled(&from, 0), filled(&to, u8::MAX));
+        let (first, last): (Digest, Digest) = (filled(from, 0), filled(to, u8::MAX));
         for (table, keys) in [
             (INVITATIONS, &mut expired.invitations),
             (KNOWN_DEVICES, &mut expired.devices),
@@ -128,15 +128,15 @@ impl Sweep {
 }
 
 /// The key that begins like this, and goes on with `fill`.
-fn filled<const N: usize>(start: &EndKey, fill: u8) -> [u8; N] {
+fn filled<const N: usize>(start: EndKey, fill: u8) -> [u8; N] {
     let mut key = [fill; N];
     for (byte, own) in key.iter_mut().zip(start) {
-        *byte = *own;
+        *byte = own;
     }
     key
 }
 
-fn session_of(snapshot: &Snapshot, end_key: &EndKey) -> Result<Option<Key>, StoreError> {
+fn session_of(snapshot: &Snapshot, end_key: EndKey) -> Result<Option<Key>, StoreError> {
     let (first, last): (Key, Key) = (filled(end_key, 0), filled(end_key, u8::MAX));
     let mut sessions = snapshot
         .sessions
