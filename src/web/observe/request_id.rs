@@ -41,9 +41,14 @@ impl RequestId {
 
 impl From<u64> for RequestId {
     fn from(number: u64) -> Self {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let digit = |place: usize| DIGITS[(number >> (60 - 4 * place)) as usize & 0xf];
-        Self(std::array::from_fn(digit))
+        let mut rest = number;
+        Self(std::array::from_fn(|_| {
+            rest = rest.rotate_left(4);
+            match rest.to_le_bytes()[0] & 0xf {
+                digit @ 0..=9 => b'0' + digit,
+                digit => b'a' + digit - 10,
+            }
+        }))
     }
 }
 

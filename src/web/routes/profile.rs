@@ -57,10 +57,10 @@ pub(crate) struct View {
     security(("session" = []))
 )]
 #[get("/profile")]
-pub(crate) fn page<'r>(
-    current: Result<&'r CurrentSession, Refusal>,
+pub(crate) fn page(
+    current: Result<&CurrentSession, Refusal>,
     format: Format,
-) -> Result<Page<View, Profile<'r>>, Refusal> {
+) -> Result<Page<View, Profile<'_>>, Refusal> {
     let current = current?;
     Ok(Page::new(
         format,

@@ -32,19 +32,18 @@ impl FromRedisValue for Stored {
     /// By hand: the library's own conversion makes two lists on the way.
     fn from_redis_value(answer: Value) -> Result<Self, ParsingError> {
         let mut fields = Fields::default();
-        match answer {
-            Value::Array(texts) => {
-                let mut texts = texts.into_iter();
-                while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
-                    fields.insert(text(name)?, text(value)?);
-                }
+        if let Value::Array(texts) = answer {
+            let mut texts = texts.into_iter();
+            while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+                fields.insert(text(name)?, text(value)?);
             }
-            Value::Map(pairs) => {
-                for (name, value) in pairs {
-                    fields.insert(text(name)?, text(value)?);
-                }
+        // An address may ask for the newer protocol (`?protocol=resp3`).
+        } else if let Value::Map(pairs) = answer {
+            for (name, value) in pairs {
+                fields.insert(text(name)?, text(value)?);
             }
-            _ => return Err("a hash was expected".to_owned().into()),
+        } else {
+            return Err("a hash was expected".to_owned().into());
         }
         Ok(Self(fields.session()))
     }
