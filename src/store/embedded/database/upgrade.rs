@@ -87,6 +87,7 @@ mod tests {
 
     const OLD: TableDefinition<'_, &[u8; 32], (u64, &[u8])> = TableDefinition::new("sessions");
 
+    #[expect(clippy::unnecessary_wraps, reason = "a `CopyRows`")]
     fn keep_none(
         _: &ReadTransaction,
         _: &WriteTransaction,
