@@ -230,7 +230,7 @@ impl Fairing for Stage {
         }
         if self.templates {
             rocket = template_folder::for_application(rocket);
-            rocket = rocket.attach(template_folder::engine(Vec::new()));
+            rocket = template_folder::attach_engine(rocket, Vec::new());
         }
         match Assembly::open(rocket.figment(), &self.plan, self.brought.clone()) {
             Ok(assembly) => Ok(assembly.attach_to(rocket)),

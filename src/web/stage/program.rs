@@ -46,8 +46,8 @@ fn configured(config_file: Option<&Path>) -> Result<Rocket<Build>, String> {
         .attach(lost_store::shutdown_when_lost())
         .attach(announce_first_account())
         // Every answer is ours, so Rocket's default headers would all be replaced.
-        .attach(Shield::new())
-        .attach(template_folder::engine(replaced_pages));
+        .attach(Shield::new());
+    let rocket = template_folder::attach_engine(rocket, replaced_pages);
     Ok(assembly.attach_to(rocket))
 }
 

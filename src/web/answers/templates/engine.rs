@@ -1,8 +1,11 @@
 //! The templates of the pages, and how one is rendered.
 
+use std::io::Cursor;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use rocket::Request;
 use rocket::http::{ContentType, Status};
-use rocket::response::{self, Responder};
+use rocket::response::{self, Responder, Response};
 use rocket_dyn_templates::{Engines, Template, tera};
 use serde::Serialize;
 
@@ -74,6 +77,25 @@ pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
     tera.add_raw_templates(missing)
 }
 
+/// The template engine itself, where our stage makes it: [`Template`] copies the variables of a page twice before its engine
+/// sees them, and that costs more than to fill them in.
+#[derive(Default)]
+pub(crate) struct KeptEngine(RwLock<Option<tera::Tera>>);
+
+impl KeptEngine {
+    /// Called again when the templates have changed, which Rocket looks for in a debug build.
+    pub(crate) fn keep(&self, tera: &tera::Tera) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(tera.clone());
+    }
+
+    /// `None` if the page cannot be made: [`Template`] says why.
+    fn render(&self, name: &str, context: &impl Serialize) -> Option<String> {
+        let context = tera::Context::from_serialize(context).ok()?;
+        let tera = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tera.as_ref()?.render(name, &context).ok()
+    }
+}
+
 /// The variables of a page.
 #[derive(Serialize)]
 struct Context<'r, V> {
@@ -121,8 +143,14 @@ pub(crate) fn render(
         notice: notice.as_ref().map(Notice::sentence),
         view,
     };
-    let page = Template::render(format!("innkeeper/{template}"), context);
-    let mut response = page.respond_to(request)?;
+    let name = format!("innkeeper/{template}");
+    let engine = request.rocket().state::<Arc<KeptEngine>>();
+    let mut response = match engine.and_then(|engine| engine.render(&name, &context)) {
+        Some(page) => Response::build()
+            .sized_body(page.len(), Cursor::new(page))
+            .finalize(),
+        None => Template::render(name, context).respond_to(request)?,
+    };
     response.set_status(status);
     response.set_header(ContentType::HTML);
     if shows_notice && let Some(removal) = Notice::removal(request) {

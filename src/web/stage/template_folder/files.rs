@@ -2,16 +2,16 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{env, fs, io, iter};
 
-use rocket::fairing::Fairing;
 use rocket::figment::Figment;
 use rocket::figment::value::magic::RelativePathBuf;
 use rocket::{Build, Rocket};
 use rocket_dyn_templates::Template;
 use rocket_dyn_templates::tera::{self, Tera};
 
-use crate::web::answers::templates;
+use crate::web::answers::templates::{self, KeptEngine};
 
 const KEY: &str = "template_dir";
 
@@ -24,7 +24,7 @@ const OURS: &str = "templates/innkeeper";
 type NamedFiles = Vec<(PathBuf, String)>;
 
 /// The program's folder: the one that `template_dir` names. Where none is set, the files in the working directory that
-/// replace our pages are returned, for [`engine`].
+/// replace our pages are returned, for [`attach_engine`].
 ///
 /// # Errors
 ///
@@ -76,12 +76,16 @@ fn without_folder(figment: Figment) -> Figment {
     }
 }
 
-/// The template fairing, which knows our pages and those that replace them.
-pub(crate) fn engine(replaced: NamedFiles) -> impl Fairing {
-    Template::try_custom(move |engines| {
+/// Attaches the template fairing, which knows our pages and those that replace them.
+pub(crate) fn attach_engine(rocket: Rocket<Build>, replaced: NamedFiles) -> Rocket<Build> {
+    let kept = Arc::new(KeptEngine::default());
+    let rocket = rocket.manage(Arc::clone(&kept));
+    rocket.attach(Template::try_custom(move |engines| {
         templates::templates(engines)?;
-        add(&mut engines.tera, &replaced).map_err(Into::into)
-    })
+        add(&mut engines.tera, &replaced)?;
+        kept.keep(&engines.tera);
+        Ok(())
+    }))
 }
 
 /// Finds the templates in a part of the folder. As a check it loads them and ours in the engine's order: a template must be

@@ -1,6 +1,5 @@
 //! In place of the folder with templates, where the feature `pages` is missing.
 
-use rocket::fairing::{AdHoc, Fairing};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 
@@ -24,7 +23,7 @@ pub(crate) fn for_application(rocket: Rocket<Build>) -> Rocket<Build> {
     rocket
 }
 
-/// Does nothing.
-pub(crate) fn engine(_: NamedFiles) -> impl Fairing {
-    AdHoc::on_ignite("Innkeeper without pages", |rocket| async { rocket })
+/// There is none.
+pub(crate) fn attach_engine(rocket: Rocket<Build>, _: NamedFiles) -> Rocket<Build> {
+    rocket
 }
