@@ -146,6 +146,14 @@ impl Site {
         self.prefix.join(&format!("/invitation/{token}"))
     }
 
+    /// The pages that each page for a user leads to.
+    #[cfg(feature = "pages")]
+    pub(crate) fn navigation(&self) -> impl Iterator<Item = &str> {
+        [&self.profile, &self.sessions, &self.password]
+            .into_iter()
+            .filter_map(Option::as_deref)
+    }
+
     /// The page where a user changes the password; `None` where there is none.
     pub(crate) fn password(&self) -> Option<&str> {
         self.password.as_deref()

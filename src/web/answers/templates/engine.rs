@@ -1,7 +1,7 @@
 //! The templates of the pages, and how one is rendered.
 
 use std::io::Cursor;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rocket::Request;
 use rocket::http::{ContentType, Status};
@@ -23,7 +23,7 @@ macro_rules! compiled_in {
 }
 
 /// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 20] = compiled_in![
+const TEMPLATES: [(&str, &str); 25] = compiled_in![
     "layout",
     "partials/assets",
     "partials/sign_out",
@@ -33,6 +33,11 @@ const TEMPLATES: [(&str, &str); 20] = compiled_in![
     "partials/device",
     "partials/own_name",
     "partials/new_name",
+    "made/assets",
+    "made/brand",
+    "made/links",
+    "made/addresses",
+    "made/sign_out",
     "docs",
     "error",
     "login",
@@ -80,19 +85,80 @@ pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
 /// The template engine itself, where our stage makes it: [`Template`] copies the variables of a page twice before its engine
 /// sees them, and that costs more than to fill them in.
 #[derive(Default)]
-pub(crate) struct KeptEngine(RwLock<Option<tera::Tera>>);
+pub(crate) struct KeptEngine(RwLock<Option<Kept>>);
+
+struct Kept {
+    engine: tera::Tera,
+    made: OnceLock<Made>,
+}
 
 impl KeptEngine {
     /// Called again when the templates have changed, which Rocket looks for in a debug build.
-    pub(crate) fn keep(&self, tera: &tera::Tera) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(tera.clone());
+    pub(crate) fn keep(&self, engine: &tera::Tera) {
+        let kept = Kept {
+            engine: engine.clone(),
+            made: OnceLock::new(),
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     /// `None` if the page cannot be made: [`Template`] says why.
-    fn render(&self, name: &str, context: &impl Serialize) -> Option<String> {
-        let context = tera::Context::from_serialize(context).ok()?;
-        let tera = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        tera.as_ref()?.render(name, &context).ok()
+    fn render<V: Serialize>(&self, name: &str, context: &Context<'_, V>) -> Option<String> {
+        let mut variables = tera::Context::from_serialize(context).ok()?;
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Kept { engine, made } = kept.as_ref()?;
+        if let Some(site) = context.site {
+            let made = made.get_or_init(|| Made::new(engine, site));
+            variables.insert("innkeeper_assets", &made.assets);
+            variables.insert("innkeeper_brand", &made.brand);
+            if let Some(visitor) = &context.visitor {
+                variables.insert("innkeeper_links", &made.links_on(&visitor.path));
+                variables.insert("innkeeper_addresses", &made.addresses);
+                variables.insert("innkeeper_sign_out", &made.sign_out);
+            }
+        }
+        engine.render(name, &variables).ok()
+    }
+}
+
+/// What is the same on all pages, from the templates in `made`: made once. Where a part is `None`, as in a page that an
+/// application renders itself, the template is rendered in its place.
+struct Made {
+    assets: Option<String>,
+    brand: Option<String>,
+    addresses: Option<String>,
+    sign_out: Option<String>,
+    /// On each page that they lead to, by its path.
+    links_on: Vec<(String, Option<String>)>,
+    /// On every other page.
+    links: Option<String>,
+}
+
+impl Made {
+    fn new(engine: &tera::Tera, site: &Site) -> Self {
+        let make = |name: &str, path: &str| {
+            let mut variables = tera::Context::new();
+            variables.insert("site", site);
+            variables.insert("path", path);
+            engine.render(name, &variables).ok()
+        };
+        let links = |path: &str| make("innkeeper/made/links", path);
+        Self {
+            assets: make("innkeeper/made/assets", ""),
+            brand: make("innkeeper/made/brand", ""),
+            addresses: make("innkeeper/made/addresses", ""),
+            sign_out: make("innkeeper/made/sign_out", ""),
+            links_on: site
+                .navigation()
+                .map(|path| (path.to_owned(), links(path)))
+                .collect(),
+            links: links(""),
+        }
+    }
+
+    fn links_on(&self, path: &str) -> Option<&str> {
+        let found = self.links_on.iter().find(|(on, _)| on == path);
+        found.map_or(&self.links, |(_, links)| links).as_deref()
     }
 }
 
