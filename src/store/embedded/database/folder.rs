@@ -49,13 +49,24 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
 }
 
 /// Gives a copy to the owner of the original: an operator's command may be run by another user than the server.
+///
+/// A process that may not do that uses a file of somebody else's (of a volume that was mounted for it, say). The copy is then
+/// its own, and open to the same others as the original.
 pub(crate) fn keep_owner(original: &File, copy: &File) -> io::Result<()> {
     let (original, found) = (original.metadata()?, copy.metadata()?);
     let (user, group) = (original.uid(), original.gid());
     if (user, group) == (found.uid(), found.gid()) {
         return Ok(());
     }
-    fchown(copy, Some(user), Some(group))
+    match fchown(copy, Some(user), Some(group)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            if fchown(copy, None, Some(group)).is_ok() {
+                copy.set_permissions(original.permissions())?;
+            }
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Makes new and renamed files in a folder survive a crash.

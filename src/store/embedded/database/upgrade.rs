@@ -1,9 +1,9 @@
 //! Opens the file, and takes it over if an older version has written it: its rows are copied into a new file, which
 //! replaces it. Until then the old one is as it was, whatever happens.
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
+use std::{fs, io};
 
 use redb::{ReadTransaction, ReadableDatabase, WriteTransaction};
 
@@ -31,9 +31,11 @@ pub(crate) fn open(
         "the session store was written by an older version, and is copied into a new file; with a million sessions \
          that takes half a minute"
     );
-    let path = folder.join(COMPACTED_FILE_NAME);
+    // Where the file is a link, beside what it leads to, which is replaced.
+    let old = fs::canonicalize(folder.join(FILE_NAME))?;
+    let path = old.with_file_name(COMPACTED_FILE_NAME);
     let upgraded = copy(&file, &path, cache_bytes, copy_rows).and_then(|new| {
-        fs::rename(&path, folder.join(FILE_NAME))?;
+        fs::rename(&path, &old)?;
         Ok(new)
     });
     match upgraded {
@@ -60,7 +62,10 @@ fn copy(
     copy_rows: CopyRows,
 ) -> Result<OpenFile, Failure> {
     // Left behind by a process that did not finish its copy.
-    drop(fs::remove_file(path));
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
     let to = OpenFile::open(path, cache_bytes)?.with_tables()?;
     if let (Some(from), Some(to)) = (&from.disk, &to.disk) {
         folder::keep_owner(&from.file, &to.file)?;
@@ -78,8 +83,6 @@ fn copy(
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use redb::{Builder, TableDefinition};
 
     use super::super::schema::FORMAT_VERSION;
@@ -124,8 +127,14 @@ mod tests {
             let row = reading.open_table(OLD).unwrap().get(&[1; 32]).unwrap();
             assert!(row.is_some());
         }
+        // A link still leads to it afterwards.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let target = elsewhere.path().join("store");
+        fs::rename(&path, &target).unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
         for _ in 0..2 {
             let file = open(folder.path(), 1 << 20, keep_none).unwrap();
+            assert!(path.is_symlink());
             assert_eq!(file.version().unwrap(), Some(FORMAT_VERSION));
         }
     }

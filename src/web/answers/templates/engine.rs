@@ -1,5 +1,6 @@
 //! The templates of the pages, and how one is rendered.
 
+use std::error::Error;
 use std::io::Cursor;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -117,7 +118,13 @@ impl KeptEngine {
                 variables.insert("innkeeper_sign_out", &made.sign_out);
             }
         }
-        engine.render(name, &variables).ok()
+        engine
+            .render(name, &variables)
+            .inspect_err(|error| {
+                let cause = error.source().map(tracing::field::display);
+                tracing::error!(%error, cause, "a page cannot be made");
+            })
+            .ok()
     }
 }
 
