@@ -102,7 +102,7 @@ fn sessions_that_are_over_are_swept_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let idle = [("INNKEEPER_IDLE_TIMEOUT_SECS", "1")];
     let program = Program::start_in(folder.path(), &idle);
-    for _ in 0..4 {
+    for _ in 0..20 {
         http::log_in(program.port(), "abdullah");
     }
     drop(program);
