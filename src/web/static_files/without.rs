@@ -10,6 +10,7 @@ impl StaticFiles {
         Self
     }
 
+    #[expect(clippy::unused_self, reason = "as where there are files")]
     pub(crate) fn address(&self, _: &str) -> Option<String> {
         None
     }
