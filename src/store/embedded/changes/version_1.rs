@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use redb::{Key as RedbKey, ReadTransaction, ReadableTable, TableDefinition, TableError, Value};
-use redb::{ReadOnlyTable, WriteTransaction};
+use redb::{ReadTransaction, TableDefinition, WriteTransaction};
 use serde::Deserialize;
 
 use super::record::Record;
@@ -65,26 +64,18 @@ pub(crate) fn copy(
 ) -> Result<(), StoreError> {
     copy_sessions(from, to, file)?;
     let mut users = to.open_table(USERS).map_err(failed)?;
-    each(from, OLD_USERS, file, |(user, created, digest), ()| {
+    file.each_row(from, OLD_USERS, |(user, created, digest), ()| {
         let row = (user, created, &key(digest));
         users.insert(row, ()).map(drop).map_err(failed)
     })?;
     let mut ended = to.open_table(ENDED).map_err(failed)?;
-    each(from, OLD_ENDED, file, |digest, row| {
+    file.each_row(from, OLD_ENDED, |digest, row| {
         ended.insert(&key(digest), row).map(drop).map_err(failed)
     })?;
     // These are as they were.
-    let mut accounts = to.open_table(ACCOUNTS).map_err(failed)?;
-    each(from, ACCOUNTS, file, |user, row| {
-        accounts.insert(user, row).map(drop).map_err(failed)
-    })?;
-    for table in [INVITATIONS, KNOWN_DEVICES] {
-        let mut copied = to.open_table(table).map_err(failed)?;
-        each(from, table, file, |digest, row| {
-            copied.insert(digest, row).map(drop).map_err(failed)
-        })?;
-    }
-    Ok(())
+    file.copy_table(from, to, ACCOUNTS)?;
+    file.copy_table(from, to, INVITATIONS)?;
+    file.copy_table(from, to, KNOWN_DEVICES)
 }
 
 fn copy_sessions(
@@ -95,7 +86,7 @@ fn copy_sessions(
     let mut sessions = to.open_table(SESSIONS).map_err(failed)?;
     let mut ends = to.open_table(ENDS).map_err(failed)?;
     let mut last_end = None;
-    each(from, OLD_SESSIONS, file, |digest, (expires_at, json)| {
+    file.each_row(from, OLD_SESSIONS, |digest, (expires_at, json)| {
         let key = key(digest);
         let end = end_key(&key);
         // Two sessions in a billion files: one of them has to sign in again.
@@ -107,26 +98,6 @@ fn copy_sessions(
         sessions.insert(&key, row.as_slice()).map_err(failed)?;
         ends.insert(&end, expires_at).map(drop).map_err(failed)
     })
-}
-
-/// Hands over every row of a table, if it is there.
-fn each<K: RedbKey + 'static, V: Value + 'static>(
-    from: &ReadTransaction,
-    table: TableDefinition<'static, K, V>,
-    file: &OpenFile,
-    mut row: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let table: ReadOnlyTable<K, V> = match from.open_table(table) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
-        opened => opened.map_err(failed)?,
-    };
-    for found in table.iter().map_err(failed)? {
-        // Once the disk is full, all that follows would be kept in memory.
-        file.check_written()?;
-        let (key, value) = found.map_err(failed)?;
-        row(key.value(), value.value())?;
-    }
-    Ok(())
 }
 
 fn key(digest: &Digest) -> Key {

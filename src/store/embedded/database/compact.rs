@@ -4,10 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use redb::{
-    Key as RedbKey, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value,
-    WriteTransaction,
-};
+use redb::{ReadTransaction, ReadableTableMetadata};
 
 use super::folder::{COMPACTED_FILE_NAME, FILE_NAME};
 use super::open_file::OpenFile;
@@ -90,40 +87,20 @@ fn live_bytes(reading: &ReadTransaction) -> Result<Option<u64>, StoreError> {
 }
 
 fn create(path: &Path, cache_bytes: usize) -> Result<OpenFile, StoreError> {
-    // Left behind by a process that did not finish its copy.
-    drop(fs::remove_file(path));
-    let file = OpenFile::open(path, cache_bytes).and_then(OpenFile::with_tables);
-    file.map_err(|error| not_compacted(&error))
+    OpenFile::create_anew(path, cache_bytes).map_err(|error| not_compacted(&error))
 }
 
 fn copy(reading: &ReadTransaction, to: &OpenFile) -> Result<(), StoreError> {
     let writing = to.database.begin_write().map_err(failed)?;
-    copy_table(reading, &writing, to, SESSIONS)?;
-    copy_table(reading, &writing, to, ENDS)?;
-    copy_table(reading, &writing, to, USERS)?;
-    copy_table(reading, &writing, to, ENDED)?;
-    copy_table(reading, &writing, to, ACCOUNTS)?;
-    copy_table(reading, &writing, to, INVITATIONS)?;
-    copy_table(reading, &writing, to, KNOWN_DEVICES)?;
+    to.copy_table(reading, &writing, SESSIONS)?;
+    to.copy_table(reading, &writing, ENDS)?;
+    to.copy_table(reading, &writing, USERS)?;
+    to.copy_table(reading, &writing, ENDED)?;
+    to.copy_table(reading, &writing, ACCOUNTS)?;
+    to.copy_table(reading, &writing, INVITATIONS)?;
+    to.copy_table(reading, &writing, KNOWN_DEVICES)?;
     writing.commit().map_err(failed)?;
     to.check_written()
-}
-
-fn copy_table<K: RedbKey + 'static, V: Value + 'static>(
-    reading: &ReadTransaction,
-    writing: &WriteTransaction,
-    file: &OpenFile,
-    table: TableDefinition<'static, K, V>,
-) -> Result<(), StoreError> {
-    let from = reading.open_table(table).map_err(failed)?;
-    let mut to = writing.open_table(table).map_err(failed)?;
-    for row in from.iter().map_err(failed)? {
-        // Once the disk is full, all that follows would be kept in memory.
-        file.check_written()?;
-        let (key, value) = row.map_err(failed)?;
-        to.insert(key.value(), value.value()).map_err(failed)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -152,7 +129,7 @@ mod tests {
         let disk = file.disk.as_ref().unwrap();
         disk.fail(io::ErrorKind::StorageFull.into());
         let writing = file.database.begin_write().unwrap();
-        let given_up = copy_table(&reading, &writing, &file, SESSIONS);
+        let given_up = file.copy_table(&reading, &writing, SESSIONS);
         assert!(given_up.is_err());
     }
 

@@ -1,17 +1,21 @@
 //! A redb database in its file, with its tables.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, StorageBackend};
+use redb::{
+    Builder, Key as RedbKey, ReadOnlyTable, ReadTransaction, ReadableTable, StorageBackend,
+    TableDefinition, TableError, Value, WriteTransaction,
+};
 
 use super::disk::{Backend, Disk};
 use super::error::{Failure, catch_panic};
 use super::folder::open_private;
-use super::schema::{FORMAT_VERSION, create_tables, version};
+use super::schema::{FORMAT_VERSION, create_tables, failed, version};
 use crate::session::StoreError;
 
 /// A file up to this size is checked whole when it is opened, which takes a tenth of a second. (After a crash redb
@@ -32,6 +36,15 @@ impl OpenFile {
     /// Opens the file with its tables, whose version may be another, and creates it if it is not there.
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Failure> {
         Self::open_locked(path, open_private(path)?, cache_bytes)
+    }
+
+    /// An empty one, in place of what a process has left there that did not finish its copy.
+    pub(crate) fn create_anew(path: &Path, cache_bytes: usize) -> Result<Self, Failure> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        Self::open(path, cache_bytes)?.with_tables()
     }
 
     /// Locks what was opened at the path, if it still is there: its last user may just have replaced it by another file.
@@ -93,6 +106,39 @@ impl OpenFile {
             disk.check()?;
         }
         Ok(self)
+    }
+
+    /// Copies a table of another file into this one.
+    pub(crate) fn copy_table<K: RedbKey + 'static, V: Value + 'static>(
+        &self,
+        from: &ReadTransaction,
+        to: &WriteTransaction,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), StoreError> {
+        let mut copied = to.open_table(table).map_err(failed)?;
+        self.each_row(from, table, |key, value| {
+            copied.insert(key, value).map(drop).map_err(failed)
+        })
+    }
+
+    /// Hands over every row of a table of another file, if it is there, to be written into this one.
+    pub(crate) fn each_row<K: RedbKey + 'static, V: Value + 'static>(
+        &self,
+        from: &ReadTransaction,
+        table: TableDefinition<'static, K, V>,
+        mut row: impl FnMut(K::SelfType<'_>, V::SelfType<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let table: ReadOnlyTable<K, V> = match from.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+            opened => opened.map_err(failed)?,
+        };
+        for found in table.iter().map_err(failed)? {
+            // Once the disk is full, all that follows would be kept in memory.
+            self.check_written()?;
+            let (key, value) = found.map_err(failed)?;
+            row(key.value(), value.value())?;
+        }
+        Ok(())
     }
 
     /// Fails if a write to the file has failed, which [`Disk`] hides from redb.

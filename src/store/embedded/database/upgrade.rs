@@ -1,9 +1,9 @@
 //! Opens the file, and takes it over if an older version has written it: its rows are copied into a new file, which
 //! replaces it. Until then the old one is as it was, whatever happens.
 
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
-use std::{fs, io};
 
 use redb::{ReadTransaction, ReadableDatabase, WriteTransaction};
 
@@ -61,12 +61,7 @@ fn copy(
     cache_bytes: usize,
     copy_rows: CopyRows,
 ) -> Result<OpenFile, Failure> {
-    // Left behind by a process that did not finish its copy.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
-    let to = OpenFile::open(path, cache_bytes)?.with_tables()?;
+    let to = OpenFile::create_anew(path, cache_bytes)?;
     if let (Some(from), Some(to)) = (&from.disk, &to.disk) {
         folder::keep_owner(&from.file, &to.file)?;
     }
@@ -83,6 +78,8 @@ fn copy(
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use redb::{Builder, TableDefinition};
 
     use super::super::schema::FORMAT_VERSION;
