@@ -32,7 +32,7 @@ impl SessionStore for RedisStore {
         let NewSession { id, session, .. } = *new;
         let known = new
             .replaced
-            .and_then(|(replaced, _)| self.known.get(replaced));
+            .and_then(|(replaced, _)| self.known_on_one_server(replaced));
         let replaced = known.as_ref().map(|known| &*known.user);
         let written = self.write_new(new, replaced, now).await?;
         self.server_time.set(written.time, now, self.clock.now());
@@ -47,8 +47,7 @@ impl SessionStore for RedisStore {
             replaced: written.replaced,
             ..Created::default()
         };
-        let in_one_script = known.is_some() && !self.client.is_cluster();
-        if let Some((replaced, why)) = new.replaced.filter(|_| !in_one_script) {
+        if let Some((replaced, why)) = new.replaced.filter(|_| known.is_none()) {
             created.replaced = self.delete(replaced, why).await?;
         }
         if written.listed > new.limit {
@@ -166,8 +165,7 @@ impl SessionStore for RedisStore {
         id: &SessionId,
         why: &EndedSession,
     ) -> Result<Option<String>, StoreError> {
-        // For a session that this process has seen, one round trip; in a cluster its keys are on different nodes.
-        if let Some(known) = self.known.get(id).filter(|_| !self.client.is_cluster()) {
+        if let Some(known) = self.known_on_one_server(id) {
             let ended = self.end_one(id, &known.user, why).await?;
             return Ok(ended.then(|| (*known.user).to_owned()));
         }

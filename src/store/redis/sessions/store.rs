@@ -6,10 +6,10 @@ use std::time::Duration;
 use deadpool_redis::redis::{FromRedisValue, Pipeline, Value};
 
 use crate::clock::Clock;
-use crate::session::{Lifetimes, StoreError};
+use crate::session::{Lifetimes, SessionId, StoreError};
 use crate::store::redis::connection::RedisClient;
 use crate::store::redis::connection::reply::read;
-use crate::store::redis::sessions::known_sessions::KnownSessions;
+use crate::store::redis::sessions::known_sessions::{KnownSession, KnownSessions};
 use crate::store::redis::sessions::server_time::ServerTime;
 
 /// Keeps sessions in Redis 6.2 or later, or Valkey, in the layout of the tutorial: a hash `session:{id}` that expires.
@@ -42,6 +42,12 @@ impl RedisStore {
             server_time: Arc::default(),
             known: Arc::default(),
         }
+    }
+
+    /// A session that this process has seen, so that it knows the names of its keys, where one server has all of them: in a
+    /// cluster they are on different nodes.
+    pub(super) fn known_on_one_server(&self, id: &SessionId) -> Option<KnownSession> {
+        self.known.get(id).filter(|_| !self.client.is_cluster())
     }
 
     /// The expiry that a touch sets before it knows the session's age.
