@@ -103,11 +103,26 @@ impl KeptEngine {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
-    /// `None` if the page cannot be made: [`Template`] says why.
-    fn render<V: Serialize>(&self, name: &str, context: &Context<'_, V>) -> Option<String> {
-        let mut variables = tera::Context::from_serialize(context).ok()?;
+    /// `None` before the templates are there.
+    fn render<V: Serialize>(
+        &self,
+        name: &str,
+        context: &Context<'_, V>,
+    ) -> Option<Result<String, tera::Error>> {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let Kept { engine, made } = kept.as_ref()?;
+        let kept = kept.as_ref()?;
+        Some(kept.render(name, context))
+    }
+}
+
+impl Kept {
+    fn render<V: Serialize>(
+        &self,
+        name: &str,
+        context: &Context<'_, V>,
+    ) -> Result<String, tera::Error> {
+        let Self { engine, made } = self;
+        let mut variables = tera::Context::from_serialize(context)?;
         if let Some(site) = context.site {
             let made = made.get_or_init(|| Made::new(engine, site));
             variables.insert("innkeeper_assets", &made.assets);
@@ -118,13 +133,7 @@ impl KeptEngine {
                 variables.insert("innkeeper_sign_out", &made.sign_out);
             }
         }
-        engine
-            .render(name, &variables)
-            .inspect_err(|error| {
-                let cause = error.source().map(tracing::field::display);
-                tracing::error!(%error, cause, "a page cannot be made");
-            })
-            .ok()
+        engine.render(name, &variables)
     }
 }
 
@@ -219,9 +228,14 @@ pub(crate) fn render(
     let name = format!("innkeeper/{template}");
     let engine = request.rocket().state::<Arc<KeptEngine>>();
     let mut response = match engine.and_then(|engine| engine.render(&name, &context)) {
-        Some(page) => Response::build()
+        Some(Ok(page)) => Response::build()
             .sized_body(page.len(), Cursor::new(page))
             .finalize(),
+        Some(Err(error)) => {
+            let cause = error.source().map(tracing::field::display);
+            tracing::error!(%error, cause, "a page cannot be made");
+            return Err(Status::InternalServerError);
+        }
         None => Template::render(name, context).respond_to(request)?,
     };
     response.set_status(status);
