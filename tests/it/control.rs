@@ -131,7 +131,7 @@ fn what_is_no_socket_is_left_and_the_server_serves_without() {
     let program = Program::start_in(folder, &[]);
     http::log_in(program.port(), "amy");
     assert!(program.log().contains("commands cannot reach this server"));
-    list(folder).assert_says(2, &["another process", "stop it first"]);
+    list(folder).assert_says(2, &["another process", "still starting", "stop it first"]);
     drop(program);
     assert_eq!(fs::read_to_string(socket(folder)).unwrap(), "somebody's");
 }

@@ -201,6 +201,40 @@ fn a_kill_in_the_middle_of_the_upgrade_loses_nothing() {
     assert!(!copy.exists());
 }
 
+#[test]
+fn a_command_leaves_an_older_file_to_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let data = folder.join("data");
+    let old = Old::write(&data, 3);
+    let password = [("INNKEEPER_SIGN_IN", "password")];
+    let said = Program::operate(folder, &["doctor"], &[]);
+    said.assert_says(0, &["older version", "next start of the server"]);
+    for (words, variables) in [
+        (&["sessions", "list"][..], &[][..]),
+        (&["sessions", "end", "--all"], &[]),
+        (&["accounts", "list"], &password),
+        (&["accounts", "disable", "amy"], &password),
+    ] {
+        let said = Program::operate(folder, words, variables);
+        said.assert_says(2, &["older version", "start the server"]);
+    }
+    // As the older program opens it.
+    let database = Database::open(data.join(FILE)).unwrap();
+    let reading = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let sessions = reading.open_table(SESSIONS).unwrap();
+    for id in &old.ids {
+        assert!(sessions.get(&id.digest()).unwrap().is_some());
+    }
+    drop((sessions, reading, database));
+
+    let program = Program::start_in(folder, &[]);
+    for id in &old.ids {
+        assert_eq!(http::profile_status(program.port(), &id.to_string()), 200);
+    }
+    Program::operate(folder, &["sessions", "list", "amy"], &[]).assert_says(0, &["amy"]);
+}
+
 #[tokio::test]
 async fn a_newer_versions_file_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();

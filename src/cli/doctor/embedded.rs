@@ -11,7 +11,6 @@ use crate::config::{Config, SignInMode, StorePath};
 use crate::control::RemoteStore;
 use crate::session::SessionStore;
 use crate::store;
-use crate::store::configured;
 use crate::store::embedded::{FileState, exposed, inspect};
 
 const SUBJECT: &str = "store";
@@ -94,15 +93,22 @@ async fn ask(config: &Config, path: &StorePath, server: &RemoteStore) -> Vec<Fin
     [store].into_iter().chain(accounts).collect()
 }
 
-/// Opens the store as a launch does.
+/// Opens the store as a launch does, but takes no older file over.
 async fn open(config: &Config, path: &StorePath) -> Vec<Finding> {
     let clock = Clock::start();
-    match configured::embedded::open_store(config, path, clock.clone()) {
+    match embedded_store::open_file(config, path, clock.clone()) {
         Err(error) if error.is_in_use() => vec![ok(
             SUBJECT,
             format!(
                 "The store in {path} is in use by another process that takes no commands (an application with Innkeeper's \
-                 stage, say), so it was not opened."
+                 stage, say, or a server that is still starting), so it was not opened."
+            ),
+        )],
+        Err(error) if error.is_older() => vec![note(
+            SUBJECT,
+            format!(
+                "The store in {path} was written by an older version of Innkeeper, and the next start of the server takes \
+                 it over: it copies the file, for which the disk needs room. Until then nothing in it is checked."
             ),
         )],
         Err(error) => vec![failure(

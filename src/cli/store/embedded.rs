@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::clock::Clock;
 use crate::config::{Config, StorePath};
 use crate::control::{ConnectError, RemoteStore};
-use crate::store::embedded::{FileState, OpenError, inspect};
+use crate::store::embedded::{EmbeddedLimits, EmbeddedStore, FileState, OpenError, inspect};
 use crate::store::{Stores, configured};
 
 /// A server that starts has the file before it listens for commands, and one that ends still has it for a moment; another
@@ -47,12 +47,26 @@ pub(in crate::cli) async fn open(
         if let Some(server) = running_server(path).await? {
             return Ok(Stores::for_commands(server, clock));
         }
-        match configured::embedded::open_store(config, path, clock.clone()) {
+        match open_file(config, path, clock.clone()) {
             Ok(store) => return Ok(Stores::new(store)),
             Err(error) if error.is_in_use() && Instant::now() < give_up => sleep(PAUSE).await,
             Err(error) => return Err(problem(&error)),
         }
     }
+}
+
+/// Opens the file, unless an older version has written it: after a command, which may be a mere look, the older program
+/// could not use it any more.
+pub(in crate::cli) fn open_file(
+    config: &Config,
+    path: &StorePath,
+    clock: Clock,
+) -> Result<EmbeddedStore, OpenError> {
+    let limits = EmbeddedLimits {
+        takes_over: false,
+        ..configured::embedded::limits(config)
+    };
+    EmbeddedStore::open_within(path, limits, config.lifetimes, clock)
 }
 
 /// The server that has the store open and listens for commands; `None`: there is none.
@@ -72,8 +86,9 @@ pub(in crate::cli) async fn running_server(
 fn problem(error: &OpenError) -> String {
     if error.is_in_use() {
         format!(
-            "{error}. It listens for no commands (the log of a server says why it cannot; an application with Innkeeper's \
-             stage never does): stop it first"
+            "{error}. It listens for no commands: if it is a server that is still starting (taking over an older version's \
+             file can take half a minute), try again; if not (the log of a server says why it cannot; an application with \
+             Innkeeper's stage never does), stop it first"
         )
     } else {
         error.to_string()

@@ -16,7 +16,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens it for the server.
 pub(crate) fn open(config: &Config, path: &StorePath, clock: Clock) -> Result<Stores, String> {
-    let store = when_free(move || open_store(config, path, clock.clone()));
+    let open =
+        move || EmbeddedStore::open_within(path, limits(config), config.lifetimes, clock.clone());
+    let store = when_free(open);
     store.map(Stores::new).map_err(|error| error.to_string())
 }
 
@@ -32,15 +34,10 @@ fn when_free(
     }
 }
 
-/// Opens it with the configured limits.
-pub(crate) fn open_store(
-    config: &Config,
-    path: &StorePath,
-    clock: Clock,
-) -> Result<EmbeddedStore, OpenError> {
-    let limits = EmbeddedLimits {
+pub(crate) fn limits(config: &Config) -> EmbeddedLimits {
+    EmbeddedLimits {
         cache_bytes: config.store_cache_bytes,
         timeout: config.redis_timeout,
-    };
-    EmbeddedStore::open_within(path, limits, config.lifetimes, clock)
+        ..EmbeddedLimits::default()
+    }
 }

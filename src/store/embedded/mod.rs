@@ -20,6 +20,7 @@ pub(crate) use inspect::{FileState, inspect};
 use self::changes::pending_expiry::PendingExpiries;
 use self::changes::version_1;
 use self::database::Database;
+use self::database::upgrade::CopyRows;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::config::StorePath;
@@ -48,7 +49,7 @@ pub struct EmbeddedStore {
 /// at the next start.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
-/// The limits of an [`EmbeddedStore`].
+/// The limits of an [`EmbeddedStore`], and whether it takes an older file over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmbeddedLimits {
@@ -57,6 +58,9 @@ pub struct EmbeddedLimits {
     /// How long [`close`](crate::SessionStore::close) waits for the last second of activity to be written; dropping the
     /// store waits three seconds more. Default: one second.
     pub timeout: Duration,
+    /// Whether a file that an older version of Innkeeper has written is copied into one of the present format. Otherwise it
+    /// is not opened, and left as it is. Default: true.
+    pub takes_over: bool,
 }
 
 impl Default for EmbeddedLimits {
@@ -64,6 +68,7 @@ impl Default for EmbeddedLimits {
         Self {
             cache_bytes: 32 << 20,
             timeout: Duration::from_secs(1),
+            takes_over: true,
         }
     }
 }
@@ -90,7 +95,9 @@ impl EmbeddedStore {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let timeout = (*path != StorePath::Memory).then_some(limits.timeout);
-        let database = Arc::new(Database::open(path, limits.cache_bytes, version_1::copy)?);
+        let copy: CopyRows = version_1::copy;
+        let copy = limits.takes_over.then_some(copy);
+        let database = Arc::new(Database::open(path, limits.cache_bytes, copy)?);
         let pending = Arc::new(PendingExpiries::default());
         let writer = Writer::start(
             Arc::clone(&database),

@@ -115,7 +115,7 @@ mod tests {
     fn a_copy_without_room_for_it_is_given_up() {
         let [old, new] = [(), ()].map(|()| tempfile::tempdir().unwrap());
         let path = StorePath::Folder(old.path().to_owned());
-        let database = Database::open(&path, 1 << 20, |_, _, _| Ok(())).unwrap();
+        let database = Database::open(&path, 1 << 20, None).unwrap();
         let snapshot = database.snapshot().unwrap();
         let writing = snapshot.file.database.begin_write().unwrap();
         let mut sessions = writing.open_table(SESSIONS).unwrap();

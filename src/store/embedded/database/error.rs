@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Panic(String),
     #[error("its tables are of version {0}")]
     Version(u32),
+    #[error("its tables are of an older version")]
+    Older,
     #[error("{0}")]
     Upgrade(String),
 }
@@ -48,12 +50,19 @@ impl OpenError {
         )
     }
 
+    /// Whether an older version of Innkeeper has written the file, which was not to be
+    /// [taken over](crate::EmbeddedLimits::takes_over).
+    #[must_use]
+    pub fn is_older(&self) -> bool {
+        matches!(self.failure, Failure::Older)
+    }
+
     /// Whether the file is there, but not as Innkeeper wrote it.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         match &self.failure {
             Failure::Panic(_) => true,
-            Failure::Version(_) | Failure::Upgrade(_) => false,
+            Failure::Version(_) | Failure::Older | Failure::Upgrade(_) => false,
             Failure::Redb(redb::Error::Io(error)) => matches!(
                 error.kind(),
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
@@ -84,6 +93,12 @@ impl fmt::Display for OpenError {
                 f,
                 "the session store in {path} is damaged ({failure}); move the file {FILE_NAME} away and start again, \
                  with an empty store: everybody has to sign in again"
+            )
+        } else if self.is_older() {
+            write!(
+                f,
+                "the session store in {path} was written by an older version of Innkeeper; start the server, which takes \
+                 it over, and try again"
             )
         } else if let Failure::Version(_) = failure {
             write!(

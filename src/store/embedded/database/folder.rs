@@ -48,7 +48,7 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Gives a copy to the owner of the original: an operator's command may be run by another user than the server.
+/// Gives a copy to the owner of the original: the server may have been started by another user than its own (root, say).
 ///
 /// A process that may not do that uses a file of somebody else's (of a volume that was mounted for it, say). The copy is then
 /// its own, and open to the same others as the original.

@@ -46,11 +46,11 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// `copy_rows` is used if an older version has written the file.
+    /// `copy_rows` is used if an older version has written the file; without it such a file is left as it is.
     pub(crate) fn open(
         path: &StorePath,
         cache_bytes: usize,
-        copy_rows: CopyRows,
+        copy_rows: Option<CopyRows>,
     ) -> Result<Self, OpenError> {
         let opened = match path {
             StorePath::Memory => OpenFile::in_memory(cache_bytes),

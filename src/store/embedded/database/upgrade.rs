@@ -20,12 +20,13 @@ pub(crate) type CopyRows =
 pub(crate) fn open(
     folder: &Path,
     cache_bytes: usize,
-    copy_rows: CopyRows,
+    copy_rows: Option<CopyRows>,
 ) -> Result<OpenFile, Failure> {
     let file = OpenFile::open(&folder.join(FILE_NAME), cache_bytes)?;
     if file.version()? != Some(1) {
         return file.with_tables();
     }
+    let copy_rows = copy_rows.ok_or(Failure::Older)?;
     let begun = Instant::now();
     tracing::info!(
         "the session store was written by an older version, and is copied into a new file; with a million sessions \
@@ -49,7 +50,9 @@ pub(crate) fn open(
             drop(fs::remove_file(&path));
             Err(match failure {
                 Failure::Redb(error) => Failure::Upgrade(error.to_string()),
-                Failure::Panic(_) | Failure::Version(_) | Failure::Upgrade(_) => failure,
+                Failure::Panic(_) | Failure::Version(_) | Failure::Older | Failure::Upgrade(_) => {
+                    failure
+                }
             })
         }
     }
@@ -117,7 +120,7 @@ mod tests {
         writing.commit().unwrap();
         drop(old);
         for copy in failing {
-            assert!(open(folder.path(), 1 << 20, copy).is_err());
+            assert!(open(folder.path(), 1 << 20, Some(copy)).is_err());
             assert!(!folder.path().join(COMPACTED_FILE_NAME).exists());
             let old = Builder::new().open(&path).unwrap();
             let reading = old.begin_read().unwrap();
@@ -130,7 +133,7 @@ mod tests {
         fs::rename(&path, &target).unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
         for _ in 0..2 {
-            let file = open(folder.path(), 1 << 20, keep_none).unwrap();
+            let file = open(folder.path(), 1 << 20, Some(keep_none)).unwrap();
             assert!(path.is_symlink());
             assert_eq!(file.version().unwrap(), Some(FORMAT_VERSION));
         }
@@ -140,10 +143,10 @@ mod tests {
     fn a_file_that_was_replaced_before_it_was_locked_is_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
-        drop(open(folder.path(), 1 << 20, keep_none).unwrap());
+        drop(open(folder.path(), 1 << 20, None).unwrap());
         let late = folder::open_private(&path).unwrap();
         fs::rename(&path, folder.path().join("elsewhere")).unwrap();
-        drop(open(folder.path(), 1 << 20, keep_none).unwrap());
+        drop(open(folder.path(), 1 << 20, None).unwrap());
         let opened = OpenFile::open_locked(&path, late, 1 << 20);
         assert!(matches!(
             opened.map(drop),
