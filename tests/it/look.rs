@@ -1,16 +1,19 @@
 //! The site's own name, colour and layout.
 
 use std::fs;
+use std::sync::Arc;
 
+use innkeeper::{Clock, Config, EmbeddedStore, StorePath};
 use rocket::http::{ContentType, Header, Status};
 use rocket::local::blocking::Client;
 use rocket::{Build, Rocket};
+use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, Scheme};
-use crate::support::configured;
 use crate::support::program::Program;
 use crate::support::served::Served;
+use crate::support::{configured, eventually};
 
 const NAME: &str = "Ann & Bob's <Inn> \u{1f3e8}";
 
@@ -197,6 +200,85 @@ fn its_own_layout_wraps_all_our_pages() {
     for ((path, page), heading) in pages.iter().zip(headings) {
         assert!(page.contains(&format!(">{heading}</h1>")), "{path}: {page}");
     }
+}
+
+/// Of the second, by Rocket's `Template`, no part is made before.
+#[test]
+fn the_engine_that_the_stage_keeps_makes_the_pages_of_an_applications_own() {
+    let settings = [("site_name", json!(NAME))];
+    let configured = || {
+        let rocket = configured("", &settings);
+        let figment = rocket.figment().clone().merge(("template_dir", "static"));
+        rocket.configure(figment)
+    };
+    let lifetimes = Config::from(configured().figment()).unwrap().lifetimes;
+    let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, Clock::start());
+    let store = Arc::new(store.unwrap());
+    let stage = || innkeeper::stage().store(store.clone());
+    let own = Template::custom(|engines| innkeeper::templates(engines).unwrap());
+    let [kept, own] = [
+        configured().attach(stage()),
+        configured().attach(stage().without_templates()).attach(own),
+    ]
+    .map(|rocket| Client::untracked(rocket).unwrap());
+    let form = kept.post("/login/").header(ContentType::JSON);
+    let user = json!({ "username": NAME }).to_string();
+    let signed_in: Value = form.body(user).dispatch().into_json().unwrap();
+    let id = signed_in["session_id"].as_str().unwrap();
+
+    let mistake = |client: &Client| {
+        let form = client.post("/login/").header(ContentType::Form);
+        let page = form.body("username=+%3Cb%3E").dispatch();
+        page.into_string().unwrap()
+    };
+    assert_eq!(mistake(&kept), mistake(&own));
+    let guest = OPEN.map(|path| (path, None));
+    let host = SIGNED_IN.map(|path| (path, Some("others_ended%202")));
+    for (path, notice) in guest.into_iter().chain(host) {
+        let page = |client: &Client| {
+            let html = Header::new("Accept", "text/html");
+            let mut request = client.get(path).header(html);
+            if let Some(notice) = notice {
+                request = request.cookie(("session_id", id.to_owned()));
+                request = request.cookie(("notice", notice));
+            }
+            request.dispatch().into_string().unwrap()
+        };
+        // A countdown goes on meanwhile.
+        let pages = eventually("two pages of the same second", || {
+            let pages = [page(&kept), page(&own), page(&kept)];
+            (pages[0] == pages[2]).then_some(pages)
+        });
+        assert_eq!(pages[0], pages[1], "{path}");
+        if path == "/profile/" {
+            for part in ["data-visitor", "2 other sessions", "Ann &amp; Bob"] {
+                assert!(pages[0].contains(part), "{part} in {}", pages[0]);
+            }
+        }
+    }
+}
+
+/// Rocket looks for changes in a debug build alone.
+#[cfg(debug_assertions)]
+#[test]
+fn a_template_that_is_edited_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("innkeeper/made")).unwrap();
+    // What is made once is made anew, too.
+    let brand = folder.path().join("innkeeper/made/brand.html.tera");
+    fs::write(&brand, "Brand of old").unwrap();
+    let rocket = application(&[]);
+    let figment = rocket
+        .figment()
+        .clone()
+        .merge(("template_dir", folder.path()));
+    let client = Client::tracked(rocket.configure(figment)).unwrap();
+    assert!(page(&client, "/login/").contains("Brand of old"));
+    fs::write(&brand, "Brand anew").unwrap();
+    eventually("the template to be read again", || {
+        let page = page(&client, "/login/");
+        page.contains("Brand anew").then_some(())
+    });
 }
 
 /// What the browser paints: the same colours as those that were checked, and nothing that its policy forbids.
