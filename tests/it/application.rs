@@ -87,6 +87,12 @@ fn application() -> (Rocket<Build>, TempDir) {
         fs::write(files.join(path), format!("own {path}")).unwrap();
     }
     fs::write(templates.join("letter.txt.tera"), "Dear {{ name }}").unwrap();
+    fs::create_dir(templates.join("innkeeper")).unwrap();
+    fs::write(
+        templates.join("innkeeper/signed_out.html.tera"),
+        "{{ '<b>' }}",
+    )
+    .unwrap();
     let config = rocket::Config {
         ip_header: Some("CF-Connecting-IP".into()),
         log_level: rocket::config::LogLevel::Off,
@@ -255,6 +261,11 @@ fn its_templates_are_escaped_as_it_says_and_ours_always() {
         .dispatch();
     assert_eq!(page.status(), Status::UnprocessableEntity);
     assert!(text(page).contains("value=\" &lt;b&gt;\""));
+    let replaced = client
+        .get("/logout/")
+        .header(Header::new("Accept", "text/html"))
+        .dispatch();
+    assert_eq!(text(replaced), "&lt;b&gt;");
 }
 
 /// Rocket's own TLS is not compiled in here, and its settings do not wait for that.

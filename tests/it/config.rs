@@ -216,6 +216,27 @@ fn a_replaced_page_is_found_among_somebody_elses_templates() {
     assert!(!said.contains("index.html"), "{said}");
 }
 
+/// What a visitor types would be markup in it.
+#[test]
+fn a_replaced_page_that_would_not_be_escaped_stops_the_launch() {
+    let folder = folder_with(&[]);
+    let ours = folder.path().join("templates/innkeeper");
+    fs::create_dir_all(ours.join("made")).unwrap();
+    for (file, expected) in [
+        ("login.tera", "innkeeper/login.html.tera"),
+        ("login.txt.tera", "innkeeper/login.html.tera"),
+        ("made/links.tera", "innkeeper/made/links.html.tera"),
+    ] {
+        fs::write(ours.join(file), "{{ site.name }}").unwrap();
+        for variables in [&[][..], &[("ROCKET_TEMPLATE_DIR", "templates")]] {
+            let said = Program::refusal(folder.path(), variables);
+            let found = format!("{file} would not be escaped: it must be called {expected}");
+            assert!(said.contains(&found), "{said}");
+        }
+        fs::remove_file(ours.join(file)).unwrap();
+    }
+}
+
 #[test]
 fn a_mistake_stops_the_launch_and_names_the_setting_and_its_source() {
     for (toml, variables, words) in [

@@ -361,6 +361,24 @@ fn an_application_with_a_template_fairing_of_its_own_gives_it_our_pages() {
 }
 
 #[test]
+fn a_page_that_would_not_be_escaped_does_not_launch() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("innkeeper")).unwrap();
+    std::fs::write(folder.path().join("innkeeper/login.tera"), "{{ username }}").unwrap();
+    let rocket = configured("", &[]);
+    let figment = rocket
+        .figment()
+        .clone()
+        .merge(("template_dir", folder.path()));
+    let rocket = rocket.configure(figment).attach(innkeeper::stage());
+    let error = Client::tracked(rocket).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        rocket::error::ErrorKind::FailedFairings(_)
+    ));
+}
+
+#[test]
 fn a_guard_without_the_stage_does_not_launch() {
     let rocket = configured("", &[]).mount("/", routes![strict]);
     let error = Client::tracked(rocket).unwrap_err();

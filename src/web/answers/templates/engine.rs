@@ -18,13 +18,15 @@ macro_rules! compiled_in {
     ($($name:literal),+ $(,)?) => {
         [$((
             concat!("innkeeper/", $name),
+            concat!("innkeeper/", $name, ".html.tera"),
             include_str!(concat!("../../../../templates/innkeeper/", $name, ".html.tera")),
         )),+]
     };
 }
 
-/// Our templates, compiled in, so that neither the program nor an application needs a folder with them.
-const TEMPLATES: [(&str, &str); 25] = compiled_in![
+/// Our templates, each with the end of the path of a file that replaces it; compiled in, so that neither the program nor an
+/// application needs a folder with them.
+const TEMPLATES: [(&str, &str, &str); 25] = compiled_in![
     "layout",
     "partials/assets",
     "partials/sign_out",
@@ -57,20 +59,34 @@ const TEMPLATES: [(&str, &str); 25] = compiled_in![
 ///
 /// A page that the engine already has, from a file such as `innkeeper/login.html.tera` in the application's template
 /// folder, replaces ours. (A replaced page that extends the layout
-/// needs `innkeeper/layout.html.tera` in that folder too.)
+/// needs `innkeeper/layout.html.tera` in that folder too.) It must end with `.html.tera`.
 ///
 /// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which replaces the list of escaped templates: without ours in
 /// it, our pages would not be escaped.
 ///
 /// # Errors
 ///
-/// A page of ours refers to a replaced one that lacks what it needs.
+/// A page of ours refers to a replaced one that lacks what it needs, or a replaced one would not be escaped.
 pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
     add(&mut engines.tera)?;
-    // Tera escapes the templates whose names end in one of these: for ours, which have no ending, their whole names.
-    let mut escaped = engines.tera.autoescape_suffixes.clone();
-    escaped.extend(TEMPLATES.iter().map(|(name, _)| *name));
-    engines.tera.autoescape_on(escaped);
+    escape(&mut engines.tera)
+}
+
+/// Lets Tera escape our templates and those that replace them, and refuses one that would not be. Tera compares the end of a
+/// file's path, and of the name of what is no file.
+pub(crate) fn escape(tera: &mut tera::Tera) -> Result<(), tera::Error> {
+    let mut escaped = tera.autoescape_suffixes.clone();
+    escaped.extend(TEMPLATES.iter().flat_map(|(name, file, _)| [name, file]));
+    for (name, file, _) in TEMPLATES {
+        let path = &tera.get_template(name)?.path;
+        if let Some(path) = path
+            && !escaped.iter().any(|end| path.ends_with(end))
+        {
+            let problem = format!("{path} would not be escaped: it must be called {file}");
+            return Err(tera::Error::msg(problem));
+        }
+    }
+    tera.autoescape_on(escaped);
     Ok(())
 }
 
@@ -79,8 +95,8 @@ pub(crate) fn add(tera: &mut tera::Tera) -> Result<(), tera::Error> {
     let known: Vec<String> = tera.get_template_names().map(str::to_owned).collect();
     let missing = TEMPLATES
         .into_iter()
-        .filter(|(name, _)| !known.iter().any(|known| known == name));
-    tera.add_raw_templates(missing)
+        .filter(|(name, ..)| !known.iter().any(|known| known == name));
+    tera.add_raw_templates(missing.map(|(name, _, text)| (name, text)))
 }
 
 /// The template engine itself, where our stage makes it: [`Template`] copies the variables of a page twice before its engine

@@ -8,6 +8,6 @@ mod without;
 #[cfg(feature = "pages")]
 pub use engine::templates;
 #[cfg(feature = "pages")]
-pub(crate) use engine::{KeptEngine, add, render};
+pub(crate) use engine::{KeptEngine, add, escape, render};
 #[cfg(not(feature = "pages"))]
 pub(crate) use without::render;

@@ -108,7 +108,10 @@ fn check(
             Some((path, name))
         })
         .collect();
-    load(&mut Tera::default(), &named).map_err(|error| problem(with_causes(&error)))?;
+    let mut tera = Tera::default();
+    load(&mut tera, &named)
+        .and_then(|()| templates::escape(&mut tera))
+        .map_err(|error| problem(with_causes(&error)))?;
     Ok(named)
 }
 
