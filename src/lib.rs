@@ -101,7 +101,7 @@ mod web;
 #[cfg(feature = "password")]
 pub use account::{
     Account, AccountError, AccountStore, Accounts, Changed, Hasher, INVITATION_TTL, ImportProblem,
-    Invitation, Level, PasswordPolicy, PasswordProblem, Purpose, SetPassword, Strength,
+    Invitation, PasswordPolicy, PasswordProblem, Purpose, SetPassword,
 };
 #[cfg(feature = "program")]
 pub use cli::Arguments;

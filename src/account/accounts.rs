@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::hashing::Hasher;
 use super::password::Prepared;
-use super::{Account, AccountError, AccountStore, PasswordPolicy, SetPassword, Strength};
+use super::{Account, AccountError, AccountStore, PasswordPolicy, SetPassword};
 use crate::client::Client;
 use crate::clock::{from_unix_micros, unix_micros};
 use crate::session::{EndReason, Selection, SessionHandle, Sessions, StoreError};
@@ -87,12 +87,6 @@ impl Accounts {
             .hasher
             .run(false, move |_| policy.check(&user, &password));
         Ok(ChosenPassword(check.await??))
-    }
-
-    /// What is to be said of a password that is being chosen. Computes for milliseconds.
-    #[must_use]
-    pub fn strength(&self, user: Option<&UserName>, password: &Password) -> Strength {
-        self.policy.strength(user, password)
     }
 
     /// Makes an account for somebody who has chosen its name and password.

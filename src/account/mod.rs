@@ -18,4 +18,3 @@ pub use import::ImportProblem;
 pub use invitations::INVITATION_TTL;
 pub use password::{PasswordPolicy, PasswordProblem};
 pub use store::{Account, AccountStore, Invitation, Purpose, SetPassword};
-pub use strength::{Level, Strength};
