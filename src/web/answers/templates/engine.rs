@@ -106,7 +106,8 @@ pub(crate) struct KeptEngine(RwLock<Option<Kept>>);
 
 struct Kept {
     engine: tera::Tera,
-    made: OnceLock<Made>,
+    /// `None` where a part cannot be made: pages then render it in its place, or say why not.
+    made: OnceLock<Option<Made>>,
 }
 
 impl KeptEngine {
@@ -139,35 +140,37 @@ impl Kept {
     ) -> Result<String, tera::Error> {
         let Self { engine, made } = self;
         let mut variables = tera::Context::from_serialize(context)?;
-        if let Some(site) = context.site {
-            let made = made.get_or_init(|| Made::new(engine, site));
+        if let Some(site) = context.site
+            && let Some(made) = made.get_or_init(|| Made::new(engine, site))
+        {
+            // Templates ask for this one, because Tera escapes the whole of a text to find out whether it is there.
+            variables.insert("innkeeper_made", &true);
             variables.insert("innkeeper_assets", &made.assets);
             variables.insert("innkeeper_brand", &made.brand);
+            variables.insert("innkeeper_addresses", &made.addresses);
+            variables.insert("innkeeper_sign_out", &made.sign_out);
             if let Some(visitor) = &context.visitor {
-                variables.insert("innkeeper_links", &made.links_on(&visitor.path));
-                variables.insert("innkeeper_addresses", &made.addresses);
-                variables.insert("innkeeper_sign_out", &made.sign_out);
+                variables.insert("innkeeper_links", made.links_on(&visitor.path));
             }
         }
         engine.render(name, &variables)
     }
 }
 
-/// What is the same on all pages, from the templates in `made`: made once. Where a part is `None`, as in a page that an
-/// application renders itself, the template is rendered in its place.
+/// What is the same on all pages, from the templates in `made`: made once.
 struct Made {
-    assets: Option<String>,
-    brand: Option<String>,
-    addresses: Option<String>,
-    sign_out: Option<String>,
+    assets: String,
+    brand: String,
+    addresses: String,
+    sign_out: String,
     /// On each page that they lead to, by its path.
-    links_on: Vec<(String, Option<String>)>,
+    links_on: Vec<(String, String)>,
     /// On every other page.
-    links: Option<String>,
+    links: String,
 }
 
 impl Made {
-    fn new(engine: &tera::Tera, site: &Site) -> Self {
+    fn new(engine: &tera::Tera, site: &Site) -> Option<Self> {
         let make = |name: &str, path: &str| {
             let mut variables = tera::Context::new();
             variables.insert("site", site);
@@ -175,22 +178,22 @@ impl Made {
             engine.render(name, &variables).ok()
         };
         let links = |path: &str| make("innkeeper/made/links", path);
-        Self {
-            assets: make("innkeeper/made/assets", ""),
-            brand: make("innkeeper/made/brand", ""),
-            addresses: make("innkeeper/made/addresses", ""),
-            sign_out: make("innkeeper/made/sign_out", ""),
+        Some(Self {
+            assets: make("innkeeper/made/assets", "")?,
+            brand: make("innkeeper/made/brand", "")?,
+            addresses: make("innkeeper/made/addresses", "")?,
+            sign_out: make("innkeeper/made/sign_out", "")?,
             links_on: site
                 .navigation()
-                .map(|path| (path.to_owned(), links(path)))
-                .collect(),
-            links: links(""),
-        }
+                .map(|path| Some((path.to_owned(), links(path)?)))
+                .collect::<Option<_>>()?,
+            links: links("")?,
+        })
     }
 
-    fn links_on(&self, path: &str) -> Option<&str> {
+    fn links_on(&self, path: &str) -> &str {
         let found = self.links_on.iter().find(|(on, _)| on == path);
-        found.map_or(&self.links, |(_, links)| links).as_deref()
+        found.map_or(&self.links, |(_, links)| links)
     }
 }
 
