@@ -7,7 +7,7 @@ use deadpool_redis::redis::Cmd;
 
 use crate::session::{ActiveSession, NewSession, Session, SessionId, StoreError};
 use crate::store::redis::keys::{list_key, seconds, session_key};
-use crate::store::redis::sessions::index::{END, LIST, end_keys, eval};
+use crate::store::redis::sessions::index::{CLOCK, END, LIST, LISTED, end_keys, eval};
 use crate::store::redis::sessions::record::{self, Stored};
 use crate::store::redis::sessions::server_time::Time;
 use crate::store::redis::sessions::store::RedisStore;
@@ -45,7 +45,7 @@ impl RedisStore {
         if self.client.is_cluster() {
             let list = self.list_command(id, &session.user);
             let (listed, seconds, micros) = self.client.query_one(list).await?;
-            let script = ["local key = KEYS[1]", CREATE].concat();
+            let script = [CLOCK, "local key = KEYS[1]", CREATE].concat();
             let mut create = eval(&script, &[session_key(id)]);
             // The arguments that `LIST` and `END` would take.
             create.arg(&["", "", "", "", ""]);
@@ -58,12 +58,12 @@ impl RedisStore {
             });
         }
         let mut keys = vec![list_key(&session.user), session_key(id)];
-        let mut arguments = <[String; 3]>::default();
+        let (mut script, mut arguments) = (&SIGN_IN, <[String; 3]>::default());
         if let (Some((replaced, why)), Some(user)) = (new.replaced, replaced) {
             keys.extend(end_keys(replaced, user));
-            arguments = self.end_arguments(replaced, why);
+            (script, arguments) = (&SIGN_IN_INSTEAD, self.end_arguments(replaced, why));
         }
-        let mut command = eval(&SIGN_IN, &keys);
+        let mut command = eval(script, &keys);
         command
             .arg(seconds(self.list_expiry()))
             .arg(id.to_string())
@@ -163,11 +163,18 @@ impl RedisStore {
 }
 
 /// The whole of a sign-in on a single server.
-static SIGN_IN: LazyLock<String> = LazyLock::new(|| {
-    let answer = "return {listed[1], listed[2], listed[3], ended}";
-    let replaced = "local keys, args = {unpack(KEYS, 3)}, {unpack(ARGV, 3, 5)}";
-    [LIST, "local key = KEYS[2]", CREATE, replaced, END, answer].concat()
+static SIGN_IN: LazyLock<String> = LazyLock::new(|| sign_in(" local ended = 0"));
+
+/// The same, in place of another session.
+static SIGN_IN_INSTEAD: LazyLock<String> = LazyLock::new(|| {
+    let names =
+        " local session, list, reason = unpack(KEYS, 3) local id, text, ttl = unpack(ARGV, 3, 5)";
+    sign_in(&[names, END].concat())
 });
+
+fn sign_in(end: &str) -> String {
+    [CLOCK, &LIST, " local key = KEYS[2]", CREATE, end, LISTED].concat()
+}
 
 /// Writes a session to `key`, with its expiry, and if its age is known with its creation by Redis' clock. The first five
 /// arguments are [`LIST`]'s and [`END`]'s; then come the expiry, the age, the client and the fields.
@@ -175,13 +182,9 @@ static SIGN_IN: LazyLock<String> = LazyLock::new(|| {
 /// A script and not a transaction: a slot that is being migrated takes only single commands, and a transaction would go
 /// on after a command that failed.
 const CREATE: &str = r"
-local created = '-'
-if ARGV[7] ~= '' then
-  local time = redis.call('TIME')
-  created = string.format('%.0f', math.floor(time[1] + time[2] / 1000000 - ARGV[7]))
-end
-redis.call('HSET', key, '_', created .. ' ' .. ARGV[8], unpack(ARGV, 9))
-redis.call('EXPIRE', key, ARGV[6])
+local created = ARGV[7] == '' and '-' or string.format('%d', now - ARGV[7])
+call('HSET', key, '_', created .. ' ' .. ARGV[8], unpack(ARGV, 9))
+call('EXPIRE', key, ARGV[6])
 ";
 
 /// Sets a session's creation to now if it lies in the future, in whichever field it stands.

@@ -1,6 +1,6 @@
 //! A user's list of sessions, and the removal of sessions from it and from Redis.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Pipeline, ToRedisArgs, Value, cmd};
@@ -151,7 +151,7 @@ impl RedisStore {
     }
 
     pub(crate) fn list_command(&self, id: &SessionId, user: &str) -> Cmd {
-        let script = [LIST, "return listed"].concat();
+        let script = [CLOCK, &LIST, " local ended", LISTED].concat();
         let mut command = eval(&script, &[list_key(user)]);
         command.arg(seconds(self.list_expiry())).arg(id.to_string());
         command
@@ -191,7 +191,8 @@ impl RedisStore {
         user: &str,
         why: &EndedSession,
     ) -> Result<bool, StoreError> {
-        let script = ["local keys, args = KEYS, ARGV", END, "return ended"].concat();
+        let names = "local session, list, reason = unpack(KEYS) local id, text, ttl = unpack(ARGV)";
+        let script = [names, END, "return ended"].concat();
         let mut end = eval(&script, &end_keys(id, user));
         end.arg(&self.end_arguments(id, why));
         self.client.query_one(end).await
@@ -304,13 +305,13 @@ pub(crate) fn end_keys(id: &SessionId, user: &str) -> [String; 3] {
     [session_key(id), list_key(user), ended_key(id)]
 }
 
-/// Ends the session of `keys[1]` if it is alive, removes it from the list, and stores the reason. Sets `ended` to 1 if it was
-/// alive. Once its key is deleted it has ended, so a failure of the rest is not reported.
+/// Deletes the key `session`, removes `id` from `list`, and stores `text` as the `reason` for `ttl` seconds.
+/// Sets `ended` to 1 if the session was alive. Once its key is deleted it has ended, so a failure of the rest is not reported.
 pub(crate) const END: &str = r"
-local ended = keys[1] and redis.call('DEL', keys[1]) or 0
+local ended = redis.call('DEL', session)
 if ended == 1 then
-  redis.pcall('ZREM', keys[2], args[1])
-  redis.pcall('SETEX', keys[3], args[3], args[2])
+  redis.pcall('ZREM', list, id)
+  redis.pcall('SETEX', reason, ttl, text)
 end
 ";
 
@@ -325,26 +326,37 @@ pub(crate) fn eval(script: &str, keys: &[impl ToRedisArgs]) -> Cmd {
 /// `redis_timeout_ms`, of which this is the highest value.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 
-/// Lists a session as its user's youngest, and lets the list live at least `ARGV[1]` seconds, as [`LENGTHEN`] does. Sets
-/// `listed` to the number of listed sessions and Redis' time.
+/// Redis' time as `now`, in seconds, for [`LIST`] and the script that writes a session. A text: it is a score, and Redis
+/// writes a number of Lua's to 17 digits and reads these.
+pub(crate) const CLOCK: &str = r"
+local call = redis.call
+local time = call('TIME')
+local now = string.format('%s.%06d', time[1], time[2])
+";
+
+/// Lists a session as its user's youngest, and lets the list live at least `ARGV[1]` seconds. Sets `listed` to the number of
+/// listed sessions.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: the score is
 /// Redis' own time. It touches only the first of its keys. Most users have one session: then there is nothing to compare.
-pub(crate) const LIST: &str = r"
-local time = redis.call('TIME')
-local score = time[1] + time[2] / 1000000
-local added = redis.call('ZADD', KEYS[1], string.format('%.6f', score), ARGV[2])
-local count = redis.call('ZCARD', KEYS[1])
-local is_new = added == 1 and count == 1
-if count > 1 then
-  local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+pub(crate) static LIST: LazyLock<String> = LazyLock::new(|| {
+    let list = r"
+call('ZADD', KEYS[1], now, ARGV[2])
+local listed = call('ZCARD', KEYS[1])
+if listed == 1 then
+  call('EXPIRE', KEYS[1], ARGV[1])
+else
+  local last = call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   if last[1] ~= ARGV[2] then
-    redis.call('ZADD', KEYS[1], string.format('%.6f', tonumber(last[2]) + 0.000001), ARGV[2])
+    call('ZADD', KEYS[1], string.format('%.6f', tonumber(last[2]) + 0.000001), ARGV[2])
   end
-end
-if is_new or redis.call('PTTL', KEYS[1]) < ARGV[1] * 1000 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-local listed = {count, tonumber(time[1]), tonumber(time[2])}
 ";
+    [list, LENGTHEN, "end"].concat()
+});
+
+/// The end of a script that lists: how many sessions are listed, Redis' time, and `ended`, if it is not `nil`.
+pub(crate) const LISTED: &str = "
+return {listed, tonumber(time[1]), tonumber(time[2]), ended}";
 
 /// Lets a list live at least `ARGV[1]` seconds. Never shortens its life: another instance's sessions may live longer.
 /// (`EXPIRE .. GT` needs Redis 7.)
