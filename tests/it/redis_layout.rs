@@ -421,6 +421,19 @@ async fn no_instance_shortens_the_life_of_a_list() {
     assert_eq!(here.get("/sessions/").await.status.code, 200);
     let left: i64 = app.redis().run("TTL user_sessions:abdullah");
     assert!(left > 43_000, "{left}");
+
+    // Nor one that lists a session which the other has listed since it looked: both find the list gone.
+    let mut there = app.program();
+    there.log_in_as("abdullah").await;
+    let mut here = without_limit
+        .program()
+        .with_cookie("session_id", &there.id());
+    for _ in 0..20 {
+        app.redis().run::<()>("DEL user_sessions:abdullah");
+        rocket::tokio::join!(there.profile(), here.profile());
+        let left: i64 = app.redis().run("TTL user_sessions:abdullah");
+        assert!(left > 43_000, "{left}");
+    }
 }
 
 /// What cannot be listed cannot be ended, so it must not begin.

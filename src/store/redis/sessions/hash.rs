@@ -182,7 +182,7 @@ fn sign_in(end: &str) -> String {
 /// A script and not a transaction: a slot that is being migrated takes only single commands, and a transaction would go
 /// on after a command that failed.
 const CREATE: &str = r"
-local created = ARGV[7] == '' and '-' or string.format('%d', now - ARGV[7])
+local created = ARGV[7] == '' and '-' or string.format('%.0f', math.floor(now - ARGV[7]))
 call('HSET', key, '_', created .. ' ' .. ARGV[8], unpack(ARGV, 9))
 call('EXPIRE', key, ARGV[6])
 ";

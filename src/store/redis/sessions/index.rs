@@ -326,8 +326,8 @@ pub(crate) fn eval(script: &str, keys: &[impl ToRedisArgs]) -> Cmd {
 /// `redis_timeout_ms`, of which this is the highest value.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(600);
 
-/// Redis' time as `now`, in seconds, for [`LIST`] and the script that writes a session. A text: it is a score, and Redis
-/// writes a number of Lua's to 17 digits and reads these.
+/// The beginning of the scripts that list and write a session: `call`, Redis' answer `time`, and `now` in seconds. That is a
+/// text, because it becomes a score: Redis would write a number of Lua's to 17 digits, and read these.
 pub(crate) const CLOCK: &str = r"
 local call = redis.call
 local time = call('TIME')
@@ -341,9 +341,10 @@ local now = string.format('%s.%06d', time[1], time[2])
 /// Redis' own time. It touches only the first of its keys. Most users have one session: then there is nothing to compare.
 pub(crate) static LIST: LazyLock<String> = LazyLock::new(|| {
     let list = r"
-call('ZADD', KEYS[1], now, ARGV[2])
+local added = call('ZADD', KEYS[1], now, ARGV[2])
 local listed = call('ZCARD', KEYS[1])
-if listed == 1 then
+local is_new_list = listed == 1 and added == 1
+if is_new_list then
   call('EXPIRE', KEYS[1], ARGV[1])
 else
   local last = call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
