@@ -1,4 +1,4 @@
-//! Opens the file, and takes it over if an older version has written it: its rows are copied into a new file, which
+//! Opens the file, and may take it over if an older version has written it: its rows are copied into a new file, which
 //! replaces it. Until then the old one is as it was, whatever happens.
 
 use std::fs;

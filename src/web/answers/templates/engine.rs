@@ -59,33 +59,31 @@ const TEMPLATES: [(&str, &str, &str); 25] = compiled_in![
 ///
 /// A page that the engine already has, from a file such as `innkeeper/login.html.tera` in the application's template
 /// folder, replaces ours. (A replaced page that extends the layout
-/// needs `innkeeper/layout.html.tera` in that folder too.) It must end with `.html.tera`.
+/// needs `innkeeper/layout.html.tera` in that folder too.) The file's name must end with `.html.tera`.
 ///
 /// Call it after [`autoescape_on`](tera::Tera::autoescape_on), which replaces the list of escaped templates: without ours in
 /// it, our pages would not be escaped.
 ///
 /// # Errors
 ///
-/// A page of ours refers to a replaced one that lacks what it needs, or a replaced one would not be escaped.
+/// A page of ours refers to a replaced one that lacks what it needs, or a replaced one's file is called otherwise.
 pub fn templates(engines: &mut Engines) -> Result<(), tera::Error> {
     add(&mut engines.tera)?;
     escape(&mut engines.tera)
 }
 
-/// Lets Tera escape our templates and those that replace them, and refuses one that would not be. Tera compares the end of a
-/// file's path, and of the name of what is no file.
+/// Lets Tera escape our templates and those that replace them, and refuses one whose file is called otherwise, which it might
+/// not escape: it compares the end of a file's path, and of the name of what is no file.
 pub(crate) fn escape(tera: &mut tera::Tera) -> Result<(), tera::Error> {
-    let mut escaped = tera.autoescape_suffixes.clone();
-    escaped.extend(TEMPLATES.iter().flat_map(|(name, file, _)| [name, file]));
     for (name, file, _) in TEMPLATES {
-        let path = &tera.get_template(name)?.path;
-        if let Some(path) = path
-            && !escaped.iter().any(|end| path.ends_with(end))
-        {
-            let problem = format!("{path} would not be escaped: it must be called {file}");
+        let path = tera.get_template(name)?.path.as_deref();
+        if let Some(path) = path.filter(|path| !path.ends_with(file)) {
+            let problem = format!("{path} replaces a page, but only {file} is certainly escaped");
             return Err(tera::Error::msg(problem));
         }
     }
+    let mut escaped = tera.autoescape_suffixes.clone();
+    escaped.extend(TEMPLATES.iter().flat_map(|(name, file, _)| [name, file]));
     tera.autoescape_on(escaped);
     Ok(())
 }
