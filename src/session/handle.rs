@@ -114,7 +114,8 @@ impl From<SessionHandle> for HandlePrefix {
 
 impl fmt::Display for HandlePrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*}", self.digits as usize, self.first.to_string())
+        let number = self.first.0 >> (4 * (Self::ALL_DIGITS - self.digits));
+        write!(f, "{number:0width$x}", width = self.digits as usize)
     }
 }
 

@@ -1,15 +1,17 @@
 //! The program's log.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 use std::time::Duration;
 
-use tracing::field;
+use tracing::field::{self, Field};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::config::LogFormat;
@@ -57,15 +59,15 @@ impl Log {
             // They would be written by `eprintln!`, which panics where standard error is closed.
             .log_internal_errors(false)
             .with_writer(self.0.clone());
-        // On a terminal `NO_COLOR` decides, which tracing-subscriber reads itself.
-        let log = if io::stderr().is_terminal() {
-            log
-        } else {
-            log.with_ansi(false)
-        };
         let started = match format {
-            LogFormat::Text => log.try_init(),
+            // On a terminal `NO_COLOR` decides, which tracing-subscriber reads itself.
+            LogFormat::Text if io::stderr().is_terminal() => log.try_init(),
+            LogFormat::Text => log
+                .with_ansi(false)
+                .fmt_fields(format::debug_fn(write_field).delimited(" "))
+                .try_init(),
             LogFormat::Json => log
+                .with_ansi(false)
                 .json()
                 .flatten_event(true)
                 .with_current_span(false)
@@ -99,6 +101,17 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.0.finish(FINISH_TIMEOUT);
     }
+}
+
+/// As tracing-subscriber writes it without colours, which it looks for around each name and each sign.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() == "message" {
+        let message = format!("{value:?}");
+        return writer.write_str(&message.replace(char::is_control, "\u{fffd}"));
+    }
+    writer.write_str(field.name())?;
+    writer.write_char('=')?;
+    write!(writer, "{value:?}")
 }
 
 /// The line that `tracing_subscriber` would write for this event.
