@@ -335,7 +335,8 @@ local now = string.format('%s.%06d', time[1], time[2])
 ";
 
 /// Lists a session as its user's youngest, and lets the list live at least `ARGV[1]` seconds. Sets `listed` to the number of
-/// listed sessions.
+/// listed sessions. The life of a list that is there is only lengthened, even if the session is its only one: another instance
+/// may have listed it a moment ago.
 ///
 /// A script, because the order must be that of the sign-ins even where the instances' clocks differ: the score is
 /// Redis' own time. It touches only the first of its keys. Most users have one session: then there is nothing to compare.
