@@ -50,6 +50,56 @@ fn do_everything(port: u16) -> Vec<String> {
     vec![first, second, third, "hunter2".to_owned()]
 }
 
+#[test]
+fn sessions_that_end_with_a_new_password_are_logged_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ON_A_FREE_PORT,
+        ("INNKEEPER_SIGN_IN", "password"),
+        ("INNKEEPER_SIGN_UP", "true"),
+    ];
+    let program = Program::start_in(folder.path(), &settings);
+    let post = |path: &str, headers: &[&str], body: &serde_json::Value| {
+        let headers = [&[JSON], headers].concat();
+        let head = format!("POST {path}");
+        let answer = http::request(program.port(), &head, &headers, &body.to_string());
+        assert_eq!(http::status(&answer), 200, "{answer}");
+        answer
+    };
+    let [old, new, last] = ["beside a lamp", "under a bridge", "behind a wall"]
+        .map(|place| format!("four grey words {place}"));
+    let pair = json!({ "username": "amy", "password": old });
+    let account = post("/sign-up/", &[], &pair);
+    let (_, id) = account.split_once("session_id=").unwrap();
+    let cookie = format!("Cookie: session_id={}", &id[..36]);
+    post("/login/", &[], &pair);
+    post(
+        "/password/",
+        &[&cookie],
+        &json!({ "current": old, "new": new }),
+    );
+    let counted = || {
+        let name = r#"innkeeper_sessions_ended_total{reason="password_changed"}"#;
+        Scrape::of(program.metrics_port()).value(name)
+    };
+    let logged = || program.log().matches("session ended").count();
+    assert_eq!((counted(), logged()), (2.0, 2));
+
+    // By a link, which is no session's.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let store = [
+        ("INNKEEPER_STORE_PATH", data.to_str().unwrap()),
+        settings[1],
+    ];
+    let reset = Program::operate(elsewhere.path(), &["accounts", "reset", "amy"], &store);
+    let (_, token) = reset.out.trim().rsplit_once("/invitation/").unwrap();
+    let token = token.get(..64).unwrap();
+    let path = format!("/invitation/{token}");
+    post(&path, &[], &json!({ "password": last }));
+    assert_eq!((counted(), logged()), (3.0, 3));
+}
+
 fn every_counter_moves_by_what_was_done(store: (&str, &str), live: std::ops::RangeInclusive<f64>) {
     let most = ("INNKEEPER_MAX_SESSIONS_PER_USER", "3");
     let program = Program::start(&[store, ON_A_FREE_PORT, most]);

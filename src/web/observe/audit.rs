@@ -23,8 +23,8 @@ pub(crate) struct Audit {
 struct End<'a> {
     user: &'a str,
     sessions: &'a [SessionHandle],
-    /// The session that asked for it.
-    by: SessionHandle,
+    /// The session that asked for it; `None`: who did had none.
+    by: Option<SessionHandle>,
     selection: &'static str,
     reason: EndReason,
 }
@@ -61,7 +61,7 @@ impl Audit {
             self.ended(&End {
                 user,
                 sessions: &[SessionHandle::from(replaced)],
-                by: session,
+                by: Some(session),
                 selection: "one",
                 reason: EndReason::Replaced,
             });
@@ -69,7 +69,7 @@ impl Audit {
         self.ended(&End {
             user,
             sessions: &started.created.evicted,
-            by: session,
+            by: Some(session),
             selection: "oldest",
             reason: EndReason::OverLimit,
         });
@@ -109,6 +109,24 @@ impl Audit {
         );
     }
 
+    /// A password was set, which ended the user's sessions: `event` is [`account`](Self::account)'s.
+    pub(crate) fn password_set(
+        &self,
+        user: &UserName,
+        event: &'static str,
+        by: Option<SessionHandle>,
+        sessions: &[SessionHandle],
+    ) {
+        self.account(user, event);
+        self.ended(&End {
+            user: user.as_str(),
+            sessions,
+            by,
+            selection: "all",
+            reason: EndReason::PasswordChanged,
+        });
+    }
+
     pub(crate) fn signed_out(&self, user: &str, id: &SessionId) {
         self.record.set_user(user, id);
         if let Some(metrics) = &self.record.metrics {
@@ -134,7 +152,7 @@ impl Audit {
         self.ended(&End {
             user,
             sessions,
-            by,
+            by: Some(by),
             selection: match selection {
                 Selection::One(_) => "one",
                 Selection::Others(_) => "others",
@@ -153,7 +171,7 @@ impl Audit {
                 request_id = %self.record.id,
                 user = end.user,
                 session = %session.prefix(),
-                by = %end.by.prefix(),
+                by = end.by.map(|by| field::display(by.prefix())),
                 selection = end.selection,
                 reason = end.reason.as_str(),
                 ip = self.ip.map(field::display),

@@ -130,9 +130,9 @@ async fn accept(
             refusal(error, "password")
         })
     })?;
-    sign_in
-        .audit()
-        .account(changed.verified.user(), "invitation used");
+    let user = changed.verified.user();
+    let audit = sign_in.audit();
+    audit.password_set(user, "invitation used", None, &changed.ended);
     let ended = changed.ended.len();
     sign_in
         .start_verified(&changed.verified, Known::Before)

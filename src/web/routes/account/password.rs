@@ -97,7 +97,8 @@ pub(crate) async fn submit(
     let changed = changed
         .await
         .map_err(|error| again(refusal(error, "new")))?;
-    sign_in.audit().account(&user, "password changed");
+    let (audit, by) = (sign_in.audit(), Some(current.handle()));
+    audit.password_set(&user, "password changed", by, &changed.ended);
     let others = changed.ended.iter().filter(|one| **one != current.handle());
     let ended = others.count();
     let data = current.session().data.clone();
