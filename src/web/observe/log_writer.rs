@@ -1,5 +1,6 @@
 //! Writes the log: lines go into a bounded buffer, and a thread writes them to standard error.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use tracing::dispatcher;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::user_name::is_disallowed;
 
 /// The most bytes that wait to be written: about 10,000 lines.
 const MAX_WAITING: usize = 2 << 20;
@@ -76,6 +79,8 @@ impl LogWriter {
 
 impl Write for &LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = line.len();
+        let line = &*escaped(line);
         let mut buffer = self.0.lock();
         if buffer.waiting.len() + line.len() > MAX_WAITING {
             buffer.dropped += lines(line);
@@ -88,7 +93,7 @@ impl Write for &LogWriter {
                 self.0.filled.notify_one();
             }
         }
-        Ok(line.len())
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -174,7 +179,53 @@ impl Output {
     }
 }
 
+/// Writes as JSON does what would move a terminal's cursor, or is the end of a line to some readers: JSON leaves DEL, the
+/// controls from U+0080 and the line separators as they are. ASCII's other controls are the format's.
+fn escaped(line: &[u8]) -> Cow<'_, [u8]> {
+    const DEL: u8 = 0x7f;
+    if line.is_ascii() && !line.contains(&DEL) {
+        return line.into();
+    }
+    let is_hidden = |character: char| character >= char::from(DEL) && is_disallowed(character);
+    let mut text = String::with_capacity(2 * line.len());
+    for character in String::from_utf8_lossy(line).chars() {
+        if is_hidden(character) {
+            let units = character.encode_utf16(&mut [0; 2]).to_vec();
+            text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(character);
+        }
+    }
+    text.into_bytes().into()
+}
+
 fn lines(bytes: &[u8]) -> u64 {
     let pieces = bytes.split(|byte| *byte == b'\n').count();
     (pieces - 1).try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn what_is_hidden_is_written_as_json_writes_it() {
+        for (line, expected) in [
+            ("{\"user\":\"amy\"}\n", "{\"user\":\"amy\"}\n"),
+            (
+                "zo\u{eb} \u{2602} \u{1f600}\n",
+                "zo\u{eb} \u{2602} \u{1f600}\n",
+            ),
+            ("a\u{7f}b\u{85}c\u{9b}31m", "a\\u007fb\\u0085c\\u009b31m"),
+            ("a\u{2028}b\u{2029}c", "a\\u2028b\\u2029c"),
+            ("a\u{202e}b\u{200b}c", "a\\u202eb\\u200bc"),
+            ("a\u{e0041}b", "a\\udb40\\udc41b"),
+            (
+                "\u{1b}[2mdim\u{1b}[0m \u{eb}",
+                "\u{1b}[2mdim\u{1b}[0m \u{eb}",
+            ),
+        ] {
+            assert_eq!(escaped(line.as_bytes()), expected.as_bytes(), "{expected}");
+        }
+    }
 }
