@@ -13,7 +13,7 @@ use rocket_dyn_templates::Template;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::configured;
+use crate::support::{configured, with_templates};
 
 #[get("/orders")]
 fn orders(current: Result<&CurrentSession, Refusal>) -> Result<String, Refusal> {
@@ -340,13 +340,7 @@ fn an_application_with_a_template_fairing_of_its_own_gives_it_our_pages() {
     let replaced = "innkeeper/signed_out.html.tera";
     std::fs::create_dir(folder.path().join("innkeeper")).unwrap();
     std::fs::write(folder.path().join(replaced), "bye <b>").unwrap();
-    let rocket = configured("", &[]);
-    let figment = rocket
-        .figment()
-        .clone()
-        .merge(("template_dir", folder.path()));
-    let rocket = rocket
-        .configure(figment)
+    let rocket = with_templates(configured("", &[]), folder.path())
         .attach(Template::custom(|engines| {
             innkeeper::templates(engines).unwrap();
         }))
@@ -365,12 +359,7 @@ fn a_page_that_would_not_be_escaped_does_not_launch() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("innkeeper")).unwrap();
     std::fs::write(folder.path().join("innkeeper/login.tera"), "{{ username }}").unwrap();
-    let rocket = configured("", &[]);
-    let figment = rocket
-        .figment()
-        .clone()
-        .merge(("template_dir", folder.path()));
-    let rocket = rocket.configure(figment).attach(innkeeper::stage());
+    let rocket = with_templates(configured("", &[]), folder.path()).attach(innkeeper::stage());
     let error = Client::tracked(rocket).unwrap_err();
     assert!(matches!(
         error.kind(),

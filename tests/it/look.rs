@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::browser::{Browser, Scheme};
 use crate::support::program::Program;
 use crate::support::served::Served;
-use crate::support::{configured, eventually};
+use crate::support::{configured, eventually, with_templates};
 
 const NAME: &str = "Ann & Bob's <Inn> \u{1f3e8}";
 
@@ -172,12 +172,8 @@ fn its_own_layout_wraps_all_our_pages() {
     fs::create_dir(folder.path().join("innkeeper")).unwrap();
     let ours = "{% extends \"site\" %}";
     fs::write(folder.path().join("innkeeper/layout.html.tera"), ours).unwrap();
-    let rocket = application(&[]);
-    let figment = rocket
-        .figment()
-        .clone()
-        .merge(("template_dir", folder.path()));
-    let client = Client::tracked(rocket.configure(figment)).unwrap();
+    let rocket = with_templates(application(&[]), folder.path());
+    let client = Client::tracked(rocket).unwrap();
     let headings = [
         "Sign in",
         "You are signed out",
@@ -206,11 +202,7 @@ fn its_own_layout_wraps_all_our_pages() {
 #[test]
 fn the_engine_that_the_stage_keeps_makes_the_pages_of_an_applications_own() {
     let settings = [("site_name", json!(NAME))];
-    let configured = || {
-        let rocket = configured("", &settings);
-        let figment = rocket.figment().clone().merge(("template_dir", "static"));
-        rocket.configure(figment)
-    };
+    let configured = || with_templates(configured("", &settings), "static");
     let lifetimes = Config::from(configured().figment()).unwrap().lifetimes;
     let store = EmbeddedStore::open(&StorePath::Memory, lifetimes, Clock::start());
     let store = Arc::new(store.unwrap());
@@ -267,12 +259,8 @@ fn a_template_that_is_edited_is_read_again() {
     // What is made once is made anew, too.
     let brand = folder.path().join("innkeeper/made/brand.html.tera");
     fs::write(&brand, "Brand of old").unwrap();
-    let rocket = application(&[]);
-    let figment = rocket
-        .figment()
-        .clone()
-        .merge(("template_dir", folder.path()));
-    let client = Client::tracked(rocket.configure(figment)).unwrap();
+    let rocket = with_templates(application(&[]), folder.path());
+    let client = Client::tracked(rocket).unwrap();
     assert!(page(&client, "/login/").contains("Brand of old"));
     fs::write(&brand, "Brand anew").unwrap();
     eventually("the template to be read again", || {

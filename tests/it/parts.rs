@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, Scheme};
 use crate::support::served::Served;
-use crate::support::{configured, without_hashes};
+use crate::support::{configured, with_templates, without_hashes};
 
 /// The parts with addresses, and for each an address and all paths.
 const ADDRESSES: [(Part, &[&str]); 6] = [
@@ -419,9 +419,7 @@ fn a_page_of_the_applications_extends_our_layout_with_and_without_the_site() {
         }))
         .attach(stage)
         .mount("/", routes![own, own_with_site]);
-    let figment = rocket.figment().clone();
-    let client =
-        Client::tracked(rocket.configure(figment.merge(("template_dir", "static")))).unwrap();
+    let client = Client::tracked(with_templates(rocket, "static")).unwrap();
     let [page, with_site] =
         ["/own", "/own-with-site"].map(|path| browse(&client, path).into_string().unwrap());
     assert_eq!(page, without_hashes(&with_site));

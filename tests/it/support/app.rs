@@ -1,6 +1,7 @@
 //! An Innkeeper inside the test's own process, and its visitors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use rocket::http::{Header, Method, Status};
@@ -104,6 +105,12 @@ pub(crate) fn configured(redis_url: &str, settings: &[(&str, Value)]) -> Rocket<
         figment = figment.merge((format!("innkeeper.{key}"), value));
     }
     rocket::custom(figment)
+}
+
+/// The same with templates from this folder.
+pub(crate) fn with_templates(rocket: Rocket<Build>, folder: impl AsRef<Path>) -> Rocket<Build> {
+    let figment = rocket.figment().clone();
+    rocket.configure(figment.merge(("template_dir", folder.as_ref())))
 }
 
 /// Somebody with a cookie jar of his own.

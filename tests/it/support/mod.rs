@@ -16,7 +16,7 @@ pub(crate) mod stepped;
 
 mod app;
 
-pub(crate) use app::{Answer, Backend, FORM, TestApp, TestClient, configured};
+pub(crate) use app::{Answer, Backend, FORM, TestApp, TestClient, configured, with_templates};
 pub(crate) use redis::RedisServer;
 
 /// Stamps each case for every store.
