@@ -7,7 +7,7 @@ use deadpool_redis::redis::Cmd;
 
 use crate::session::{ActiveSession, NewSession, Session, SessionId, StoreError};
 use crate::store::redis::keys::{list_key, seconds, session_key};
-use crate::store::redis::sessions::index::{CLOCK, END, LIST, LISTED, end_keys, eval};
+use crate::store::redis::sessions::index::{CLOCK, LIST, LISTED, end_keys, end_script, eval};
 use crate::store::redis::sessions::record::{self, Stored};
 use crate::store::redis::sessions::server_time::Time;
 use crate::store::redis::sessions::store::RedisStore;
@@ -47,7 +47,7 @@ impl RedisStore {
             let (listed, seconds, micros) = self.client.query_one(list).await?;
             let script = [CLOCK, "local key = KEYS[1]", CREATE].concat();
             let mut create = eval(&script, &[session_key(id)]);
-            // The arguments that `LIST` and `END` would take.
+            // The arguments that `LIST` and `end_script` would take.
             create.arg(&["", "", "", "", ""]);
             self.append_hash(&mut create, session, now);
             self.client.query_one::<()>(create).await?;
@@ -166,18 +166,14 @@ impl RedisStore {
 static SIGN_IN: LazyLock<String> = LazyLock::new(|| sign_in(" local ended = 0"));
 
 /// The same, in place of another session.
-static SIGN_IN_INSTEAD: LazyLock<String> = LazyLock::new(|| {
-    let names =
-        " local session, list, reason = unpack(KEYS, 3) local id, text, ttl = unpack(ARGV, 3, 5)";
-    sign_in(&[names, END].concat())
-});
+static SIGN_IN_INSTEAD: LazyLock<String> = LazyLock::new(|| sign_in(&end_script(3, 3)));
 
 fn sign_in(end: &str) -> String {
     [CLOCK, &LIST, " local key = KEYS[2]", CREATE, end, LISTED].concat()
 }
 
 /// Writes a session to `key`, with its expiry, and if its age is known with its creation by Redis' clock. The first five
-/// arguments are [`LIST`]'s and [`END`]'s; then come the expiry, the age, the client and the fields.
+/// arguments are [`LIST`]'s and [`end_script`]'s; then come the expiry, the age, the client and the fields.
 ///
 /// A script and not a transaction: a slot that is being migrated takes only single commands, and a transaction would go
 /// on after a command that failed.

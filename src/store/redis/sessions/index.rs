@@ -191,14 +191,12 @@ impl RedisStore {
         user: &str,
         why: &EndedSession,
     ) -> Result<bool, StoreError> {
-        let names = "local session, list, reason = unpack(KEYS) local id, text, ttl = unpack(ARGV)";
-        let script = [names, END, "return ended"].concat();
-        let mut end = eval(&script, &end_keys(id, user));
+        let mut end = eval(&END, &end_keys(id, user));
         end.arg(&self.end_arguments(id, why));
         self.client.query_one(end).await
     }
 
-    /// The arguments of [`END`].
+    /// The arguments of [`end_script`].
     pub(crate) fn end_arguments(&self, id: &SessionId, why: &EndedSession) -> [String; 3] {
         let text = serde_json::to_string(why).unwrap_or_default();
         [
@@ -300,20 +298,30 @@ impl RedisStore {
     }
 }
 
-/// The keys of [`END`].
+/// The keys of [`end_script`].
 pub(crate) fn end_keys(id: &SessionId, user: &str) -> [String; 3] {
     [session_key(id), list_key(user), ended_key(id)]
 }
 
-/// Deletes the key `session`, removes `id` from `list`, and stores `text` as the `reason` for `ttl` seconds.
-/// Sets `ended` to 1 if the session was alive. Once its key is deleted it has ended, so a failure of the rest is not reported.
-pub(crate) const END: &str = r"
+/// Ends a session in one round trip, on a single server.
+static END: LazyLock<String> = LazyLock::new(|| end_script(1, 1) + "return ended");
+
+/// Ends the session of the three keys and arguments that begin at these numbers. Sets `ended` to 1 if it was alive. Once its
+/// key is deleted it has ended, so a failure of the rest is not reported.
+pub(crate) fn end_script(first_key: usize, first_argument: usize) -> String {
+    let last_argument = first_argument + 2;
+    format!(
+        r"
+local session, list, reason = unpack(KEYS, {first_key})
+local id, text, ttl = unpack(ARGV, {first_argument}, {last_argument})
 local ended = redis.call('DEL', session)
 if ended == 1 then
   redis.pcall('ZREM', list, id)
   redis.pcall('SETEX', reason, ttl, text)
 end
-";
+"
+    )
+}
 
 /// `EVAL` of a script with these keys; the caller adds the arguments.
 pub(crate) fn eval(script: &str, keys: &[impl ToRedisArgs]) -> Cmd {
