@@ -180,18 +180,24 @@ impl Output {
 }
 
 /// Writes as JSON does what would move a terminal's cursor, or is the end of a line to some readers: JSON leaves DEL, the
-/// controls from U+0080 and the line separators as they are. ASCII's other controls are the format's.
+/// controls from U+0080 and the line separators as they are. ASCII's other controls are the format's, and U+FFFD stands for
+/// what was replaced already.
 fn escaped(line: &[u8]) -> Cow<'_, [u8]> {
     const DEL: u8 = 0x7f;
     if line.is_ascii() && !line.contains(&DEL) {
         return line.into();
     }
-    let is_hidden = |character: char| character >= char::from(DEL) && is_disallowed(character);
+    let is_hidden = |character| {
+        character >= char::from(DEL)
+            && character != char::REPLACEMENT_CHARACTER
+            && is_disallowed(character)
+    };
     let mut text = String::with_capacity(2 * line.len());
     for character in String::from_utf8_lossy(line).chars() {
         if is_hidden(character) {
-            let units = character.encode_utf16(&mut [0; 2]).to_vec();
-            text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            let mut units = [0; 2];
+            let units = character.encode_utf16(&mut units).iter();
+            text.extend(units.map(|unit| format!("\\u{unit:04x}")));
         } else {
             text.push(character);
         }
@@ -220,6 +226,7 @@ mod tests {
             ("a\u{2028}b\u{2029}c", "a\\u2028b\\u2029c"),
             ("a\u{202e}b\u{200b}c", "a\\u202eb\\u200bc"),
             ("a\u{e0041}b", "a\\udb40\\udc41b"),
+            ("a\u{fffd}b", "a\u{fffd}b"),
             (
                 "\u{1b}[2mdim\u{1b}[0m \u{eb}",
                 "\u{1b}[2mdim\u{1b}[0m \u{eb}",
